@@ -1,0 +1,38 @@
+"""Reproducible quantitative research. `import research` is light: rooms load when first used.
+
+In a notebook: `research.parameters(globals())` checks the parameters cell, `research.data.load(name)` reads,
+`research.record(...)` declares results, `research.load("model@champion")` gives an approved model.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+_ROOMS = (
+    "backtest", "calibration", "conventions", "core", "data", "experiments", "governance", "instruments",
+    "lineage", "market", "models", "pricing", "report", "risk", "serving", "validation",
+)  # fmt: skip
+_NAMES = {
+    "parameters": "research.experiments",
+    "record": "research.experiments",
+    "metric": "research.evidence",
+    "Metric": "research.evidence",
+    "Evidence": "research.evidence",
+    "load": "research.serving",
+}
+__all__ = [*_ROOMS, *_NAMES]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _NAMES:
+        return getattr(importlib.import_module(_NAMES[name]), name)
+    if name in _ROOMS:
+        return importlib.import_module(f"research.{name}")
+    raise AttributeError(f"module 'research' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,164 @@
+"""The one compile policy of the core: `@kernel`, `@inlined`, `@parallel`, and a cache that cannot lie.
+
+No fastmath, no contraction, NumPy error model (no exceptions out of division), the GIL released. numba does
+not see an edit in a module that a cached function calls (numba/numba#1833), so our cache folder is named by
+the hash of *all* of `core/`, the numba and llvmlite versions, Python, and the CPU: an edited core never meets
+old machine code, and a second checkout with the same core shares it.
+
+Threads come from TBB: its library survives a fork and calls from several threads, where OpenMP dies after a
+fork and workqueue aborts on two threads. numba does not find the wheel's library in a virtual environment,
+so it is loaded by path here.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar, overload
+
+import llvmlite
+import numba
+from numba.core import caching, config
+
+from research.fingerprint import core_fingerprint, digest_json
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class KernelInfo:
+    """What `_jit` knows of one compiled function."""
+
+    name: str  # "research.core.models.black.black_prices"
+    kind: str  # "kernel", "inlined" or "parallel"
+    determinism: str  # "exact": same bits on any CPU and thread count; "statistical": see reason
+    reason: str
+    dispatcher: Any
+
+
+KERNELS: dict[str, KernelInfo] = {}
+
+
+def cache_root() -> Path:
+    """RESEARCH_CACHE, else XDG_CACHE_HOME/research, else ~/.cache/research."""
+    given = os.environ.get("RESEARCH_CACHE")
+    if given:
+        return Path(given)
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    return Path(base) / "research"
+
+
+def cache_key() -> str:
+    """What compiled code depends on: the whole core, the compiler, the interpreter, the CPU."""
+    from llvmlite import binding
+
+    parts = {
+        "core": core_fingerprint(),
+        "numba": numba.__version__,
+        "llvmlite": llvmlite.__version__,
+        "python": sys.version,
+        "cpu": binding.get_host_cpu_name(),
+        "features": binding.get_host_cpu_features().flatten(),
+        "cpu_name_asked": config.CPU_NAME or "",
+    }
+    return digest_json(parts)[:24]
+
+
+class _Locator(caching._CacheLocator):  # type: ignore[misc]
+    """Keeps compiled kernels under a folder named by `cache_key`; the source stamp is the core's hash."""
+
+    def __init__(self, py_func: Any) -> None:
+        self._py_func = py_func
+        self._folder = cache_root() / "kernels" / cache_key()
+
+    def get_cache_path(self) -> str:
+        return str(self._folder)
+
+    def get_source_stamp(self) -> str:
+        return core_fingerprint()
+
+    def get_disambiguator(self) -> str:
+        return f"{self._py_func.__module__}"
+
+    @classmethod
+    def from_function(cls, py_func: Any, py_file: str) -> _Locator | None:
+        locator = cls(py_func)
+        try:
+            locator.ensure_cache_path()
+        except OSError:  # read-only home: compile without a cache
+            return None
+        return locator
+
+
+class _Impl(caching.CompileResultCacheImpl):  # type: ignore[misc]
+    _locator_classes = [_Locator]
+
+
+class _Cache(caching.Cache):  # type: ignore[misc]
+    _impl_class = _Impl
+
+
+def _build(func: F, kind: str, statistical: str, **options: Any) -> F:
+    dispatcher = numba.njit(error_model="numpy", fastmath=False, nogil=True, **options)(func)
+    name = f"{func.__module__}.{func.__qualname__}"
+    if not config.DISABLE_JIT and kind != "inlined":
+        try:
+            dispatcher._cache = _Cache(func)
+        except RuntimeError:  # no locator: nowhere to write, so compile each time
+            pass
+    KERNELS[name] = KernelInfo(name, kind, "statistical" if statistical else "exact", statistical, dispatcher)
+    return dispatcher  # type: ignore[no-any-return]
+
+
+@overload
+def kernel(func: F) -> F: ...
+@overload
+def kernel(*, statistical: str) -> Callable[[F], F]: ...
+def kernel(func: Any = None, *, statistical: str = "") -> Any:
+    """Compile a function called from Python. `statistical="reason"` where the bits may differ between CPUs."""
+    return _decorate(func, "kernel", statistical)
+
+
+@overload
+def inlined(func: F) -> F: ...
+@overload
+def inlined(*, statistical: str) -> Callable[[F], F]: ...
+def inlined(func: Any = None, *, statistical: str = "") -> Any:
+    """Compile a small function that LLVM always inlines into its callers, so that their loops vectorise."""
+    return _decorate(func, "inlined", statistical, forceinline=True)
+
+
+@overload
+def parallel(func: F) -> F: ...
+@overload
+def parallel(*, statistical: str) -> Callable[[F], F]: ...
+def parallel(func: Any = None, *, statistical: str = "") -> Any:
+    """Compile a function whose `prange` loops share the threads; it writes out[i] and never accumulates."""
+    return _decorate(func, "parallel", statistical, parallel=True)
+
+
+def _decorate(func: Any, kind: str, statistical: str, **options: Any) -> Any:
+    if func is not None:
+        return _build(func, kind, statistical, **options)
+    return lambda f: _build(f, kind, statistical, **options)
+
+
+def _load_tbb() -> str:
+    """Load the TBB wheel's library by path; the name of the threading layer that numba will use."""
+    if sys.platform.startswith("linux") and "NUMBA_THREADING_LAYER" not in os.environ:
+        library = Path(sys.prefix) / "lib" / "libtbb.so.12"
+        if library.is_file():
+            try:
+                ctypes.CDLL(str(library), mode=ctypes.RTLD_GLOBAL)
+            except OSError:
+                return "default"
+            config.THREADING_LAYER = "tbb"
+            return "tbb"
+    return str(config.THREADING_LAYER)
+
+
+THREADING_LAYER = _load_tbb()
