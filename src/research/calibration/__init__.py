@@ -1,0 +1,13 @@
+"""Fit a model to a snapshot, a smile or a series; every fit answers with a `Fit`.
+
+| model | data | module | method |
+|---|---|---|---|
+| `Heston` | `Snapshot` | `heston` | Levenberg-Marquardt on implied vols, analytic gradient (Cui et al. 2017) |
+| `SVI`, `SVISurface` | `Smile`, `Surface` | `svi` | raw SVI slices, free of butterfly arbitrage |
+| `GARCH` | returns | `garch` | Gaussian quasi maximum likelihood |
+"""
+
+from research.calibration._registry import fits
+from research.calibration.fit import Fit, fit
+
+__all__ = ["Fit", "fit", "fits"]

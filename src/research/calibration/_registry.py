@@ -1,0 +1,42 @@
+"""Which function fits which model: `@fits(Model)` in `calibration/<model>.py` adds the row.
+
+Modules load when their model is first fitted, so that a run's code closure holds only the fit it used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from research.errors import InputError, rule
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+# model class name: the module of this room that fits it
+MODULES: dict[str, str] = {"GARCH": "garch", "Heston": "heston", "SVI": "svi", "SVISurface": "svi"}
+FITS: dict[type, Callable[..., Any]] = {}
+
+
+def fits(model: type) -> Callable[[F], F]:
+    """Register the decorated `function(data, **options) -> Fit` as the fit of `model`."""
+
+    def register(function: F) -> F:
+        FITS[model] = function
+        return function
+
+    return register
+
+
+def fit_function(model: Any) -> Callable[..., Any]:
+    """The function that fits `model`; an error that names the known models when there is none."""
+    name = getattr(model, "__name__", "")
+    if model not in FITS and getattr(model, "__module__", "").startswith("research.models") and name in MODULES:
+        importlib.import_module(f"research.calibration.{MODULES[name]}")
+    if isinstance(model, type) and model in FITS:
+        return FITS[model]
+    known = sorted({*MODULES, *(m.__name__ for m in FITS)})
+    hint = f"Known models: {', '.join(known)}."
+    if not isinstance(model, type):
+        hint = f"Pass the class, not an object of it. {hint}"
+    raise InputError(rule("model", "be a class with a fit", name or model, hint))
