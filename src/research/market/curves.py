@@ -1,0 +1,62 @@
+"""Discount curves from zero rates: log discount factors linear between the nodes.
+
+Between two nodes the forward rate is constant, so a curve of positive forwards has no negative ones in between.
+Before the first and after the last node the zero rate of that node holds.
+
+References
+----------
+Hagan & West (2006), "Interpolation methods for curve construction", section 3 ("raw interpolation").
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from research.arrays import Float1D, vector
+from research.errors import require, require_all
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class DiscountCurve:
+    """Continuously compounded zero rates at some times; `df(tau)` anywhere.
+
+    Examples
+    --------
+    >>> curve = DiscountCurve(as_of=date(2002, 7, 5), tau=[0.5, 1.0], zero_rate=[0.035, 0.036])
+    >>> round(curve.df(1.0), 6)
+    0.96464
+    """
+
+    as_of: date
+    tau: Float1D  # years (ACT/365F), increasing, > 0, shape (n,)
+    zero_rate: Float1D  # 1/year, continuously compounded, shape (n,)
+
+    def __post_init__(self) -> None:
+        tau, rate = vector(self.tau, "tau"), vector(self.zero_rate, "zero_rate")
+        require(tau.size > 0, "tau", tau.size, "hold at least one node")
+        require(tau.size == rate.size, "zero_rate", rate.size, f"have as many values as tau, {tau.size}")
+        require_all(np.isfinite(tau) & (tau > 0.0), "tau", tau, "be finite and > 0 years")
+        require_all(np.diff(tau) > 0.0, "tau", tau[1:], "increase")
+        require_all(np.isfinite(rate), "zero_rate", rate, "be finite")
+        tau.flags.writeable = rate.flags.writeable = False
+        object.__setattr__(self, "tau", tau)
+        object.__setattr__(self, "zero_rate", rate)
+
+    def zero_rate_at(self, tau: ArrayLike) -> Any:
+        """Zero rate to `tau`, 1/year; float in, float out."""
+        t = np.asarray(tau, dtype=np.float64)
+        require_all(np.isfinite(t) & (t >= 0.0), "tau", t, "be finite and >= 0 years")
+        inside = np.interp(t, self.tau, self.zero_rate * self.tau) / np.where(t > 0.0, t, 1.0)
+        rate = np.where(t <= self.tau[0], self.zero_rate[0], np.where(t >= self.tau[-1], self.zero_rate[-1], inside))
+        return rate if rate.shape else float(rate)
+
+    def df(self, tau: ArrayLike) -> Any:
+        """Value today of one unit paid at `tau`; float in, float out."""
+        t = np.asarray(tau, dtype=np.float64)
+        out = np.exp(-self.zero_rate_at(t) * t)
+        return out if out.shape else float(out)
