@@ -182,7 +182,6 @@ def _check_expiries(quotes: pd.DataFrame, day: date) -> Float1D:
 
 
 def _single(quotes: pd.DataFrame, name: str) -> float:
-    _refuse(
-        quotes[name] == quotes[name].iloc[0], quotes, name, f"be one number a day, like {quotes[name].iloc[0]:g} above"
-    )
-    return float(quotes[name].iloc[0])
+    value = float(_column(quotes, name)[0])
+    _refuse(quotes[name] == value, quotes, name, f"be one number a day, like {value:g} in the first row")
+    return value
