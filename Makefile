@@ -1,0 +1,41 @@
+# make help lists the targets. Everything runs from .venv, which the first target makes.
+.DEFAULT_GOAL := help
+.PHONY: help install demo test test-fast lint lab ui bench docs clean lock
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export DVC_NO_ANALYTICS := 1
+export MLFLOW_DISABLE_TELEMETRY := true
+export DO_NOT_TRACK := 1
+
+help:            ## this list
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
+
+install:         ## .venv from requirements.lock (a look when it is there already)
+	@tools/bootstrap.sh
+
+demo: install  ## data to promoted model on real data, then a summary and reports/index.html
+	@research demo
+
+test: install  ## every test
+	@python -m pytest -q -n 2 --dist loadfile
+
+test-fast: install  ## the tests that take seconds
+	@python -m pytest -q -n 2 --dist loadfile -m "not slow"
+
+lint: install  ## ruff, import contracts, mypy, notebooks without outputs
+	@ruff check src tests benchmarks tools && ruff format --check src tests benchmarks tools && lint-imports --no-cache && mypy && python tools/check_notebooks.py
+
+lab: install  ## JupyterLab on notebooks/
+	@research lab
+
+ui: install  ## MLflow UI on the local store
+	@research ui
+
+bench: install  ## ours and the peers', side by side
+	@python benchmarks/run.py
+
+clean:           ## caches and reports; never mlruns/, data/ or .venv
+	@rm -rf build dist reports/*.html reports/notebooks .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@find src tests benchmarks tools -name __pycache__ -type d -prune -exec rm -rf {} +
+
+lock: install  ## resolve requirements.lock anew (needs uv and the network)
+	@tools/lock.sh
