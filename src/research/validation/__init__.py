@@ -1,0 +1,9 @@
+"""The judge: named statistical tests, laws and independent benchmarks. It borrows no code from what it judges.
+
+| room | question |
+|---|---|
+| value_at_risk/ | do losses exceed the value at risk as often as claimed, and independently? |
+| numerics/ | does a pricer obey the laws of prices, and agree with itself? |
+| benchmarks/ | what does an independent implementation say? |
+| suites/ | which tests must a model of this class pass? |
+"""
