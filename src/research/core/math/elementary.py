@@ -54,25 +54,29 @@ def _exp_tail(r: float) -> float:
 
 
 @inlined
-def _exp_sum(x: float, low: float) -> float:
-    """exp(x + low) for a small correction `low`, abs(low) < 2**-40 or so."""
+def exp_parts(x: float, low: float) -> tuple[float, float, float]:
+    """exp(x + low) as (1 + v) * one * other, `one` and `other` powers of two; `low` is a small correction to x.
+
+    A caller multiplies q * (1 + v) as q + q * v, which saves a rounding.
+    """
     x = 710.0 if x > 710.0 else x  # a nan passes through
     x = -746.0 if x < -746.0 else x
     k = (x * _LOG2E + _ROUND) - _ROUND
     high = x - k * _LN2_HI  # exact
     correction = k * _LN2_LO - low
     r = high - correction
-    y = 1.0 + (r + (r * r * _exp_tail(r) + ((high - r) - correction)))
+    v = r + (r * r * _exp_tail(r) + ((high - r) - correction))
     half = (0.5 * k + _ROUND) - _ROUND  # 2**k in two factors: no overflow before the result overflows
     one = from_bits(shift_left(to_bits(half + _ROUND) + 1023, 52))
     other = from_bits(shift_left(to_bits((k - half) + _ROUND) + 1023, 52))
-    return y * one * other
+    return v, one, other
 
 
 @inlined
 def exp(x: float) -> float:
     """e**x."""
-    return _exp_sum(x, 0.0)
+    v, one, other = exp_parts(x, 0.0)
+    return (1.0 + v) * one * other
 
 
 @inlined
