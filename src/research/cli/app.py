@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 # name: what it does. The module research.cli.NAME holds `app`, a typer application.
 COMMANDS: dict[str, str] = {
+    "demo": "The whole path on real data: pipeline, promotion, report, summary.",
     "run": "Run a notebook with checked parameters, and record it.",
     "runs": "List runs; filter and sort them.",
     "show": "Show one run: parameters, data, results, verdict.",
