@@ -30,8 +30,9 @@ lab: install  ## JupyterLab on notebooks/
 ui: install  ## MLflow UI on the local store
 	@research ui
 
-bench: install  ## ours and the peers', side by side
-	@python benchmarks/run.py
+bench: install  ## ours and the peers', side by side (ONLY=implied_vol for one workload)
+	@test -f .venv/.bench && cmp -s .venv/.bench benchmarks/requirements.lock || { python -m pip install -q --disable-pip-version-check --require-hashes -r benchmarks/requirements.lock && cp benchmarks/requirements.lock .venv/.bench; }
+	@python benchmarks/run.py $(ONLY)
 
 clean:           ## caches and reports; never mlruns/, data/ or .venv
 	@rm -rf build dist reports/*.html reports/notebooks .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
