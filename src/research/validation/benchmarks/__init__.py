@@ -3,7 +3,8 @@
 | module | function | method |
 |---|---|---|
 | `heston` | `heston_price` | Lewis (2001) integral on the real axis, adaptive Gauss-Legendre panels, NumPy |
-| `heston` | `heston_implied_vol_errors`, `best_heston` | squared implied-vol errors of a surface, and its optimum by SciPy |
+| `heston` | `heston_implied_vol_errors` | implied-vol errors of a surface under given parameters |
+| `heston` | `best_heston` | the least squares of those errors, by SciPy from several starts |
 | `quantlib_heston` | `quantlib_price`, `quantlib_fit` | QuantLib's AnalyticHestonEngine and Levenberg-Marquardt |
 """
 

@@ -1,9 +1,9 @@
-"""Heston prices by the Lewis (2001) integral, in plain NumPy: slow, obvious, and accurate to about 1e-13 of the forward.
+"""Heston prices by the Lewis (2001) integral, in plain NumPy: slow, obvious, accurate to about 1e-13 of the forward.
 
     C = df (F - sqrt(F K) / pi  integral over u > 0 of Re[exp(i u log(F/K)) phi(u - i/2)] / (u^2 + 1/4) du)
 
-The real axis is cut into panels, each halved until Gauss-Legendre rules of 16 and 2 x 16 points agree. The characteristic
-function phi of log(S_T / F) is in the form without branch cuts (Albrecher et al. 2007).
+The real axis is cut into panels, each halved until Gauss-Legendre rules of 16 and 2 x 16 points agree. The
+characteristic function phi of log(S_T / F) is in the form without branch cuts (Albrecher et al. 2007).
 
 References
 ----------

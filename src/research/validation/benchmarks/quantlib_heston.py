@@ -21,9 +21,7 @@ def _quantlib() -> Any:
     try:
         import QuantLib
     except ImportError:
-        raise MissingExtraError(
-            "QuantLib must be installed for this benchmark: pip install 'research[validation]'."
-        ) from None
+        raise MissingExtraError("QuantLib must be installed for this: pip install 'research[validation]'.") from None
     return QuantLib
 
 
