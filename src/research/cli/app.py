@@ -10,6 +10,7 @@ import importlib
 import json
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 # name: what it does. The module research.cli.NAME holds `app`, a typer application.
 COMMANDS: dict[str, str] = {
@@ -72,26 +73,26 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _dispatch(name: str, rest: list[str]) -> int:
-    import click
     import typer
 
     from research.errors import ResearchError
 
+    usage_error: Any = typer.BadParameter.__mro__[2]  # ClickException, which typer does not export by name
     as_json = "--json" in rest
     try:
         app = importlib.import_module(f"research.cli.{name}").app
         code = typer.main.get_command(app).main(args=rest, prog_name=f"research {name}", standalone_mode=False)
         return code if isinstance(code, int) else 0
-    except click.exceptions.Exit as stop:
+    except typer.Exit as stop:
         return int(stop.exit_code)
-    except click.ClickException as error:
+    except usage_error as error:
         if as_json:
-            return _fail(error, error.exit_code, True)
+            return _fail(error, int(error.exit_code), True)
         error.show()
-        return error.exit_code
+        return int(error.exit_code)
     except ResearchError as error:
         return _fail(error, error.exit_code, as_json)
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         print("Interrupted.", file=sys.stderr)
         return 130
     except BrokenPipeError:  # `research runs | head`
