@@ -25,6 +25,7 @@ _ROUND = 6755399441055744.0  # 1.5 * 2**52: adding it rounds to an integer, whic
 _LOG2E = 1.4426950408889634
 _LN2_HI = 0.6931471805592082  # 40 bits: times an exponent it is exact
 _LN2_LO = 7.371002565167799e-13
+_LOG_13 = 1.47960608322542236e-01
 _MIN_NORMAL = 2.2250738585072014e-308
 _TWO54 = 18014398509481984.0
 _ONE_BITS = 0x3FF0000000000000
@@ -59,8 +60,8 @@ def exp_parts(x: float, low: float) -> tuple[float, float, float]:
 
     A caller multiplies q * (1 + v) as q + q * v, which saves a rounding.
     """
-    x = 710.0 if x > 710.0 else x  # a nan passes through
-    x = -746.0 if x < -746.0 else x
+    x = 1400.0 if x > 1400.0 else x  # a nan passes through
+    x = -1400.0 if x < -1400.0 else x
     k = (x * _LOG2E + _ROUND) - _ROUND
     high = x - k * _LN2_HI  # exact
     correction = k * _LN2_LO - low
@@ -80,28 +81,74 @@ def exp(x: float) -> float:
 
 
 @inlined
-def log(x: float) -> float:
-    """Natural logarithm."""
+def expm1(x: float) -> float:
+    """e**x - 1, without cancellation near 0."""
+    bounded = 710.0 if x > 710.0 else x
+    bounded = -60.0 if bounded < -60.0 else bounded
+    k = (bounded * _LOG2E + _ROUND) - _ROUND
+    high = bounded - k * _LN2_HI
+    correction = k * _LN2_LO
+    r = high - correction
+    tail = r * r * _exp_tail(r) + ((high - r) - correction)  # e^r - 1 = r + tail
+    huge = k > 1000.0
+    k = k - 1.0 if huge else k
+    scale = from_bits(shift_left(to_bits(k + _ROUND) + 1023, 52))
+    a, b = scale - 1.0, scale * r
+    total = a + b
+    back = total - a
+    y = total + (((a - (total - back)) + (b - back)) + scale * tail)
+    y = y * 2.0 if huge else y  # there the -1 has long been rounded away
+    y = x if abs(x) < 1e-300 else y  # keeps the sign of zero
+    return x if x != x else y
+
+
+@inlined
+def log_split(x: float) -> tuple[float, float]:
+    """(k, f) with x = 2**k (1 + f) exactly and sqrt(1/2) <= 1 + f < sqrt(2), for 0 < x < inf."""
     tiny = x < _MIN_NORMAL
-    scaled = x * _TWO54 if tiny else x
-    bits = to_bits(scaled) + (_ONE_BITS - _SQRT_HALF_BITS)
+    bits = to_bits(x * _TWO54 if tiny else x) + (_ONE_BITS - _SQRT_HALF_BITS)
     k = from_bits(shift_right(bits, 52) | _ROUND_BITS) - (_ROUND + 1023.0)
-    k = k - 54.0 if tiny else k
-    f = from_bits((bits & _MANTISSA) + _SQRT_HALF_BITS) - 1.0  # x = 2**k (1 + f), sqrt(1/2) <= 1 + f < sqrt(2)
+    f = from_bits((bits & _MANTISSA) + _SQRT_HALF_BITS) - 1.0
+    return (k - 54.0 if tiny else k), f
+
+
+@inlined
+def log_join(k: float, f: float, low: float) -> float:
+    """k ln(2) + log(1 + f) + low, for a small correction `low`; f as from `log_split`."""
     s = f / (2.0 + f)
     z = s * s
     w = z * z
-    odd = 6.66666666666673402e-01 + w * (
-        2.85714287423223079e-01 + w * (1.81835643676606901e-01 + w * 1.47960608322542236e-01)
-    )
+    odd = 6.66666666666673402e-01 + w * (2.85714287423223079e-01 + w * (1.81835643676606901e-01 + w * _LOG_13))
     even = 3.99999999994150979e-01 + w * (2.22221985762712571e-01 + w * 1.53140443522071984e-01)
     series = z * (odd + z * even)
     half = 0.5 * f * f  # log(1 + f) = f - half + s (half + series): the leading terms carry no rounding of s
-    y = k * _LN2_HI - ((half - (s * (half + series) + k * _LN2_LO)) - f)
+    return k * _LN2_HI - ((half - (s * (half + series) + (k * _LN2_LO + low))) - f)
+
+
+@inlined
+def log_edges(x: float, y: float) -> float:
+    """y = log(x) mended where x is 0, negative, infinite or nan."""
     y = -_INF if x == 0.0 else y
     y = _NAN if x < 0.0 else y
     y = x if x == _INF else y
     return x if x != x else y
+
+
+@inlined
+def log(x: float) -> float:
+    """Natural logarithm."""
+    k, f = log_split(x)
+    return log_edges(x, log_join(k, f, 0.0))
+
+
+@inlined
+def log1p(x: float) -> float:
+    """log(1 + x), without cancellation near 0."""
+    u = 1.0 + x
+    lost = (1.0 - (u - x)) if x >= 1.0 else (x - (u - 1.0))  # exactly what rounding took from u
+    k, f = log_split(u)
+    y = log_edges(u, log_join(k, f, lost / u))
+    return x if abs(x) < 1e-300 else y  # keeps the sign of zero
 
 
 @inlined
@@ -115,25 +162,20 @@ def sincos(x: float) -> tuple[float, float]:
     b = n * _PIO2_3
     r = a - b
     low = ((a - r) - b) - n * _PIO2_4
-    r_low = low
     z = r * r
-    tail = 8.33333333332242875e-03 + z * (
-        -1.98412698298176197e-04
-        + z * (2.75573136946494688e-06 + z * (-2.50507584508401082e-08 + z * 1.58968106231778980e-10))
+    w = z * z
+    tail = (8.33333333332242875e-03 + z * -1.98412698298176197e-04) + w * (
+        (2.75573136946494688e-06 + z * -2.50507584508401082e-08) + w * 1.58968106231778980e-10
     )
     v = z * r
-    s = r - ((z * (0.5 * r_low - v * tail) - r_low) - v * -1.66666666666666324e-01)
-    tail = 4.16666666666666019e-02 + z * (
-        -1.38888888888741291e-03
-        + z
-        * (
-            2.48015872894842714e-05
-            + z * (-2.75573143527359634e-07 + z * (2.08757233079889755e-09 + z * -1.13596488286980548e-11))
-        )
+    s = r - ((z * (0.5 * low - v * tail) - low) - v * -1.66666666666666324e-01)
+    tail = (4.16666666666666019e-02 + z * -1.38888888888741291e-03) + w * (
+        (2.48015872894842714e-05 + z * -2.75573143527359634e-07)
+        + w * (2.08757233079889755e-09 + z * -1.13596488286980548e-11)
     )
     half = 0.5 * z
-    w = 1.0 - half
-    c = w + (((1.0 - w) - half) + (z * (z * tail) - r * r_low))
+    one = 1.0 - half
+    c = one + (((1.0 - one) - half) + (w * tail - r * low))
     swap = (quadrant & 1) != 0
     sine = c if swap else s
     cosine = s if swap else c

@@ -28,7 +28,7 @@ _SPLIT = 134217729.0  # 2**27 + 1
 
 
 @inlined
-def _square(x: float) -> tuple[float, float]:
+def two_square(x: float) -> tuple[float, float]:
     """x * x as a sum high + low, exact for 1e-145 < abs(x) < 1e150 (Veltkamp, Dekker)."""
     c = _SPLIT * x
     high = c - (c - x)
@@ -75,7 +75,7 @@ def norm_pdf(x: float) -> float:
     """Standard normal density; 0 beyond abs(x) = 38.6."""
     x = 40.0 if x > 40.0 else x
     x = -40.0 if x < -40.0 else x
-    high, low = _square(x)
+    high, low = two_square(x)
     v, one, other = exp_parts(-0.5 * high, -0.5 * low)
     return (_INV_SQRT_2PI + _INV_SQRT_2PI * (v + _INV_SQRT_2PI_LOW)) * one * other
 
@@ -85,7 +85,7 @@ def norm_cdf(x: float) -> float:
     """Standard normal distribution function, with full relative precision in the left tail."""
     a = abs(x)
     a = 40.0 if a > 40.0 else a
-    high, low = _square(a)
+    high, low = two_square(a)
     v, one, other = exp_parts(-0.5 * high, -0.5 * low)
     q = mills(a)
     tail = (q + q * v) * one * other
@@ -97,7 +97,7 @@ def erfc(x: float) -> float:
     """Complementary error function, with full relative precision in the right tail."""
     a = abs(x)
     a = 30.0 if a > 30.0 else a
-    high, low = _square(a)
+    high, low = two_square(a)
     v, one, other = exp_parts(-high, -low)
     q = 2.0 * mills(a * _SQRT2)
     tail = (q + q * v) * one * other
@@ -110,6 +110,6 @@ def erfcx(x: float) -> float:
     a = abs(x)
     scaled = 2.0 * mills(a * _SQRT2)
     bounded = 30.0 if a > 30.0 else a
-    high, low = _square(bounded)
+    high, low = two_square(bounded)
     v, one, other = exp_parts(high, low)
     return 2.0 * (1.0 + v) * one * other - scaled if x < 0.0 else scaled
