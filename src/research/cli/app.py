@@ -10,7 +10,6 @@ import importlib
 import json
 import sys
 from collections.abc import Sequence
-from typing import Any
 
 # name: what it does. The module research.cli.NAME holds `app`, a typer application.
 COMMANDS: dict[str, str] = {
@@ -77,7 +76,6 @@ def _dispatch(name: str, rest: list[str]) -> int:
 
     from research.errors import ResearchError
 
-    usage_error: Any = typer.BadParameter.__mro__[2]  # ClickException, which typer does not export by name
     as_json = "--json" in rest
     try:
         app = importlib.import_module(f"research.cli.{name}").app
@@ -85,11 +83,11 @@ def _dispatch(name: str, rest: list[str]) -> int:
         return code if isinstance(code, int) else 0
     except typer.Exit as stop:
         return int(stop.exit_code)
-    except usage_error as error:
-        if as_json:
-            return _fail(error, int(error.exit_code), True)
-        error.show()
-        return int(error.exit_code)
+    except typer.TyperException as error:
+        if as_json or not hasattr(error, "show"):
+            return _fail(error, error.exit_code, as_json)
+        error.show()  # with the usage line
+        return error.exit_code
     except ResearchError as error:
         return _fail(error, error.exit_code, as_json)
     except (KeyboardInterrupt, typer.Abort):
