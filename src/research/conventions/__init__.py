@@ -3,8 +3,11 @@
 | question | function | reference |
 |---|---|---|
 | how many years between two dates? | `year_fraction` | ISDA 2006 definitions, 4.16 |
+| on which days does an exchange trade, or TARGET settle? | `sessions` | exchange_calendars; ECB press releases 1999-2000 |
+| when is Easter? | `easter` | Meeus (1991), chapter 8 |
 """
 
+from research.conventions.calendars import calendar_names, easter, sessions, target_holidays
 from research.conventions.day_count import year_fraction
 
-__all__ = ["year_fraction"]
+__all__ = ["calendar_names", "easter", "sessions", "target_holidays", "year_fraction"]

@@ -1,0 +1,18 @@
+"""Data sets: the dictionary, checked reads, digests, quality.
+
+| question | function |
+|---|---|
+| give me the rows known by a date, checked and recorded | `load` |
+| what was read in this process? | `reads`, `reset_reads` |
+| what is there, what does a column mean? | `catalog` |
+| is it the same data? | `digest_frame`, `digest_columns` |
+| make the files of a data set | `ingest`, `curate` |
+"""
+
+from research.data.catalog import catalog
+from research.data.digest import digest_columns, digest_frame
+from research.data.ingest import curate, ingest
+from research.data.journal import Read, reads, reset_reads
+from research.data.reader import load
+
+__all__ = ["load", "Read", "reads", "reset_reads", "catalog", "digest_columns", "digest_frame", "ingest", "curate"]
