@@ -48,7 +48,7 @@ CYCLE: tuple[str, ...] = tuple(
 MARKERS: tuple[str, ...] = ("o", "s", "^", "D", "v", "P", "X", "*")
 DASHES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (6, 2, 1.5, 2)))
 DIVERGING = "RdBu_r"  # colour-blind-safe with white at zero
-SEQUENTIAL = "cividis"  # the same for everyone, and in grey
+SEQUENTIAL = "viridis"  # even steps for every eye, and in grey
 
 _DPI = 160  # of a saved or shown picture
 _SCREEN_DPI = 88  # picture pixels are shown at this density: crisp on a fine screen
@@ -157,11 +157,26 @@ def heading(figure: Any, title: str, subtitle: str = "") -> None:
             note.set_in_layout(False)
 
 
-def percent_axis(axes: Any, *, axis: str = "y", decimals: int | None = None) -> None:
-    """Show decimals as percent: 0.2 reads 20%."""
-    from matplotlib.ticker import PercentFormatter
+def legend(figure: Any, axes: Any, *, reverse: bool = False) -> None:
+    """Legend of `axes` at the right of the heading; below the figure where the heading leaves no room."""
+    handles, labels = axes.get_legend_handles_labels()
+    if reverse:
+        handles, labels = handles[::-1], labels[::-1]
+    with applied():
+        renderer = figure.canvas.get_renderer() if hasattr(figure.canvas, "get_renderer") else figure._get_renderer()
+        box = figure.legend(handles, labels, loc="outside upper right", ncols=len(labels))
+        used = 0.0 if figure._suptitle is None else figure._suptitle.get_window_extent(renderer).x1
+        if used + box.get_window_extent(renderer).width + 20 > figure.bbox.width:
+            box.remove()
+            figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 5))
 
-    _axis(axes, axis).set_major_formatter(PercentFormatter(xmax=1.0, decimals=decimals))
+
+def percent_axis(axes: Any, *, axis: str = "y", decimals: int | None = None) -> None:
+    """Show decimals as percent, as short as they are: 0.2 reads 20%, 0.275 reads 27.5%."""
+    from matplotlib.ticker import FuncFormatter
+
+    spec = ".6g" if decimals is None else f".{decimals}f"
+    _axis(axes, axis).set_major_formatter(FuncFormatter(lambda value, _: f"{_minus(100.0 * value, spec)}%"))
 
 
 def bp_axis(axes: Any, *, axis: str = "y", scale: float = 1.0) -> None:

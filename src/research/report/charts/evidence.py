@@ -62,7 +62,7 @@ def evidence(
 
 
 def _words(item: Evidence) -> str:
-    parts = [item.verdict]
+    parts: list[str] = [item.verdict]
     if item.p_value is not None:
         parts.append(f"p = {item.p_value:.3g}")
     if item.power is not None:

@@ -52,10 +52,11 @@ def exceptions_by_year(
     figure, axes = style.subplots(size=(max(0.5 * len(labels) + 2.4, 6.0), 0.42 * len(names) + 1.7))
     with style.applied():
         ratio = count / (rate * days)
-        norm = TwoSlopeNorm(1.0, 0.0, max(4.0, float(np.nanmax(ratio))))
+        top = max(4.0, float(np.nanmax(ratio)))
+        norm = TwoSlopeNorm(1.0, -1.0, top)  # too few is worth a pale blue, too many a red
         image = axes.pcolormesh(ratio, cmap=style.DIVERGING, norm=norm, edgecolors="white", linewidth=1.5)
         for (i, j), number in np.ndenumerate(count):
-            dark = not 0.25 < norm(ratio[i, j]) < 0.8
+            dark = norm(ratio[i, j]) > 0.8
             axes.text(j + 0.5, i + 0.5, f"{number:.0f}", ha="center", va="center", fontsize=8.5,
                       color="white" if dark else style.COLORS["ink"])  # fmt: skip
         axes.set_xticks(np.arange(len(labels)) + 0.5, [str(year) for year in labels])
@@ -66,6 +67,7 @@ def exceptions_by_year(
         axes.spines[:].set_visible(False)
         bar = figure.colorbar(image, ax=axes, pad=0.015, ticks=[0, 1, 2, 4])
         bar.ax.set_yticklabels(["none", "as expected", "2 ×", "4 ×"])
+        bar.ax.set_ylim(0.0, top)
         bar.outline.set_visible(False)
     expected = f"expected: {rate * float(np.nanmedian(days)):.1f} a year at level {100 * (1 - rate):g}%"
     style.heading(figure, title, subtitle or expected)

@@ -57,13 +57,13 @@ def power_curve(
             axes.annotate(name, (value, 0.0), xytext=(0, 9), textcoords="offset points", ha="center", fontsize=8)
         axes.set_ylim(0.0, 1.0)
         axes.margins(x=0.0)
-        style.percent_axis(axes, decimals=0)
+        style.percent_axis(axes)
         if percent:
             style.percent_axis(axes, axis="x")
         axes.set_xlabel(xlabel)
         axes.set_ylabel("Probability to reject")
-        axes.legend(loc="lower right")
     style.heading(figure, title, subtitle)
+    style.legend(figure, axes)
     return figure
 
 

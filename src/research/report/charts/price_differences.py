@@ -45,7 +45,7 @@ def price_differences(
     columns(frame, difference, *(name for name in (group, x) if name))
     size = np.maximum(np.abs(frame[difference].to_numpy(dtype=float)), floor)
     labels = frame[group].astype(str).to_numpy() if group else np.full(len(frame), "")
-    names = list(dict.fromkeys(labels))
+    names: list[str] = list(dict.fromkeys(labels.tolist()))
     figure, axes = style.subplots(size=(max(6.5, 1.3 * len(names) + 2.0) if not x else 9.0, 4.2))
     with style.applied():
         for i, name in enumerate(names):
@@ -59,10 +59,12 @@ def price_differences(
             if not x:
                 _largest(axes, i, float(size[here].max()))
         _dress(axes, names if not x else [], tolerance, floor, unit)
+        if x:
+            style.number_axis(axes)
         axes.set_xlabel(xlabel or (x or "").replace("_", " ").capitalize())
-        if x and group:
-            axes.legend(ncols=min(len(names), 4), loc="upper left")
     style.heading(figure, title, subtitle)
+    if x and group:
+        style.legend(figure, axes)
     return figure
 
 
@@ -75,15 +77,15 @@ def _spread(n: int) -> Any:
 
 def _largest(axes: Any, place: int, value: float) -> None:
     axes.plot([place - 0.36, place + 0.36], [value, value], color=style.COLORS["ink"], lw=1.2)
-    axes.annotate(f"{value:.1e}", (place, value), xytext=(0, 3), textcoords="offset points", ha="center", fontsize=8)
+    axes.text(place, 1.01, f"largest {value:.1e}", transform=axes.get_xaxis_transform(), ha="center", fontsize=8)
 
 
 def _dress(axes: Any, names: list[str], tolerance: float | None, floor: float, unit: str) -> None:
     axes.set_yscale("log")
     if tolerance:
         axes.axhline(tolerance, color=style.COLORS["alarm"], lw=1.2, ls=style.DASHES[1])
-        axes.text(1.0, tolerance, f"tolerance {tolerance:g}", transform=axes.get_yaxis_transform(), ha="right",
-                  va="bottom", fontsize=8.5, color=style.COLORS["alarm"])  # fmt: skip
+        axes.text(1.0, tolerance, f"  tolerance\n  {tolerance:.3g}", transform=axes.get_yaxis_transform(), ha="left",
+                  va="center", fontsize=8.5, color=style.COLORS["alarm"])  # fmt: skip
         axes.set_ylim(floor / 3.0, max(axes.get_ylim()[1], tolerance * 6.0))
     axes.set_ylabel("Absolute difference" + (f", {unit}" if unit else ""))
     if names:

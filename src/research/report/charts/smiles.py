@@ -25,7 +25,7 @@ def smiles(
     subtitle: str = "",
     n_cols: int = 4,
 ) -> Any:
-    """Small multiples of implied volatility by strike, on one scale.
+    """Small multiples of implied volatility by strike; the panels of one row share their scale.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def smiles(
     n_cols = min(n_cols, len(panels))
     n_rows = math.ceil(len(panels) / n_cols)
     size = (max(2.5 * n_cols, 5.0), 2.15 * n_rows + 1.1)
-    figure, grid = style.subplots(n_rows, n_cols, size=size, sharex=True, sharey=True, squeeze=False)
+    figure, grid = style.subplots(n_rows, n_cols, size=size, sharex=True, sharey="row", squeeze=False)
     with style.applied():
         for axes, (value, name, rows) in zip(grid.flat, panels):
             for i, (model, curve) in enumerate(models.items()):
@@ -57,16 +57,16 @@ def smiles(
             axes.plot(rows[x], rows[vol], "o", color=style.COLORS["market"], mfc="white", ms=4, label="market")
             axes.set_title(name)
         _dress(figure, grid, len(panels), x)
-        handles, names = grid.flat[0].get_legend_handles_labels()
-        figure.legend(handles[::-1], names[::-1], loc="outside upper right", ncols=len(names))
     style.heading(figure, title, subtitle)
+    style.legend(figure, grid.flat[0], reverse=True)
     return figure
 
 
 def _dress(figure: Any, grid: Any, n_panels: int, x: str) -> None:
     for axes in list(grid.flat)[n_panels:]:
         axes.set_axis_off()
-    style.percent_axis(grid.flat[0], decimals=0)
+    for first in grid[:, 0]:
+        style.percent_axis(first)
     if x == "strike":
         style.number_axis(grid.flat[0])
     figure.supxlabel(_LABELS.get(x, x), fontsize=9)

@@ -63,15 +63,34 @@ def _map(axes: Any, strikes: Any, expiries: Any, vols: Any) -> None:
 
 def _view(axes: Any, strikes: Any, expiries: Any, vols: Any, x: str) -> None:
     import numpy as np
+    from matplotlib.ticker import MaxNLocator
 
-    axes.plot_surface(strikes, np.sqrt(expiries), vols, cmap=style.SEQUENTIAL, lw=0.3, edgecolor="white", alpha=0.95)
-    ticks = expiries[:: max(1, len(expiries) // 4), 0]
-    axes.set_yticks(np.sqrt(ticks), [f"{day:.0f}" for day in ticks])
-    style.percent_axis(axes, axis="y")
-    axes.set_yticks(np.sqrt(ticks), [f"{day:.0f}" for day in ticks])
+    depth = np.log(expiries)
+    axes.plot_surface(
+        strikes, depth, vols, cmap=style.SEQUENTIAL, linewidth=0.4, edgecolor="white", alpha=0.97, rcount=60, ccount=60
+    )
+    near = depth[0, 0]
+    axes.plot(strikes[0], np.full_like(strikes[0], near), vols[0], color=style.COLORS["ink"], lw=1.4, zorder=5)
+    ticks = _apart(expiries[:, 0])
+    axes.set_yticks(np.log(ticks), [f"{day:.0f}" for day in ticks])
     axes.zaxis.set_major_formatter(lambda level, _: f"{100 * level:.0f}%")
-    axes.tick_params(labelsize=7, pad=0)
-    axes.set_xlabel(x.replace("_", " ").capitalize(), fontsize=8)
-    axes.set_ylabel("Days", fontsize=8)
-    axes.view_init(elev=24, azim=-128)
-    axes.set_box_aspect((1.25, 1.15, 0.8), zoom=0.92)
+    axes.zaxis.set_major_locator(MaxNLocator(5))
+    axes.xaxis.set_major_locator(MaxNLocator(5))
+    for side in (axes.xaxis, axes.yaxis, axes.zaxis):
+        side.set_pane_color((1.0, 1.0, 1.0, 0.0))
+    if x == "strike":
+        style.number_axis(axes)
+    axes.tick_params(labelsize=7, pad=-1)
+    axes.set_xlabel(x.replace("_", " ").capitalize(), fontsize=8, labelpad=-2)
+    axes.set_ylabel("Days", fontsize=8, labelpad=-2)
+    axes.view_init(elev=22, azim=-52)
+    axes.set_box_aspect((1.3, 1.15, 0.85), zoom=1.06)
+
+
+def _apart(days: Any) -> list[float]:
+    """Expiries far enough from one another to be written on a log scale."""
+    kept: list[float] = []
+    for day in sorted(days):
+        if not kept or day > 1.7 * kept[-1]:
+            kept.append(float(day))
+    return kept

@@ -58,12 +58,17 @@ def total_variance(
 
 
 def direct_labels(axes: Any, ends: list[tuple[float, str, Any]]) -> None:
-    """Names at the right end of the lines, moved apart where they would touch."""
+    """Names at the right end of the lines, moved apart where they would touch, and kept beside the axes."""
     low, high = axes.get_ylim()
-    gap, place = 0.042 * (high - low), -float("inf")
-    for end, name, color in sorted(ends, key=lambda item: item[0]):
-        place = max(end, place + gap)
-        axes.annotate(
-            name, (1.0, end), xytext=(1.015, place), color=color, fontsize=8.5, va="center",
-            xycoords=axes.get_yaxis_transform(), textcoords=axes.get_yaxis_transform(),
-        )  # fmt: skip
+    gap = 0.045 * (high - low)
+    ends = sorted(ends, key=lambda item: item[0])
+    places: list[float] = []
+    for end, _, _ in ends:
+        places.append(end if not places else max(end, places[-1] + gap))
+    ceiling = high + gap
+    for i in reversed(range(len(places))):
+        ceiling = min(places[i], ceiling - gap)
+        places[i] = ceiling
+    across = axes.get_yaxis_transform()
+    for (_, name, color), place in zip(ends, places):
+        axes.text(1.012, place, name, color=color, fontsize=8.5, va="center", transform=across)

@@ -45,10 +45,7 @@ def traffic_light(
     from scipy.stats import binom
 
     expected = n * (1.0 - level)
-    ends = [
-        int(binom.ppf(p, n, 1.0 - level)) - (binom.cdf(binom.ppf(p, n, 1.0 - level), n, 1.0 - level) >= p)
-        for p in (0.95, 0.9999)
-    ]
+    ends = [int(binom.ppf(p, n, 1.0 - level)) - 1 for _, _, p in _ZONES[:2]]  # last count below each probability
     right = max(max(counts.values(), default=0) * 1.08, ends[1] * 1.25) + 1.5
     left = -0.5 if ends[0] < 30 else max(-0.5, min(min(counts.values()), expected) - 0.35 * (ends[1] - expected))
     figure, (rows, curve) = style.subplots(
@@ -61,13 +58,14 @@ def traffic_light(
                 axes.axvspan(start, stop, color=style.COLORS[role], alpha=0.2, lw=0)
             axes.axvline(expected, color=style.COLORS["muted"], lw=1.0, ls=style.DASHES[1])
         for (zone, _, _), start, stop in zip(_ZONES, edges, edges[1:]):
-            rows.text((start + stop) / 2, 1.02, zone, transform=rows.get_xaxis_transform(), ha="center", fontsize=8.5)
+            rows.text((start + stop) / 2, 1.02, zone, transform=rows.get_xaxis_transform(), ha="center", fontsize=8.5,
+                      fontweight="bold", color=style.COLORS["muted"])  # fmt: skip
         _markers(rows, counts)
         grid = np.arange(max(0, int(left)), int(right) + 1)
         curve.step(grid, binom.cdf(grid, n, 1.0 - level), where="post", color=style.COLORS["ink"], lw=1.4)
         curve.set_ylabel("P(exceptions ≤ x)\nif the model is right")
         curve.set_xlabel(f"Exceptions in {n:,} days at level {100 * level:g}%   (dashed: {expected:g} expected)")
-        style.percent_axis(curve, decimals=0)
+        style.percent_axis(curve)
         curve.set_xlim(left, right)
     style.heading(figure, title, subtitle)
     return figure

@@ -49,11 +49,10 @@ def var_backtest(
             rows = data[data["method"] == name] if name else data
             _panel(axes, rows[date], rows[returns], rows[value_at_risk], str(name or ""))
         style.date_axis(grid.flat[-1])
-        style.percent_axis(grid.flat[0], decimals=0)
+        style.percent_axis(grid.flat[0])
         figure.supylabel("Daily return", fontsize=9)
-        handles, labels = grid.flat[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper right", ncols=3)
     style.heading(figure, title, subtitle or (f"level {100 * level:g}%" if level else ""))
+    style.legend(figure, grid.flat[0])
     return figure
 
 
