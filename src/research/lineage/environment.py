@@ -1,0 +1,80 @@
+"""What the run ran on: interpreter, distributions, lock, processor, threads."""
+
+from __future__ import annotations
+
+import functools
+import os
+import platform
+import re
+import sysconfig
+from pathlib import Path
+from typing import Any
+
+from research.fingerprint import digest_file, digest_json
+
+_PIN = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)(?:\[[^\]]*\])?==([^\s;\\]+)")
+
+
+def _canonical(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+@functools.cache
+def distributions() -> dict[str, str]:
+    """Installed distributions and versions, read from folder names (reading their metadata takes 100 times longer)."""
+    found: dict[str, str] = {}
+    for folder in {sysconfig.get_paths()["purelib"], sysconfig.get_paths()["platlib"]}:
+        for entry in os.scandir(folder):
+            if entry.name.endswith(".dist-info"):
+                name, _, version = entry.name.removesuffix(".dist-info").partition("-")
+                found[_canonical(name)] = version
+    return dict(sorted(found.items()))
+
+
+def off_lock(lock: Path) -> list[str]:
+    """Installed distributions whose version is not the one in the lock: `numpy 2.4.5 (lock: 2.4.6)`."""
+    pins: dict[str, set[str]] = {}
+    for line in lock.read_text(encoding="utf-8").splitlines():
+        if match := _PIN.match(line):
+            pins.setdefault(_canonical(match[1]), set()).add(match[2])
+    have = distributions()
+    wrong = [name for name, versions in pins.items() if name in have and have[name] not in versions]
+    return [f"{name} {have[name]} (lock: {', '.join(sorted(pins[name]))})" for name in sorted(wrong)]
+
+
+def lock_digest(lock: Path) -> str | None:
+    return digest_file(lock) if lock.is_file() else None
+
+
+@functools.cache
+def cpu() -> str:
+    """The name of the processor."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.machine()
+
+
+def threads() -> int:
+    """Processors this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:
+        return os.cpu_count() or 1
+
+
+def describe(lock: Path) -> dict[str, Any]:
+    """The `environment` of a capsule. Its digest covers interpreter and distributions, not the machine."""
+    have, python = distributions(), platform.python_version()
+    return {
+        "lock": lock_digest(lock),
+        "python": python,
+        "distributions": have,
+        "digest": digest_json({"python": python, "distributions": have}),
+        "cpu": cpu(),
+        "threads": threads(),
+        "platform": f"{platform.system()}-{platform.machine()}",
+    }
