@@ -6,13 +6,26 @@
 | what was read in this process? | `reads`, `reset_reads` |
 | what is there, what does a column mean? | `catalog` |
 | is it the same data? | `digest_frame`, `digest_columns` |
+| is it good enough? | `check` |
 | make the files of a data set | `ingest`, `curate` |
 """
 
 from research.data.catalog import catalog
+from research.data.check import check
 from research.data.digest import digest_columns, digest_frame
 from research.data.ingest import curate, ingest
 from research.data.journal import Read, reads, reset_reads
 from research.data.reader import load
 
-__all__ = ["load", "Read", "reads", "reset_reads", "catalog", "digest_columns", "digest_frame", "ingest", "curate"]
+__all__ = [
+    "load",
+    "Read",
+    "reads",
+    "reset_reads",
+    "catalog",
+    "check",
+    "digest_columns",
+    "digest_frame",
+    "ingest",
+    "curate",
+]

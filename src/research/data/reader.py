@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,8 @@ from research.data.digest import digest_frame
 from research.data.dvc_facts import dvc_name
 from research.data.ingest import make_hint
 from research.data.journal import Read, note
+from research.data.memo import key_of, recall, remember
+from research.data.quality import Figure, Sessions, compare_sessions, figures, summary
 from research.data.storage import parquet_table, read_bytes
 from research.errors import DataError, require, rule
 from research.fingerprint import digest_bytes
@@ -48,32 +51,58 @@ def load(
     project = project or find_project()
     entry = catalog(project)[name]
     wanted = _columns(entry, columns)
-    moment = _moment(as_of)
+    moment = moment_of(as_of)
     content = read_bytes(project.root / entry.path, entry.path, make_hint(entry))
-    frame = checked_frame(content, entry)
+    file_sha256 = digest_bytes(content)
+    frame, sessions = checked_frame(content, file_sha256, entry)
     if moment is not None:
-        frame = _known_by(frame, entry, moment)
+        frame = known_by(frame, entry, moment)
+    found = _quality(frame, entry, sessions, moment)
     frame = frame[wanted]
     md5, source = dvc_name(project, entry.path, content)
     note(
         Read(
-            name=name, as_of=None if moment is None else _iso(moment), columns=wanted, path=entry.path,
-            sha256=digest_frame(frame), file_sha256=digest_bytes(content), dvc_md5=md5, dvc_source=source,
-            rows=len(frame), contract=entry.contract_digest, quality={},
+            name=name, as_of=None if moment is None else moment.isoformat(), columns=wanted, path=entry.path,
+            sha256=digest_frame(frame), file_sha256=file_sha256, dvc_md5=md5, dvc_source=source,
+            rows=len(frame), contract=entry.contract_digest, quality=summary(found),
         )
     )  # fmt: skip
     return frame
 
 
-def checked_frame(content: bytes, entry: Dataset) -> pd.DataFrame:
-    """The whole data set from the bytes of its Parquet file; refused if it breaks its contract."""
+def checked_frame(content: bytes, file_sha256: str, entry: Dataset) -> tuple[pd.DataFrame, Sessions]:
+    """The whole data set from the bytes of its Parquet file, and where it departs from its calendar.
+
+    Refused if it breaks its contract. Bytes that were checked against this contract before are not checked again.
+    """
     frame = to_frame(parquet_table(content, entry.path), entry, entry.path)
     if not len(frame):
         raise DataError(f"{entry.path} must hold rows; got none. {make_hint(entry)}")
-    found = violations(frame, entry)
-    if found:
-        refuse(entry.name, found, len(frame), f"All of them: research data check {entry.name}.")
-    return frame
+    key = key_of(file_sha256, entry)
+    known = recall(key)
+    if known is None:
+        found = violations(frame, entry)
+        if found:
+            refuse(entry.name, found, len(frame), f"All of them: research data check {entry.name}.")
+        known = compare_sessions(frame, entry)
+        remember(key, known)
+    return frame, known
+
+
+def _quality(frame: pd.DataFrame, entry: Dataset, sessions: Sessions, moment: date | None) -> tuple[Figure, ...]:
+    """The figures of the rows loaded; a warning where they fail their limits."""
+    if moment is not None and entry.as_of is not None:
+        dates = frame[entry.calendar_column or entry.as_of]
+        sessions = sessions.until(dates.max().date())
+    day = moment.date() if isinstance(moment, datetime) else moment
+    found = figures(frame, entry, sessions, as_of=day)
+    failed = [f"{figure.check} {figure.value:g} > {figure.limit:g}" for figure in found if figure.grade == "fail"]
+    if failed:
+        warnings.warn(
+            f"{entry.name} fails its quality limits: {', '.join(failed)}. See: research data check {entry.name}.",
+            stacklevel=3,
+        )
+    return found
 
 
 def _columns(entry: Dataset, columns: Sequence[str] | None) -> list[str]:
@@ -89,7 +118,7 @@ def _columns(entry: Dataset, columns: Sequence[str] | None) -> list[str]:
     return wanted
 
 
-def _moment(as_of: Any) -> date | None:
+def moment_of(as_of: Any) -> date | None:
     """A date stands for the end of its day; text is ISO."""
     if as_of is None or isinstance(as_of, date):
         return as_of
@@ -101,11 +130,7 @@ def _moment(as_of: Any) -> date | None:
     raise DataError(rule("as_of", "be a date", as_of, "For example 2002-07-05."))
 
 
-def _iso(moment: date) -> str:
-    return moment.isoformat()
-
-
-def _known_by(frame: pd.DataFrame, entry: Dataset, moment: date) -> pd.DataFrame:
+def known_by(frame: pd.DataFrame, entry: Dataset, moment: date) -> pd.DataFrame:
     import pandas as pd
 
     if entry.as_of is None:
