@@ -1,4 +1,4 @@
-"""Acerbi and Szekely (2014), test 2: is the expected shortfall deep enough, given how often and how far losses exceed the VaR?
+"""Acerbi and Szekely (2014), test 2: is the expected shortfall deep enough?
 
     Z = 1 - 1 / (n p) * sum over exceptions of loss_t / ES_t,     p = 1 - level
 

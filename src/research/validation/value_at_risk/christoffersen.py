@@ -85,7 +85,8 @@ class _Patterns:
 
 
 def _patterns(n: int, most: int) -> _Patterns:
-    """A series with k ones in r runs, ends f and l, has z = r + 1 - f - l runs of zeros: C(k-1, r-1) C(n-k-1, z-1) ways."""
+    """Classes of series: k ones in r runs, with ends f and l, leave z = r + 1 - f - l runs of zeros, which gives
+    C(k-1, r-1) C(n-k-1, z-1) series."""
     from scipy.special import gammaln
 
     k, r, f, l = (
@@ -269,7 +270,7 @@ def christoffersen_coverage(
         p_value=float(chi2.sf(statistic, 2)),
         power=coverage_power(hits.size, level, true_probability=wrong, size=size),
         n=hits.size,
-        claim=f"each day exceeds the {level:.1%} VaR with probability {round_level(level):.1%}, whatever happened before",
+        claim=f"each day exceeds the {level:.1%} VaR with probability {round_level(level):.1%}, whatever came before",
         reference=REFERENCE,
         details=details,
     )
