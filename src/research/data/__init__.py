@@ -8,11 +8,14 @@
 | is it the same data? | `digest_frame`, `digest_columns` |
 | is it good enough? | `check` |
 | make the files of a data set | `ingest`, `curate` |
+| bring in my own file, through a contract | `draft`, `import_file` |
 """
 
 from research.data.catalog import catalog
 from research.data.check import check
 from research.data.digest import digest_columns, digest_frame
+from research.data.draft import draft
+from research.data.importer import import_file
 from research.data.ingest import curate, ingest
 from research.data.journal import Read, reads, reset_reads
 from research.data.reader import load
