@@ -62,7 +62,8 @@ def black_time_value(forward: float, strike: float, std: float) -> float:
     far = mills(h + t)
     gauss = exp(-0.5 * z * z)
     value = gauss * (near - far) if z >= 0.0 else 1.0 - gauss * (near + far)
-    return low * (gauss * gap_series(h, t, near) if small else value)
+    value = gauss * gap_series(h, t, near) if small else value
+    return low * value if std > 0.0 else 0.0
 
 
 @inlined
