@@ -43,11 +43,13 @@ class Bound(Document):
         return self
 
 
-class Output(Document):
-    """One column that the model returns."""
+class Column(Document):
+    """One column of a request or of what the model returns."""
 
     name: str
-    unit: str
+    type: Literal["double", "long", "boolean", "string", "datetime"] = "double"
+    unit: str = ""
+    required: bool = True
     meaning: Text
 
 
@@ -75,7 +77,8 @@ class Card(Document):
     assumptions: tuple[Text, ...] = Field(min_length=1)
     limitations: tuple[Text, ...] = Field(min_length=1)
     inputs: tuple[str, ...]  # data set names
-    outputs: tuple[Output, ...] = Field(min_length=1)
+    request: tuple[Column, ...] = Field(min_length=1)
+    outputs: tuple[Column, ...] = Field(min_length=1)
     scope: tuple[Bound, ...] = ()
     notebook: Text  # the notebook whose run is promoted
     evidence: tuple[str, ...] = ()  # notebooks whose runs are the validation evidence

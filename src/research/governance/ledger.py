@@ -15,7 +15,6 @@ Writers wait for each other on a lock file; a line is on disk (fsync) before `ap
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 from collections.abc import Iterator
@@ -29,6 +28,7 @@ from research.errors import IntegrityError, require
 from research.fingerprint import canonical_json, digest_bytes
 from research.governance import signatures
 from research.governance.roles import Actor, People
+from research.lineage.locks import file_lock
 
 GENESIS = "0" * 64
 PREDICATE = "urn:research:governance:{step}:v1"
@@ -174,9 +174,7 @@ class Ledger:
     @contextmanager
     def exclusive(self) -> Iterator[Writer]:
         """Hold the ledger: check and append as one step while other writers wait."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with open(self.path.with_suffix(".lock"), "a") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with file_lock(self.path.with_suffix(".lock")):
             yield Writer(self)
 
 

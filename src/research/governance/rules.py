@@ -1,17 +1,18 @@
 """Rule packs: who may take which step and what it needs, per tier. Data (`governance/rules/*.yaml`), not code.
 
-A ledger entry names the pack that it was judged by. Packs are never edited once used: a change is a new file with a
-higher version, and old entries stay judged by the old one.
+Each pack judges the steps taken from its `since` to that of the next pack, and a ledger entry names the digest of
+its pack. So packs are never edited once used: a change is a new file with a higher version.
 """
 
 from __future__ import annotations
 
 import fnmatch
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import AwareDatetime, Field, field_validator
 
 from research.errors import ProjectError
 from research.fingerprint import digest_json
@@ -52,6 +53,7 @@ class Pack(Document):
     schema_: Literal["research.rules/1"] = Field(alias="schema")
     name: str
     version: int = Field(ge=1)
+    since: AwareDatetime  # judges the steps taken from here on
     shared_ground: tuple[str, ...]  # patterns of paths whose authors are not authors of the model
     tiers: dict[int, Tier]
 
@@ -74,16 +76,14 @@ class Pack(Document):
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """Every pack of a project; the newest one judges new steps."""
+    """Every pack of a project, oldest first; each judges the steps from its `since` to the next one's."""
 
     packs: tuple[Pack, ...]
 
-    @property
-    def current(self) -> Pack:
-        return self.packs[-1]
-
-    def by_digest(self, digest: str) -> Pack | None:
-        return next((p for p in self.packs if p.digest == digest), None)
+    def at(self, moment: datetime) -> Pack:
+        """The pack that judges a step taken at this moment."""
+        found = [p for p in self.packs if p.since <= moment]
+        return found[-1] if found else self.packs[0]
 
 
 def load_rules(folder: Path) -> Rules:
@@ -91,7 +91,10 @@ def load_rules(folder: Path) -> Rules:
     packs = sorted((read(p, Pack) for p in folder.glob("*.yaml")), key=lambda p: p.version)
     if not packs:
         raise ProjectError("governance/rules must hold a rule pack; got none.")
-    versions = [p.version for p in packs]
-    if len(set(versions)) != len(versions):
-        raise ProjectError(f"rule packs must have different versions; got {versions}.")
+    for before, after in zip(packs, packs[1:]):
+        if before.version == after.version or before.since >= after.since:
+            raise ProjectError(
+                f"rule packs must follow each other in version and since; got {before.name} {before.version} since "
+                f"{before.since:%Y-%m-%d} and {after.name} {after.version} since {after.since:%Y-%m-%d}."
+            )
     return Rules(tuple(packs))

@@ -1,0 +1,80 @@
+"""Where the evidence for a step is found: the files that are the model's own, its reproduction, its validation runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from research.errors import InputError, RefusedError, rule
+from research.fingerprint import digest_bytes
+from research.governance.inventory import Card
+from research.governance.rules import Pack
+from research.lineage import git, list_runs, load_capsule, reproductions, verify_run
+from research.lineage.capsule import Capsule
+from research.project import Project
+
+
+def own_files(capsule: Capsule, modules: dict[str, str], pack: Pack) -> list[str]:
+    """The notebook, and every file that the run or the scorer executed and that is not shared ground."""
+    files = {capsule.notebook, *capsule.closure, *(f"src/{name}" for name in modules)}
+    return sorted(path for path in files if not pack.is_shared(path))
+
+
+def uncommitted(root: Path, capsule: Capsule, modules: dict[str, str]) -> list[str]:
+    """Modules of the scorer that are neither the run's own code nor what is committed at HEAD."""
+    found, rest = [], {}
+    for name, digest in modules.items():
+        path = f"src/{name}"
+        ran = capsule.closure.get(path)
+        if ran is None:
+            rest[path] = digest
+        elif ran != digest:
+            found.append(f"{path} must be the code of the run; it was edited since. Run the notebook again")
+    for path, content in git.contents(root, rest).items():
+        if content is None or digest_bytes(content) != rest[path]:
+            found.append(f"{path} must be committed; got {'edits' if content is not None else 'a new file'}")
+    return found
+
+
+def reproduction(project: Project, capsule: Capsule) -> dict[str, Any] | None:
+    """The newest verdict of a re-run: verdict, when, by whom, digest of the report; None when there is none."""
+    for found in reproductions(capsule.run_id, project=project):
+        return {key: found[key] for key in ("verdict", "at", "operator", "digest")}
+    return None
+
+
+def evidence_runs(project: Project, card: Card, candidate: Capsule, asked: Sequence[str]) -> dict[str, Capsule]:
+    """A passed, pinned run for each validation notebook of the card: those asked for, else the newest fitting one."""
+    if asked:
+        given = {}
+        for run in asked:
+            capsule = load_capsule(run, project=project)
+            if capsule.notebook not in card.evidence:
+                known = ", ".join(card.evidence) or "none"
+                raise InputError(rule("evidence", f"be runs of the card's validation notebooks ({known})", capsule.notebook))
+            given[capsule.notebook] = capsule
+        return {notebook: _sound(project, capsule) for notebook, capsule in given.items()}
+    found = {}
+    for notebook in card.evidence:
+        runs = [
+            run
+            for run in list_runs(notebook=notebook, status="FINISHED", project=project)
+            if run.pinned and run.passed and run.notebook == notebook
+        ]
+        capsules = [load_capsule(run.run_id, project=project) for run in runs[:20]]
+        fitting = [c for c in capsules if c.raw["code"]["core"] == candidate.raw["code"]["core"]]
+        if fitting or capsules:
+            found[notebook] = _sound(project, (fitting or capsules)[0])
+    return found
+
+
+def _sound(project: Project, capsule: Capsule) -> Capsule:
+    """The capsule, if its run is pinned, passed, and as recorded."""
+    if not capsule.pinned or capsule.passed is not True:
+        state = "unpinned" if not capsule.pinned else f"passed = {capsule.passed}"
+        raise RefusedError(f"evidence must be a pinned run that passed; got {capsule.run_id}, {state}.")
+    problems = verify_run(capsule.run_id, project=project)
+    if problems:
+        raise RefusedError(f"evidence must be as recorded; {problems[0]}")
+    return capsule

@@ -1,0 +1,50 @@
+"""Scorers by name: what a payload may load. Nothing outside this table is ever imported on a payload's word."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from pathlib import Path
+from typing import Any, Protocol
+
+from research.errors import InputError
+
+SCORERS: dict[str, str] = {
+    "heston_surface": "research.serving.heston_surface:HestonSurface",
+}
+
+
+class Scorer(Protocol):
+    """What every scorer can do."""
+
+    @classmethod
+    def from_payload(cls, parameters: dict[str, Any], tables: dict[str, Any]) -> Scorer:
+        """The scorer from its approved parameters and tables."""
+        ...
+
+    def price(self, frame: Any) -> Any:
+        """Results, one row for each row of `frame`."""
+        ...
+
+    def scope_columns(self, frame: Any) -> Any:
+        """The quantities that the card's scope bounds, one row for each row of `frame`."""
+        ...
+
+    def example(self) -> Any:
+        """A small frame that the scorer can price."""
+        ...
+
+
+def make(content: dict[str, Any], folder: Path) -> Scorer:
+    """The scorer that `scorer.json` names, from its parameters and the payload's tables."""
+    import pandas as pd
+
+    name = content["scorer"]
+    if name not in SCORERS:
+        close = difflib.get_close_matches(str(name), SCORERS, n=1)
+        hint = f" Did you mean '{close[0]}'?" if close else ""
+        raise InputError(f"scorer must be one of {', '.join(SCORERS)}; got {name!r}.{hint}")
+    module, _, attribute = SCORERS[name].partition(":")
+    kind: type[Scorer] = getattr(importlib.import_module(module), attribute)
+    tables = {key: pd.read_parquet(folder / path) for key, path in content["tables"].items()}
+    return kind.from_payload(content["parameters"], tables)
