@@ -1,0 +1,201 @@
+"""Heston on implied vols: squared vol errors, analytic gradient, Levenberg-Marquardt in one kernel.
+
+Searched are y = log v0, log kappa, log theta, log sigma, artanh rho, within bounds. The derivative of an implied vol
+is that of its price over the vega at the model's own implied vol, so the objective is the true sum of squared vol
+errors. The search runs on a coarse rule (step 0.2 of the contour) and ends on a fine one, whose error is measured.
+
+References
+----------
+Y. Cui, S. del Bano Rollin, G. Germano (2017), "Full and fast calibration of the Heston stochastic volatility model",
+EJOR 263, 625-638.
+"""
+
+from __future__ import annotations
+
+from math import sqrt
+
+import numpy as np
+
+from research.arrays import Float1D, Float2D, Int1D
+from research.core._jit import inlined, kernel
+from research.core.calibration.levenberg_marquardt import (
+    CONVERGED,
+    MAX_DAMPING,
+    MAX_ITERATIONS,
+    START_DAMPING,
+    STUCK,
+    damped_step,
+    free_parameters,
+    next_damping,
+    normal_equations,
+    predicted_decrease,
+    sum_of_squares,
+)
+from research.core.math.elementary import exp
+from research.core.math.normal import norm_pdf
+from research.core.models.black import black_time_value
+from research.core.models.implied_vol import implied_vols
+from research.core.pricing.fourier import heston_group_gradient
+
+_COARSE, _FINE = 0.2, 0.1  # step of the trapezoidal rule
+_COARSE_NEGLIGIBLE, _FINE_NEGLIGIBLE = 1e-11, 1e-15
+_COARSE_TOLERANCE = 1e-9  # relative decrease of the sum of squares
+_RULES_AGREE = 1e-6  # rules of step h and 2h: the finer one is then good to 1e-10 or so
+_FINEST = 0.02
+_MAX_STEP = 1.4  # of a logarithm: a factor of 4
+_NOTHING_LEFT = 1e-24  # mean squared vol error
+_MAX_VOL = 10.0
+_TINY_VALUE = 1e-13  # of the smaller of forward and strike: below it an implied vol has no digits
+
+
+@inlined
+def heston_parameters(y: Float1D, p: Float1D, slope: Float1D) -> None:
+    """p from y, and dp/dy."""
+    for j in range(4):
+        p[j] = exp(y[j])
+        slope[j] = p[j]
+    e = exp(-2.0 * abs(y[4]))
+    size = (1.0 - e) / (1.0 + e)
+    p[4] = size if y[4] >= 0.0 else -size
+    slope[4] = 4.0 * e / ((1.0 + e) * (1.0 + e))
+
+
+@inlined
+def _side_from(x: Float1D, start: int, stop: int, split: float) -> int:
+    """The first quote with x >= split; x increases."""
+    i = start
+    while i < stop and x[i] < split:
+        i += 1
+    return i
+
+
+@inlined
+def _prices(
+    p: Float1D, tau: Float1D, first: Int1D, quotes: Float2D, h: float, negligible: float, model: Float2D, sums: Float2D
+) -> float:
+    """Fill model[2] with out-of-the-money values and sums with the integrals; the gap between rules h and 2h."""
+    x, forward, strike, root = quotes[0], quotes[1], quotes[2], quotes[8]
+    worst = 0.0
+    for g in range(tau.size):
+        start, stop = first[g], first[g + 1]
+        split = _side_from(x, start, stop, p[4] * (p[0] + p[1] * p[2] * tau[g]) / p[3])
+        w = 0.0
+        if split > start:
+            w, _ = heston_group_gradient(p, tau[g], -1.0, start, split, x, h, negligible, sums)
+        if stop > split:
+            w, _ = heston_group_gradient(p, tau[g], 1.0, split, stop, x, h, negligible, sums)
+        for i in range(start, stop):
+            black = black_time_value(forward[i], strike[i], sqrt(w))
+            least = _TINY_VALUE * min(forward[i], strike[i])
+            model[2, i] = max(black - root[i] * (sums[i, 0] + sums[i, 1]), least)
+            worst = max(worst, abs(sums[i, 0] - sums[i, 1]))
+    return worst
+
+
+@kernel
+def heston_vol_errors(
+    p: Float1D,
+    tau: Float1D,
+    first: Int1D,
+    quotes: Float2D,
+    h: float,
+    negligible: float,
+    model: Float2D,
+    jacobian: Float2D,
+) -> float:
+    """Residuals root_weight (model vol - vol), and their derivatives in v0, kappa, theta, sigma, rho.
+
+    quotes, shape (9, n): x = log(F/K), forward, strike, vol, root_weight, tau, df = 1, sign of the out-of-the-money
+    option, sqrt(F K); expiry g holds quotes first[g]..first[g + 1], x increasing. model, shape (3, n), gets the implied
+    vol, the residual and the undiscounted value; jacobian has shape (5, n). Returns the largest difference between the
+    rules of step h and 2h, in units of sqrt(F K).
+    """
+    n = quotes.shape[1]
+    x, forward = quotes[0], quotes[1]
+    sums = np.empty((n, 7))
+    worst = _prices(p, tau, first, quotes, h, negligible, model, sums)
+    implied_vols(model[2], forward, quotes[2], quotes[5], quotes[6], quotes[7], model[0])
+    for i in range(n):
+        years = sqrt(quotes[5, i])
+        vol = model[0, i]
+        vol = min(vol, _MAX_VOL) if vol > 0.0 else _MAX_VOL  # nan: the value is above every Black value
+        vega = forward[i] * norm_pdf(x[i] / (vol * years) + 0.5 * vol * years) * years
+        scale = quotes[4, i] * quotes[8, i] / max(vega, 1e-300)
+        model[0, i] = vol
+        model[1, i] = quotes[4, i] * (vol - quotes[3, i])
+        for j in range(5):
+            jacobian[j, i] = -scale * sums[i, 2 + j]
+    return worst
+
+
+@kernel
+def _evaluate(
+    y: Float1D, tau: Float1D, first: Int1D, quotes: Float2D, h: float, negligible: float, p: Float1D, model: Float2D,
+    jacobian: Float2D,
+) -> tuple[float, float]:  # fmt: skip
+    """As `heston_vol_errors`, with derivatives in y: (sum of squares, gap between the rules)."""
+    slope = np.empty(5)
+    heston_parameters(y, p, slope)
+    gap = heston_vol_errors(p, tau, first, quotes, h, negligible, model, jacobian)
+    for j in range(5):
+        for i in range(quotes.shape[1]):
+            jacobian[j, i] *= slope[j]
+    return sum_of_squares(model[1]), gap
+
+
+@kernel
+def heston_fit(
+    y: Float1D, tau: Float1D, first: Int1D, quotes: Float2D, lower: Float1D, upper: Float1D, tolerance: float,
+    max_iter: int, p: Float1D, model: Float2D, jacobian: Float2D,
+) -> tuple[float, float, int, int]:  # fmt: skip
+    """Search from y, which moves to the best point found; p, model and jacobian (in y) belong to it at the end.
+
+    Stops when the sum of squares is predicted and seen to fall by less than `tolerance` of itself.
+    Returns (sum of squares, gap between the rules, status, number of evaluations).
+    """
+    n = quotes.shape[1]
+    trial_p, trial_model, trial_jacobian = np.empty(5), np.empty((3, n)), np.empty((5, n))
+    matrix, gradient, work, step, trial = np.empty((5, 5)), np.empty(5), np.empty((6, 5)), np.empty(5), np.empty(5)
+    free = np.empty(5, dtype=np.int64)
+    h, negligible, limit = _COARSE, _COARSE_NEGLIGIBLE, max(tolerance, _COARSE_TOLERANCE)
+    damping, growth = START_DAMPING, 2.0
+    total, gap = _evaluate(y, tau, first, quotes, h, negligible, p, model, jacobian)
+    normal_equations(jacobian, model[1], matrix, gradient)
+    n_iter = 1
+    while n_iter < max_iter:
+        free_parameters(y, gradient, lower, upper, free)
+        solved = damped_step(y, matrix, gradient, damping, free, lower, upper, work, step)
+        longest = 0.0
+        for j in range(5):
+            longest = max(longest, abs(step[j]))
+        if solved and longest <= _MAX_STEP:
+            expected = predicted_decrease(matrix, gradient, step)
+            for j in range(5):
+                trial[j] = y[j] + step[j]
+            after, trial_gap = _evaluate(trial, tau, first, quotes, h, negligible, trial_p, trial_model, trial_jacobian)
+            n_iter += 1
+            gain = (total - after) / expected if expected > 0.0 else 0.0
+            settled = abs(total - after) <= limit * total and expected <= limit * total
+            settled = settled or total <= _NOTHING_LEFT * n
+            damping, growth = next_damping(damping, growth, gain)
+            if after < total:
+                total, gap = after, trial_gap
+                y[:], p[:], model[:], jacobian[:] = trial, trial_p, trial_model, trial_jacobian
+                normal_equations(jacobian, model[1], matrix, gradient)
+        else:
+            settled = False
+            damping, growth = max(10.0 * damping, 1e-3), 2.0
+        if damping >= MAX_DAMPING:
+            if h == _COARSE:
+                settled = True
+            else:
+                return total, gap, STUCK, n_iter
+        if settled:
+            if h <= _FINE and (gap <= _RULES_AGREE or h < _FINEST):
+                return total, gap, CONVERGED, n_iter
+            h, negligible, limit = (_FINE if h == _COARSE else 0.5 * h), _FINE_NEGLIGIBLE, tolerance
+            damping, growth = min(damping, START_DAMPING), 2.0
+            total, gap = _evaluate(y, tau, first, quotes, h, negligible, p, model, jacobian)
+            normal_equations(jacobian, model[1], matrix, gradient)
+            n_iter += 1
+    return total, gap, MAX_ITERATIONS, n_iter
