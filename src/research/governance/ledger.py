@@ -17,14 +17,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from research.errors import IntegrityError, require
+from research.errors import IntegrityError, RefusedError, require
 from research.fingerprint import canonical_json, digest_bytes
 from research.governance import signatures
 from research.governance.roles import Actor, People
@@ -184,8 +184,14 @@ class Writer:
 
     ledger: Ledger
 
-    def append(self, step: Step, actor: Actor) -> Entry:
-        """Sign and add one entry; it is on disk when this returns."""
+    def append(self, step: Step, actor: Actor, *, objection: Callable[[list[Entry]], str] | None = None) -> Entry:
+        """Sign and add one entry; it is on disk when this returns.
+
+        Parameters
+        ----------
+        objection : function of all entries, the new one last, optional
+            Why the new entry would have no effect; then it is not written.
+        """
         entries = self.ledger.entries()
         last = entries[-1] if entries else None
         now = datetime.now(UTC)
@@ -208,8 +214,12 @@ class Writer:
             },
         )
         line = canonical_json(signatures.sign(content, actor.signer))
+        entry = _entry(line)
+        why = objection([*entries, entry]) if objection else ""
+        if why:
+            raise RefusedError(why)
         _write(self.ledger.path, line + b"\n")
-        return _entry(line)
+        return entry
 
 
 def _chain(before: Entry | None, entry: Entry) -> str:

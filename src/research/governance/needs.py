@@ -76,7 +76,7 @@ def _reviewed_card(case: Case) -> list[str]:
 
 def _reproduced(case: Case) -> list[str]:
     if case.reproduction is None:
-        return [f"{case.run} must have been reproduced; got no verdict. research reproduce {case.run[:8]}"]
+        return [f"{case.run} must have been reproduced; got no verdict. research reproduce {case.capsule.run_id}"]
     verdict = str(case.reproduction["verdict"])
     if not verdict.startswith("REPRODUCED"):
         return [f"{case.run} must be reproduced; its verdict is {verdict}"]

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from research.errors import InputError, IntegrityError, RefusedError
 from research.governance.ledger import Entry, Ledger
-from research.governance.lifecycle import Register, Version, register
+from research.governance.lifecycle import Register, Version, fold, register
 from research.governance.realm import Realm
 from research.governance.roles import People, load_people
 from research.governance.rules import Rules, load_rules
@@ -45,6 +45,12 @@ class Office:
     def register(self, *, effective: datetime | None = None, known: datetime | None = None) -> Register:
         """The versions of every model, now or as of two times; see `lifecycle.register`."""
         return register(self.verified(), self.people, self.rules, effective=effective, known=known)
+
+    def objection(self, entries: list[Entry]) -> str:
+        """Why the last of these entries would have no effect; empty when it has one."""
+        problems = fold(entries, self.people, self.rules).problems
+        last = f"ledger entry {entries[-1].seq}: "
+        return next((p.removeprefix(last) for p in problems if p.startswith(last)), "")
 
 
 def open_office(realm: Realm) -> Office:

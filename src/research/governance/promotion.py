@@ -115,7 +115,7 @@ def _submit(office: Office, draft: Version, card: Card, who: Actor, folder: Path
         folder.rename(target)
         version = replace(draft, number=number)
         facts = {**_facts(version, card), "commit": capsule_commit(target), "note": note}
-        return writer.append(_step("submit", version, facts), who)
+        return writer.append(_step("submit", version, facts), who, objection=office.objection)
 
 
 def capsule_commit(folder: Path) -> str:
@@ -186,7 +186,7 @@ def _take(
         _check_person(office, step, version, who, pack)
         version = replace(version, pack=pack.digest)
         complete = {**_facts(version, card), **facts, **found, "based_on": [e.hash for e in version.entries]}
-        return writer.append(_step(step, version, complete, effective), who)
+        return writer.append(_step(step, version, complete, effective), who, objection=office.objection)
 
 
 def _judge(
