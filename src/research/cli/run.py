@@ -1,0 +1,155 @@
+"""`research run NOTEBOOK`: run it with checked parameters, and record it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand
+
+from research.errors import ParameterError, ResearchError, rule
+
+app = typer.Typer(add_completion=False)
+
+
+class _Pairs(TyperCommand):
+    """Reads `-p NAME VALUE` (as papermill writes it) like `-p NAME=VALUE`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        joined, rest = list[str](), list(args)
+        while rest:
+            word = rest.pop(0)
+            joined.append(word)
+            if word in ("-p", "--parameter") and len(rest) >= 2 and "=" not in rest[0]:
+                joined.append(f"{rest.pop(0)}={rest.pop(0)}")
+        return list(super().parse_args(ctx, joined))
+
+
+@app.command(cls=_Pairs)
+def run(
+    notebook: Annotated[Path, typer.Argument(help="The notebook to run.", show_default=False)],
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option("-p", "--parameter", metavar="NAME VALUE", help="Overrule a default; repeat for more."),
+    ] = None,
+    file: Annotated[
+        list[str] | None,
+        typer.Option("-f", "--file", metavar="FILE[:KEY]", help="Parameters from a YAML file, or a section of it."),
+    ] = None,
+    results: Annotated[
+        Path | None, typer.Option("--results", metavar="FILE", help="Write the rounded results there, as JSON.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Run even if an earlier run has the answer.")] = False,
+    show_parameters: Annotated[
+        bool, typer.Option("--parameters", help="Show what the notebook takes, and run nothing.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Run a notebook with checked parameters, and record it.
+
+    Parameters are checked before a kernel starts. An earlier run with the same code, parameters and data answers
+    at once. Exit code 1: a cell failed; the run is kept as FAILED with the partial notebook.
+    """
+    if show_parameters:
+        _show_parameters(notebook, as_json)
+        return
+    from research.experiments.runner import run_notebook
+
+    given = read_parameters(file or [], parameter or [])
+    progress = None if as_json else _progress()
+    try:
+        outcome = run_notebook(notebook, given, force=force, results_path=results, progress=progress)
+    except ResearchError as error:
+        if progress is not None:
+            progress.close()
+        if as_json and getattr(error, "run_id", None):
+            print(json.dumps({"error": type(error).__name__, "message": str(error), "run_id": error.run_id}))  # type: ignore[attr-defined]
+            raise typer.Exit(error.exit_code) from None
+        raise
+    if progress is not None:
+        progress.close()
+    from research.cli.show import run_json, run_lines
+
+    if as_json:
+        print(json.dumps({"hit": outcome.hit, **run_json(outcome.capsule)}))
+    else:
+        run_lines(outcome.capsule, hit=outcome.hit)
+
+
+def read_parameters(files: list[str], words: list[str]) -> dict[str, Any]:
+    """Parameters of `-f` files, later ones over earlier ones, overruled by `-p`, which names each once."""
+    from research.experiments.files import read_parameter_file
+
+    given: dict[str, Any] = {}
+    for spec in files:
+        given.update(read_parameter_file(spec))
+    for word in words:
+        if "=" not in word:
+            raise ParameterError(rule("-p", "be followed by NAME VALUE", word))
+    pairs = [word.partition("=")[::2] for word in words]
+    names = [name for name, _ in pairs]
+    for name in names:
+        if names.count(name) > 1:
+            raise ParameterError(f"-p {name} must be given once; got it {names.count(name)} times.")
+    given.update(pairs)
+    return given
+
+
+def _show_parameters(path: Path, as_json: bool) -> None:
+    from research.experiments import notebooks
+
+    notebook = notebooks.read(path)
+    schema = notebook.schema()
+    defaults = schema.check({}).to_json()
+    if as_json:
+        print(json.dumps({"notebook": str(path), "title": notebook.title(), "schema": schema.model.model_json_schema()}))
+        return
+    from research.cli import _print
+
+    rows = [[item.name, item.text, str(defaults[item.name]), item.comment] for item in schema.items]
+    _print.table(f"{notebook.title()} ({path})", ["parameter", "type", "default", "meaning"], rows)
+
+
+class _Lines:
+    """Progress as plain lines: for logs and for DVC."""
+
+    def __call__(self, step: Any) -> None:
+        if step.done and step.seconds >= 0.05:
+            print(f"  cell {step.cell}/{step.total}  {step.seconds:6.1f} s  {step.line}", flush=True)
+
+    def close(self) -> None:
+        """Nothing to tidy."""
+
+
+class _Bar:
+    """Progress as a bar: the running cell, its first line, the time so far."""
+
+    def __init__(self) -> None:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+        columns = (
+            SpinnerColumn(),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("[dim]{task.description}", markup=True),
+        )
+        self._bar = Progress(*columns, transient=True)
+        self._task = self._bar.add_task("starting", total=None)
+        self._bar.start()
+
+    def __call__(self, step: Any) -> None:
+        from rich.markup import escape
+
+        done = step.cell if step.done else step.cell - 1
+        self._bar.update(self._task, total=step.total, completed=done, description=escape(step.line))
+
+    def close(self) -> None:
+        self._bar.stop()
+
+
+def _progress() -> _Lines | _Bar:
+    return _Bar() if sys.stdout.isatty() else _Lines()

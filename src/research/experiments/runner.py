@@ -1,0 +1,260 @@
+"""Run a notebook: parameters checked, a private watched kernel, everything kept, one capsule, one verdict on pinning.
+
+The order matters. Everything that a user can get wrong is said before a run is opened; a run is open before its
+kernel starts; the record is on disk before MLflow hears of it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from research.errors import ProjectError, ResearchError, RunError, rule
+from research.experiments import closure, hits, notebooks, results
+from research.experiments.parameters import Parameters
+from research.fingerprint import core_fingerprint, digest_file, digest_json
+from research.lineage import environment, git, store, tracking
+from research.lineage.capsule import Capsule
+from research.project import Project, find_project
+
+if TYPE_CHECKING:
+    from research.experiments.engine import Kernel, Step
+
+NOTEBOOK, PAGE = "notebook.ipynb", "notebook.html"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """A finished run; `hit` when an earlier one answered."""
+
+    capsule: Capsule
+    hit: bool
+
+    @property
+    def run_id(self) -> str:
+        return self.capsule.run_id
+
+
+def run_notebook(
+    path: str | Path,
+    parameters: Mapping[str, Any] | None = None,
+    *,
+    project: Project | None = None,
+    force: bool = False,
+    results_path: str | Path | None = None,
+    progress: Callable[[Step], None] | None = None,
+) -> Outcome:
+    """Run the notebook at `path` and record it.
+
+    Parameters
+    ----------
+    parameters : dict
+        Overrule the defaults of the parameters cell; text is coerced by the annotations.
+    force : bool, default False
+        Run even when an earlier run with the same recipe and data has the answer.
+    results_path : path
+        Write the rounded results there, as canonical JSON.
+    progress : callable
+        Called with a `Step` when a cell starts and when it is done.
+
+    Raises
+    ------
+    ParameterError, InputError
+        Before anything runs.
+    RunError
+        When a cell fails; the run is kept as FAILED with the partial notebook. Its name is `error.run_id`.
+    """
+    notebook = notebooks.read(path)
+    where = project or find_project(os.environ.get("RESEARCH_PROJECT") or notebook.path.parent)
+    name = _inside(where, notebook.path)
+    checked = notebook.schema().check(parameters or {})
+    root = store.root_of(where)
+    store.close_dead_runs(root)
+    surroundings = environment.describe(where.lock)
+    request = hits.request_digest(notebook, checked.to_json(), surroundings)
+    found = None if force else hits.find_hit(where, request, name, notebook.digest)
+    if found is None:
+        found = _Attempt(where, notebook, name, checked, surroundings, request).run(progress)
+        outcome = Outcome(capsule=found, hit=False)
+    else:
+        outcome = Outcome(capsule=found, hit=True)
+    if results_path is not None:
+        results.write_summary(found.results, Path(results_path))
+    return outcome
+
+
+def _inside(project: Project, path: Path) -> str:
+    try:
+        return path.relative_to(project.root.resolve()).as_posix()
+    except ValueError:
+        raise ProjectError(rule("notebook", f"lie inside the project {project.root}", str(path))) from None
+
+
+def is_seed(name: str) -> bool:
+    """Whether a parameter is a seed, by its name: seed, seed_paths, path_seed."""
+    return "seed" in name.lower().split("_")
+
+
+class _Attempt:
+    """One run from opening to closing."""
+
+    def __init__(
+        self,
+        project: Project,
+        notebook: notebooks.Notebook,
+        name: str,
+        parameters: Parameters,
+        surroundings: dict[str, Any],
+        request: str,
+    ) -> None:
+        self.project, self.notebook, self.name, self.parameters = project, notebook, name, parameters
+        self.root = store.root_of(project)
+        self.tracker = tracking.Background(project)
+        values = parameters.to_json()
+        skeleton: dict[str, Any] = {
+            "operator": git.operator(project.root),
+            "notebook": {"path": name, "digest": notebook.digest, "title": notebook.title()},
+            "code": {
+                "commit": git.head(project.root).commit,
+                "closure": {},
+                "core": core_fingerprint(),
+                "digest": digest_json({}),
+                "dirty": [],
+            },
+            "parameters": results.to_json(values, "parameters"),
+            "seeds": {key: value for key, value in results.to_json(values).items() if is_seed(key)},
+            "data": [],
+            "catalog": hits.catalog_digest(project),
+            "environment": surroundings,
+            "results": results.EMPTY,
+            "artifacts": {},
+            "undeclared": {"reads": [], "network": [], "processes": [], "databases": []},
+            "pinned": False,
+            "unpinned_reasons": [],
+        }
+        self.run_id, self.folder = store.open_run(self.root, skeleton, request)
+        self.raw = json.loads((self.folder / "opened.json").read_text(encoding="utf-8"))
+
+    def run(self, progress: Callable[[Step], None] | None) -> Capsule:
+        error: ResearchError | None = None
+        try:
+            try:
+                self._execute(progress)
+                self._collect()
+            except ResearchError as failure:
+                error = failure
+            self.tracker.wait()
+            done = self._close(error)
+            self.tracker.flush()
+        except BaseException as failure:  # Ctrl-C, a full disk: the run must not stay open
+            if (self.folder / "opened.json").exists():
+                self._close(
+                    RunError(f"{type(failure).__name__}: {failure}" if str(failure) else type(failure).__name__)
+                )
+            raise
+        if error is not None:
+            error.run_id = self.run_id  # type: ignore[attr-defined]
+            raise error
+        return done
+
+    @contextmanager
+    def _kernel(self) -> Iterator[Kernel]:
+        from research.experiments.engine import Kernel
+
+        env = {"RESEARCH_PROJECT": str(self.project.root), "RESEARCH_RUN_ID": self.run_id}
+        kernel = Kernel(cwd=self.notebook.path.parent, env=env, log=self.folder / "kernel.log")
+        try:
+            yield kernel
+        finally:
+            kernel.close()
+            log = self.folder / "kernel.log"
+            if log.exists() and not log.stat().st_size:
+                log.unlink()
+
+    def _execute(self, progress: Callable[[Step], None] | None) -> None:
+        """Run the cells, and take in what the kernel saw."""
+        from research.experiments.engine import execute
+
+        defaults = self.notebook.schema().check({}).to_json()
+        given = {key: value for key, value in self.parameters.to_json().items() if value != defaults[key]}
+        with self._kernel() as kernel:
+            self.tracker.start()  # only now: two threads that import the same libraries may meet half-made modules
+            try:
+                execute(self.notebook.path, self.folder / NOTEBOOK, given, kernel, progress)
+            except RunError as error:
+                status = f"{self.name} failed in {error} The partial notebook is {self.folder / NOTEBOOK}."
+                raise RunError(status) from None
+            finally:
+                report = kernel.witness.read_text(encoding="utf-8") if kernel.witness.is_file() else None
+                self._take_in(json.loads(report) if report else None)
+        if report is None:
+            raise RunError(f"{self.name} must end with a living kernel; got none, so what it read is not known.")
+
+    def _take_in(self, seen: dict[str, Any] | None) -> None:
+        """Code, data and undeclared inputs, as far as the kernel could tell."""
+        if seen is None:
+            return
+        files = closure.code_closure(self.project, seen["modules"], seen["opened"])
+        code = {**self.raw["code"], "closure": files, "digest": digest_json(files)}
+        self.raw["data"] = [self._read(read) for read in seen["reads"]]
+        self.raw["undeclared"] = closure.undeclared(self.project, seen)
+        if seen.get("threads"):
+            self.raw["environment"] = {**self.raw["environment"], "threads": seen["threads"]}
+        reasons, code["dirty"] = closure.code_reasons(self.project, files, self.name, self.notebook.digest)
+        self.raw["code"] = code
+        self.raw["unpinned_reasons"] = [
+            *reasons,
+            *closure.undeclared_reasons(self.raw["undeclared"]),
+            *self._changed(files),
+        ]
+
+    def _read(self, read: dict[str, Any]) -> dict[str, Any]:
+        path = self.project.root / read["path"]
+        return {**read, "file_sha256": digest_file(path) if path.is_file() else None}
+
+    def _changed(self, files: dict[str, str]) -> list[str]:
+        """Code edited while the run was going on: the kernel may have imported what no longer stands there."""
+        opened = (self.folder / "opened.json").stat().st_mtime_ns
+        late = [n for n in files if (p := closure.closure_file(self.project, n)) and p.stat().st_mtime_ns > opened]
+        return [f"{', '.join(late[:3])} changed during the run"] if late else []
+
+    def _collect(self) -> None:
+        executed = json.loads((self.folder / NOTEBOOK).read_text(encoding="utf-8"))
+        self.raw["results"] = results.collect(executed, self.folder)
+        results.write_summary(self.raw["results"], self.folder / "results.json")
+
+    def _close(self, error: ResearchError | None) -> Capsule:
+        """Write page, patch and capsule; close the run."""
+        raw = self.raw
+        raw["status"] = "FINISHED" if error is None else "FAILED"
+        if error is not None:
+            raw["unpinned_reasons"] = [*raw["unpinned_reasons"], "the run failed"]
+        raw["pinned"] = not raw["unpinned_reasons"]
+        raw["times"] = {**raw["times"], "ended": store.now(), "cells": self._cell_times()}
+        self._write_page()
+        if raw["code"]["dirty"]:
+            (self.folder / "code.patch").write_bytes(git.patch(self.project.root, raw["code"]["dirty"]))
+        raw["artifacts"] = store.artifacts(self.folder)
+        return store.close_run(self.root, raw, "" if error is None else str(error))
+
+    def _write_page(self) -> None:
+        from research.experiments.page import write_page
+
+        if (self.folder / NOTEBOOK).is_file():
+            write_page(self.folder / NOTEBOOK, self.folder / PAGE, self.raw["notebook"]["title"])
+
+    def _cell_times(self) -> list[dict[str, Any]]:
+        """Seconds by cell of the source notebook."""
+        try:
+            executed = json.loads((self.folder / NOTEBOOK).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return []
+        cells = [c for c in executed["cells"] if "injected-parameters" not in c["metadata"].get("tags", [])]
+        cells = [c for c in cells if "papermill-error-cell-tag" not in c["metadata"].get("tags", [])]
+        timed = [(n, c["metadata"].get("papermill", {})) for n, c in enumerate(cells, 1) if c["cell_type"] == "code"]
+        return [{"cell": n, "seconds": t["duration"]} for n, t in timed if t.get("duration") is not None]

@@ -1,0 +1,302 @@
+"""MLflow is where people look: what the store has recorded is told to it from an outbox, through its own API.
+
+The local record comes first and needs no MLflow. A flush may fail, at any point, and is made up for by the next
+one: a run is found again by its tag, and everything in it is written in batches. One flusher at a time, under a
+file lock, which also guards the creation of MLflow's schema (a fresh database kills processes that create it
+together). Heavy: mlflow is imported here, inside functions, and in a thread while a kernel works.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import shutil
+import sqlite3
+import tempfile
+import threading
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from research.lineage import capsule, index, store
+from research.lineage.capsule import Capsule
+from research.lineage.locks import file_lock
+from research.project import Project
+
+_QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "1", "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false"}
+MAX_ATTEMPTS = 20
+
+
+def database_uri(root: Path) -> str:
+    return f"sqlite:///{root.resolve() / 'mlflow.db'}"
+
+
+def is_off() -> bool:
+    """RESEARCH_MLFLOW=off records locally only; the outbox keeps what MLflow has not heard."""
+    return os.environ.get("RESEARCH_MLFLOW", "").lower() in ("off", "0", "false")
+
+
+def client(root: Path) -> Any:
+    """An MLflow client of the store at `root`; makes the database the first time, and follows a moved store."""
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    from mlflow import MlflowClient
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    root.mkdir(parents=True, exist_ok=True)
+    with file_lock(root / ".mlflow.create.lock"):
+        if not (root / "mlflow.db").is_file():  # directly, so that no artifact folder is named after the cwd
+            SqlAlchemyStore(database_uri(root), str(root.resolve() / "artifacts"))
+        _follow(root.resolve())
+        made = MlflowClient(tracking_uri=database_uri(root), registry_uri=database_uri(root))
+        made.search_experiments(max_results=1)
+    return made
+
+
+_PLACES = {
+    "experiments": ("artifact_location",),
+    "runs": ("artifact_uri",),
+    "model_versions": ("source", "storage_location"),
+    "logged_models": ("artifact_location",),
+}
+
+
+def _follow(root: Path) -> None:
+    """MLflow keeps absolute paths; when the store was moved, rewrite their beginnings."""
+    note = root / "artifacts" / ".location"
+    before = note.read_text(encoding="utf-8") if note.is_file() else None
+    if before == str(root):
+        return
+    if before is not None:
+        connection = sqlite3.connect(root / "mlflow.db", timeout=60.0)
+        with contextlib.closing(connection), connection:
+            for table, columns in _PLACES.items():
+                for column in columns:
+                    for old, new in ((before, str(root)), (Path(before).as_uri(), root.as_uri())):
+                        connection.execute(
+                            f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE substr({column}, 1, ?) = ?",
+                            (new, len(old) + 1, len(old), old),
+                        )
+    note.parent.mkdir(parents=True, exist_ok=True)
+    note.write_text(str(root), encoding="utf-8")
+
+
+@dataclass(frozen=True, slots=True)
+class Flushed:
+    """What a flush did: runs told, and runs that must wait, with the reason."""
+
+    done: list[str] = field(default_factory=list)
+    waiting: dict[str, str] = field(default_factory=dict)
+
+
+def pending(root: Path) -> list[str]:
+    """Runs that MLflow has not heard of, oldest first."""
+    if not (root / index.FILE).is_file():
+        return []
+    with index.reading(root) as db:
+        query = "SELECT run_id FROM outbox WHERE done = 0 AND attempts < ? ORDER BY rowid"
+        return [row["run_id"] for row in db.execute(query, (MAX_ATTEMPTS,))]
+
+
+def flush(project: Project | None = None, *, wait_s: float = 30.0) -> Flushed:
+    """Tell MLflow about every run it has not heard of. Never raises for MLflow's sake: what failed stays pending."""
+    root = store.root_of(project)
+    out = Flushed()
+    if is_off() or not pending(root):
+        return out
+    try:
+        talker = client(root)
+    except Exception as error:
+        out.waiting.update(dict.fromkeys(pending(root), _why(error)))
+        return out
+    with file_lock(root / ".mlflow.flush.lock", wait_s=wait_s) as mine:
+        if not mine:
+            out.waiting.update(dict.fromkeys(pending(root), "another process is telling MLflow"))
+            return out
+        while waiting := [run for run in pending(root) if run not in out.waiting]:
+            for run_id in waiting:
+                _flush_one(root, talker, run_id, out)
+    return out
+
+
+def _why(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+
+
+def _flush_one(root: Path, talker: Any, run_id: str, out: Flushed) -> None:
+    try:
+        _tell(root, talker, capsule.read(store.folder_of(root, run_id)))
+        change, values = "done = 1, error = NULL", ()
+        out.done.append(run_id)
+    except Exception as error:
+        change, values = "attempts = attempts + 1, error = ?", (_why(error),)  # type: ignore[assignment]
+        out.waiting[run_id] = _why(error)
+    with index.writing(root) as db:
+        db.execute(f"UPDATE outbox SET {change} WHERE run_id = ?", (*values, run_id))
+
+
+def tracking_id(run_id: str, *, project: Project | None = None) -> str | None:
+    """MLflow's own id of a run; None while MLflow has not heard of it."""
+    with index.reading(store.root_of(project)) as db:
+        row = db.execute("SELECT tracking_id FROM outbox WHERE run_id = ? AND done = 1", (run_id,)).fetchone()
+    return row["tracking_id"] if row else None
+
+
+def _tell(root: Path, talker: Any, run: Capsule) -> None:
+    """One run, whole; may be repeated."""
+    experiment = _experiment(root, talker, run)
+    found = talker.search_runs([experiment], f"tags.`research.run_id` = '{run.run_id}'", max_results=1)
+    facts = tags(run)
+    if found:
+        name = found[0].info.run_id
+    else:
+        opened = _milliseconds(run.times["started"])
+        name = talker.create_run(experiment, start_time=opened, tags=facts, run_name=run.run_id).info.run_id
+    with index.writing(root) as db:
+        db.execute("UPDATE outbox SET tracking_id = ? WHERE run_id = ?", (name, run.run_id))
+    _log_values(talker, name, run, facts)
+    _log_datasets(talker, name, run)
+    with tempfile.TemporaryDirectory(prefix=".staging-", dir=root) as folder:
+        _stage(run, Path(folder))
+        talker.log_artifacts(name, folder)
+    talker.set_terminated(name, status=run.status, end_time=_milliseconds(run.times["ended"]))
+
+
+def _milliseconds(time: str) -> int:
+    return int(datetime.fromisoformat(time).timestamp() * 1000)
+
+
+def _experiment(root: Path, talker: Any, run: Capsule) -> str:
+    """One experiment per notebook, named `calibration/heston`."""
+    name = run.notebook.removeprefix("notebooks/").removesuffix(".ipynb")
+    found = talker.get_experiment_by_name(name)
+    if found is not None:
+        if found.lifecycle_stage == "deleted":
+            talker.restore_experiment(found.experiment_id)
+        return str(found.experiment_id)
+    place = root.resolve() / "artifacts" / name.replace("/", "-")
+    notes = {"mlflow.note.content": f"**{run.raw['notebook']['title']}**: runs of `{run.notebook}`."}
+    return str(talker.create_experiment(name, artifact_location=str(place), tags=notes))
+
+
+def tags(run: Capsule) -> dict[str, str]:
+    """The tags of a run in MLflow."""
+    code = run.raw["code"]
+    facts = {
+        "mlflow.source.name": run.notebook,
+        "mlflow.source.type": "NOTEBOOK",
+        "mlflow.source.git.commit": code["commit"],
+        "mlflow.user": run.operator.get("git_email") or run.operator.get("user"),
+        "mlflow.note.content": describe(run),
+        "research.run_id": run.run_id,
+        "research.notebook": run.notebook,
+        "research.commit": code["commit"],
+        "research.core": code["core"],
+        "research.record": run.record,
+        "research.recipe": run.recipe,
+        "research.identity": run.identity,
+        "research.pinned": str(run.pinned).lower(),
+        "research.passed": None if run.passed is None else str(run.passed).lower(),
+    }
+    return {key: str(value)[:4999] for key, value in facts.items() if value is not None}
+
+
+def describe(run: Capsule) -> str:
+    """The description of a run: verdict, numbers with units, evidence, and how to repeat it (Markdown)."""
+    verdict = (
+        {True: "Passed", False: "Not passed", None: "Recorded"}[run.passed] if run.status == "FINISHED" else "Failed"
+    )
+    reasons = "; ".join(run.unpinned_reasons)
+    lines = [f"### {run.raw['notebook']['title']}: {verdict}", ""]
+    lines.append(f"Pinned at commit `{str(run.commit)[:12]}`." if run.pinned else f"Not pinned: {reasons}.")
+    if run.metrics:
+        rows = [f"| {name} | {_short(item['value'])} | {item['unit']} |" for name, item in run.metrics.items()]
+        lines += ["", "| Metric | Value | Unit |", "|---|---:|---|", *rows]
+    if run.evidence:
+        rows = [f"| {e['test']} | {e['claim']} | {_short(e['p_value'])} | {e['verdict']} |" for e in run.evidence]
+        lines += ["", "| Test | Claim | p value | Verdict |", "|---|---|---:|---|", *rows]
+    if run.data:
+        lines += ["", "Data: " + ", ".join(f"{r['name']} (`{str(r['sha256'])[:12]}`)" for r in run.data) + "."]
+    lines += ["", f"`research show {run.run_id}`, `research reproduce {run.run_id}`"]
+    return "\n".join(lines)
+
+
+def _short(value: Any) -> str:
+    return "" if value is None else (f"{value:,.6g}" if isinstance(value, (int, float)) else str(value))
+
+
+def _log_values(talker: Any, name: str, run: Capsule, facts: dict[str, str]) -> None:
+    from mlflow.entities import Metric, Param, RunTag
+
+    at = _milliseconds(run.times["ended"])
+    metrics = [Metric(key, float(item["value"]), at, 0) for key, item in run.metrics.items()]
+    if run.passed is not None:
+        metrics.append(Metric("passed", float(run.passed), at, 0))
+    params = [Param(key, _text(value)) for key, value in run.parameters.items()]
+    labels = [RunTag(key, value) for key, value in facts.items()]
+    for start in range(0, max(len(metrics), len(params), 1), 100):
+        part = slice(start, start + 100)
+        talker.log_batch(name, metrics=metrics[part], params=params[part], tags=labels if start == 0 else [])
+
+
+def _text(value: Any) -> str:
+    return (value if isinstance(value, str) else json.dumps(value))[:5999]
+
+
+def _log_datasets(talker: Any, name: str, run: Capsule) -> None:
+    """Every read, with our digest: MLflow's own hashes neither dates nor rows past 10,000."""
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    inputs = []
+    for read in run.data:
+        source = json.dumps({"uri": read["path"], "dvc_md5": read.get("dvc_md5")})
+        profile = json.dumps({key: read.get(key) for key in ("rows", "as_of", "columns", "sha256", "quality")})[
+            :16_000_000
+        ]
+        digest = str(read["sha256"])[:36]  # MLflow's limit; the whole one is in the tag
+        data = Dataset(name=read["name"], digest=digest, source_type="local", source=source, profile=profile)
+        label = [InputTag("mlflow.data.context", "read"), InputTag("research.sha256", str(read["sha256"]))]
+        inputs.append(DatasetInput(data, label))
+    if inputs:
+        talker.log_inputs(name, datasets=inputs)
+
+
+def _stage(run: Capsule, folder: Path) -> None:
+    """The files of a run as MLflow should show them: all artifacts, the capsule, and tables also as CSV."""
+    for relative in [capsule.FILE, *run.artifacts]:
+        target = folder / relative
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(run.folder / relative, target)
+    for name, item in run.tables.items():
+        if item["rows"] <= 5000:  # MLflow previews CSV as a table
+            run.table(name).to_csv(folder / "tables" / f"{name}.csv", index=False)
+
+
+class Background:
+    """Prepares MLflow (import, schema) in a thread while a kernel works; `flush` waits for it."""
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        if not is_off() and self._thread is None:
+            self._thread = threading.Thread(target=self._prepare, name="mlflow", daemon=True)
+            self._thread.start()
+
+    def _prepare(self) -> None:
+        with contextlib.suppress(Exception):  # flush meets the same error, and keeps it
+            client(store.root_of(self._project))
+
+    def wait(self) -> None:
+        if self._thread is not None:
+            self._thread.join()
+
+    def flush(self) -> Flushed:
+        self.wait()
+        return flush(self._project)
