@@ -31,6 +31,17 @@ def _signs(is_call: ArrayLike) -> Any:
     return np.where(flags, 1.0, -1.0)
 
 
+def _uncopied(*values: ArrayLike) -> tuple[list[Float1D], tuple[int, ...]]:
+    """As `arrays.vectors`, but what has the right layout already is passed on: a million options are worth it."""
+    arrays = [np.asarray(value, dtype=np.float64) for value in values]
+    ready = all(a.shape == arrays[0].shape or a.shape == () for a in arrays)
+    if not (ready and arrays[0].shape and all(a.flags.c_contiguous and a.flags.writeable for a in arrays)):
+        return vectors(*values)
+    shape, size = arrays[0].shape, arrays[0].size
+    out: list[Any] = [a.reshape(-1) if a.shape else np.full(size, float(a)) for a in arrays]
+    return out, shape
+
+
 def _check(forward: Float1D, strike: Float1D, tau: Float1D, df: Float1D) -> None:
     require_all((forward > 0.0) & np.isfinite(forward), "forward", forward, "be finite and > 0", hint=_NEGATIVE)
     require_all((strike > 0.0) & np.isfinite(strike), "strike", strike, "be finite and > 0", hint=_NEGATIVE)
@@ -145,7 +156,7 @@ def implied_vol(
     0.2
     """
     require(on_error in ("raise", "nan"), "on_error", on_error, "be 'raise' or 'nan'")
-    (p, f, k, t, d, s), shape = vectors(price, forward, strike, tau, df, _signs(is_call))
+    (p, f, k, t, d, s), shape = _uncopied(price, forward, strike, tau, df, _signs(is_call))
     out = np.empty_like(p)
     implied_vols(p, f, k, t, d, s, out)
     if on_error == "raise" and np.isnan(out).any():
