@@ -61,7 +61,7 @@ def chosen(frame: DataFrame, level: float | None, date: str, *needed: str) -> Da
     data = frame if date in frame.columns else frame.rename_axis(date).reset_index()
     columns(data, date, *needed)
     if "level" in data.columns:
-        levels = sorted(data["level"].unique())
+        levels = sorted(map(float, data["level"].unique()))
         require(level is not None or len(levels) == 1, "level", level, f"be one of {levels}")
         if level is not None:
             data = data[(data["level"] - level).abs() < 1e-9]
