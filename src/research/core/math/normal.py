@@ -23,6 +23,9 @@ from __future__ import annotations
 
 from math import sqrt
 
+import numpy as np
+
+from research.arrays import Float1D
 from research.core._jit import inlined
 from research.core.math.elementary import exp_parts, log_join, log_split
 
@@ -34,6 +37,7 @@ _INV_SQRT_2PI = 0.3989422804014327
 _INV_SQRT_2PI_LOW = -6.247337834861335e-17  # what the constant above lacks, relative
 _SQRT2 = 1.4142135623730951
 _SQRT_2PI = 2.5066282746310007
+_PPF_CENTRE = 0.4225  # abs(p - 1/2) up to which the central formula holds
 _SPLIT = 134217729.0  # 2**27 + 1
 
 
@@ -176,6 +180,23 @@ def _ppf_tail(y: float) -> Pair:
 
 
 @inlined
+def _ppf_central(q: float) -> float:
+    """x for p = 1/2 + q, abs(q) <= 0.4225."""
+    square = q * q
+    top, bottom = _ppf_centre(0.180625 - square)
+    return q * _SQRT_2PI + q * (square * top) / bottom
+
+
+@inlined
+def _ppf_outer(p: float) -> float:
+    """abs(x) for the smaller tail probability p <= 0.0775."""
+    k, f = log_split(p)
+    w = sqrt(-2.0 * log_join(k, f, 0.0))
+    top, bottom = _ppf_tail(w - 2.25)
+    return w - top / bottom
+
+
+@inlined
 def norm_ppf(p: float) -> float:
     """Inverse of `norm_cdf`: -inf at 0, inf at 1, nan outside [0, 1]; takes every p down to the denormals.
 
@@ -184,15 +205,30 @@ def norm_ppf(p: float) -> float:
     """
     q = p - 0.5
     outer = p if q < 0.0 else 1.0 - p  # exact
-    size = abs(q)
-    square = q * q
-    top, bottom = _ppf_centre(0.180625 - square)
-    k, f = log_split(outer)
-    w = sqrt(-2.0 * log_join(k, f, 0.0))
-    tail, tail_bottom = _ppf_tail(w - 2.25)
-    central = size <= 0.4225
-    small = (size * (square * top) if central else -tail) / (bottom if central else tail_bottom)
-    x = (size * _SQRT_2PI if central else w) + small
-    x = _INF if outer == 0.0 else x
-    x = x if outer >= 0.0 else _NAN
-    return -x if q < 0.0 else x
+    tail = _ppf_outer(outer)
+    tail = _INF if outer == 0.0 else tail
+    x = _ppf_central(q) if abs(q) <= _PPF_CENTRE else (-tail if q < 0.0 else tail)
+    return x if outer >= 0.0 else _NAN
+
+
+@inlined
+def norm_ppf_row(row: Float1D) -> None:
+    """row[i] = norm_ppf(row[i]) in place, same bits, for uniforms inside (0, 1).
+
+    Only 15% of uniforms lie in the tails: they are gathered and done together, so that both loops vectorise.
+    """
+    where = np.empty(row.size, np.int64)
+    tails = np.empty(row.size, np.float64)
+    n = 0
+    for i in range(row.size):
+        where[n] = i
+        tails[n] = row[i]
+        n += abs(row[i] - 0.5) > _PPF_CENTRE
+    for i in range(row.size):
+        row[i] = _ppf_central(row[i] - 0.5)
+    for i in range(n):
+        p = tails[i]
+        x = _ppf_outer(p if p < 0.5 else 1.0 - p)
+        tails[i] = -x if p < 0.5 else x
+    for i in range(n):
+        row[where[i]] = tails[i]

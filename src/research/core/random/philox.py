@@ -18,10 +18,10 @@ from __future__ import annotations
 
 from numba import prange
 
-from research.arrays import Float2D
+from research.arrays import Float1D, Float2D
 from research.core._jit import inlined, parallel
 from research.core.math._bits import from_bits, shift_left, shift_right
-from research.core.math.normal import norm_ppf
+from research.core.math.normal import norm_ppf, norm_ppf_row
 
 Block = tuple[int, int, int, int]
 
@@ -90,27 +90,50 @@ def normal(seed: int, stream: int, path: int, step: int) -> float:
     return norm_ppf(uniform(seed, stream, path, step))
 
 
+@inlined
+def _fill_tile(
+    seed: int, stream: int, first_path: int, first_step: int, task: int, out: Float2D
+) -> tuple[Float1D, Float1D]:
+    """Fill one tile of uniforms: up to _TILE paths, two steps of one block; the rows filled (empty: outside `out`)."""
+    n_steps, n_paths = out.shape
+    tiles = (n_paths + _TILE - 1) // _TILE
+    pair = task // tiles
+    start = (task - pair * tiles) * _TILE
+    stop = min(start + _TILE, n_paths)
+    pair += first_step // 2
+    j = 2 * pair - first_step  # row of the even step
+    even = out[max(j, 0), start : (stop if j >= 0 else start)]
+    odd = out[min(j + 1, n_steps - 1), start : (stop if j + 1 < n_steps else start)]
+    path = first_path + start
+    if even.size == odd.size:
+        for i in range(even.size):
+            even[i], odd[i] = uniform_pair(seed, stream, path + i, pair)
+    else:
+        for i in range(even.size):
+            even[i] = uniform_pair(seed, stream, path + i, pair)[0]
+        for i in range(odd.size):
+            odd[i] = uniform_pair(seed, stream, path + i, pair)[1]
+    return even, odd
+
+
+@inlined
+def _n_tasks(first_step: int, out: Float2D) -> int:
+    """Pairs of steps times tiles of paths."""
+    n_steps, n_paths = out.shape
+    return ((first_step + n_steps + 1) // 2 - first_step // 2) * ((n_paths + _TILE - 1) // _TILE)
+
+
 @parallel
 def fill_uniforms(seed: int, stream: int, first_path: int, first_step: int, out: Float2D) -> None:
     """out[j, i] = uniform(seed, stream, first_path + i, first_step + j); shape (n_steps, n_paths), paths contiguous."""
-    n_steps, n_paths = out.shape
-    tiles = (n_paths + _TILE - 1) // _TILE
-    for task in prange(n_steps * tiles):
-        step = task // tiles
-        start = (task - step * tiles) * _TILE
-        row = out[step, start : min(start + _TILE, n_paths)]
-        for i in range(row.size):
-            row[i] = uniform(seed, stream, first_path + start + i, first_step + step)
+    for task in prange(_n_tasks(first_step, out)):
+        _fill_tile(seed, stream, first_path, first_step, task, out)
 
 
 @parallel
 def fill_normals(seed: int, stream: int, first_path: int, first_step: int, out: Float2D) -> None:
     """out[j, i] = normal(seed, stream, first_path + i, first_step + j); shape (n_steps, n_paths), paths contiguous."""
-    n_steps, n_paths = out.shape
-    tiles = (n_paths + _TILE - 1) // _TILE
-    for task in prange(n_steps * tiles):
-        step = task // tiles
-        start = (task - step * tiles) * _TILE
-        row = out[step, start : min(start + _TILE, n_paths)]
-        for i in range(row.size):
-            row[i] = normal(seed, stream, first_path + start + i, first_step + step)
+    for task in prange(_n_tasks(first_step, out)):
+        even, odd = _fill_tile(seed, stream, first_path, first_step, task, out)
+        norm_ppf_row(even)
+        norm_ppf_row(odd)
