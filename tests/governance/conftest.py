@@ -22,7 +22,6 @@ from research.governance.realm import realm
 from research.lineage import store
 from research.project import find_project
 
-
 REPO = Path(__file__).resolve().parents[2]
 PACKAGE = REPO / "src" / "research"
 NOTEBOOK, BENCHMARK = "notebooks/calibration/heston.ipynb", "notebooks/validation/heston_benchmark.ipynb"
@@ -56,7 +55,11 @@ class World:
 
     def git(self, *args: str, author: str = "Ada Author <ada@example.org>") -> str:
         name, _, email = author.rstrip(">").partition(" <")
-        who = {f"GIT_{who}_{what}": value for who in ("AUTHOR", "COMMITTER") for what, value in (("NAME", name), ("EMAIL", email))}
+        who = {
+            f"GIT_{who}_{what}": value
+            for who in ("AUTHOR", "COMMITTER")
+            for what, value in (("NAME", name), ("EMAIL", email))
+        }
         done = subprocess.run(["git", *args], cwd=self.root, env={**os.environ, **who}, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
@@ -118,7 +121,14 @@ class World:
 
     def reproduced(self, run: str, verdict: str = "REPRODUCED EXACTLY") -> None:
         store.add_reproduction(
-            self.store, run_id=run, at=store.now(), verdict=verdict, operator="vic@example.org", seconds=1.0, folder="r", digest="9" * 64
+            self.store,
+            run_id=run,
+            at=store.now(),
+            verdict=verdict,
+            operator="vic@example.org",
+            seconds=1.0,
+            folder="r",
+            digest="9" * 64,
         )
 
     def submitted(self) -> str:

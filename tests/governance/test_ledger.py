@@ -24,7 +24,15 @@ def person(name: str, folder: Path) -> tuple[Actor, Person]:
 
 
 def step(number: int = 1) -> Step:
-    return Step(step="submit", model="m", version=number, run=f"run-{number}", record="a" * 64, identity="b" * 64, facts={"n": number})
+    return Step(
+        step="submit",
+        model="m",
+        version=number,
+        run=f"run-{number}",
+        record="a" * 64,
+        identity="b" * 64,
+        facts={"n": number},
+    )
 
 
 @pytest.fixture
@@ -53,9 +61,16 @@ def test_the_envelope_is_dsse_over_an_in_toto_statement_that_another_library_ver
     envelope = json.loads(ledger.path.read_bytes().splitlines()[0])
     payload = base64.b64decode(envelope["payload"])
     kind = envelope["payloadType"].encode()
-    signed = b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)  # pre-authentication encoding of the standard
+    signed = b"DSSEv1 %d %b %d %b" % (
+        len(kind),
+        kind,
+        len(payload),
+        payload,
+    )  # pre-authentication encoding of the standard
     key = people.people[0].keys[0].public.removeprefix("ed25519:")
-    Ed25519PublicKey.from_public_bytes(bytes.fromhex(key)).verify(base64.b64decode(envelope["signatures"][0]["sig"]), signed)
+    Ed25519PublicKey.from_public_bytes(bytes.fromhex(key)).verify(
+        base64.b64decode(envelope["signatures"][0]["sig"]), signed
+    )
     statement = json.loads(payload)
     assert statement["_type"] == "https://in-toto.io/Statement/v1"
     assert statement["subject"] == [{"name": "b" * 64, "digest": {"sha256": "a" * 64}}]
@@ -103,7 +118,9 @@ def test_a_removed_tail_is_found_against_a_published_head(book):
     ledger.path.write_bytes(b"".join(lines[:-1]))
     assert ledger.verify(people) == []  # a shorter chain is a chain
     (problem,) = ledger.verify(people, head=head.hash)
-    assert problem.startswith(f"ledger: the published head {head.hash[:12]} must be one of its 3 entries; got none like it.")
+    assert problem.startswith(
+        f"ledger: the published head {head.hash[:12]} must be one of its 3 entries; got none like it."
+    )
 
 
 def test_a_head_published_earlier_stays_good_when_the_ledger_grows(book):
@@ -182,7 +199,8 @@ def test_two_processes_writing_at_once_leave_one_sound_chain(tmp_path):
     people = People(people=tuple(person(name, folder)[1] for name in ("ada", "bob")))
     context = multiprocessing.get_context("spawn")
     jobs = [
-        context.Process(target=_append_ten, args=(str(ledger.path), str(folder / f"{name}.pem"), name)) for name in ("ada", "bob")
+        context.Process(target=_append_ten, args=(str(ledger.path), str(folder / f"{name}.pem"), name))
+        for name in ("ada", "bob")
     ]
     for job in jobs:
         job.start()

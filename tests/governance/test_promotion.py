@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+
 from research.errors import InputError, IntegrityError, RefusedError
 from research.governance import authorship, payload, promotion
 from research.governance.ledger import Step
 from research.governance.roles import actor
-
 
 BENCHMARK = "notebooks/validation/heston_benchmark.ipynb"
 
@@ -70,14 +69,19 @@ def test_the_submitter_cannot_approve_even_with_the_role(world):
     world.edit("governance/roles.yaml", lambda r: r["people"][1]["roles"].append("approver"))
     world.submitted()
     promotion.validate(world.office, "heston_dax", world.by("vic"))
-    with pytest.raises(RefusedError, match=r"sam is one \(submitter; operator of run heston-.*\)\. Who can: abe, bea\.|sam is one \(operator of run heston-.*; submitter\)\. Who can: abe, bea\."):
+    with pytest.raises(
+        RefusedError,
+        match=r"sam is one \(submitter; operator of run heston-.*\)\. Who can: abe, bea\.|sam is one \(operator of run heston-.*; submitter\)\. Who can: abe, bea\.",
+    ):
         promotion.approve(world.office, "heston_dax", world.by("sam"))
 
 
 def test_the_validator_cannot_approve(world):
     world.submitted()
     promotion.validate(world.office, "heston_dax", world.by("bea"))
-    with pytest.raises(RefusedError, match=r"must come from someone else than the validate step; bea signed that\. Who can: abe\."):
+    with pytest.raises(
+        RefusedError, match=r"must come from someone else than the validate step; bea signed that\. Who can: abe\."
+    ):
         promotion.approve(world.office, "heston_dax", world.by("bea"))
 
 
@@ -111,7 +115,9 @@ def test_a_failed_and_a_not_passed_run_are_refused_with_all_reasons_at_once(worl
 
 def test_a_run_of_another_notebook_is_refused(world):
     run = world.run(BENCHMARK)
-    with pytest.raises(RefusedError, match=r"must be one of notebooks/calibration/heston.ipynb, as on the card; it ran"):
+    with pytest.raises(
+        RefusedError, match=r"must be one of notebooks/calibration/heston.ipynb, as on the card; it ran"
+    ):
         promotion.submit(world.office, run, "heston_dax", world.by("sam"))
 
 
@@ -139,13 +145,17 @@ def test_an_edited_scorer_that_is_not_committed_is_refused(world, monkeypatch):
 def test_code_edited_since_the_run_is_refused(world, monkeypatch):
     told = payload._modules(Path())
     monkeypatch.setattr(payload, "_modules", lambda folder: {**told, "research/models/heston.py": "0" * 64})
-    with pytest.raises(RefusedError, match=r"src/research/models/heston.py must be the code of the run; it was edited since"):
+    with pytest.raises(
+        RefusedError, match=r"src/research/models/heston.py must be the code of the run; it was edited since"
+    ):
         promotion.submit(world.office, world.run(), "heston_dax", world.by("sam"))
 
 
 def test_the_same_run_is_submitted_once(world):
     run = world.submitted()
-    with pytest.raises(RefusedError, match=r"run must be new to heston_dax; got heston-.*, which is version 1 \(submitted\)"):
+    with pytest.raises(
+        RefusedError, match=r"run must be new to heston_dax; got heston-.*, which is version 1 \(submitted\)"
+    ):
         promotion.submit(world.office, run, "heston_dax", world.by("sam"))
 
 
@@ -185,7 +195,9 @@ def test_validation_needs_the_evidence_that_the_card_names(world):
 def test_a_changed_run_cannot_be_validated(world):
     run = world.submitted()
     (world.store / "runs" / run / "executed.ipynb").write_text("{ }")
-    with pytest.raises(IntegrityError, match=f"run {run} must be as recorded; artifact executed.ipynb must have the digest"):
+    with pytest.raises(
+        IntegrityError, match=f"run {run} must be as recorded; artifact executed.ipynb must have the digest"
+    ):
         promotion.validate(world.office, "heston_dax", world.by("vic"))
 
 
@@ -260,7 +272,15 @@ def test_a_key_used_past_the_commands_promotes_nothing(world):
     for step in ("validate", "approve", "promote"):
         with office.ledger.exclusive() as writer:
             writer.append(
-                Step(step=step, model="heston_dax", version=1, run=submitted.run, record=submitted.record, identity=submitted.identity, facts=keep),
+                Step(
+                    step=step,
+                    model="heston_dax",
+                    version=1,
+                    run=submitted.run,
+                    record=submitted.record,
+                    identity=submitted.identity,
+                    facts=keep,
+                ),
                 who,
             )
     assert office.ledger.verify(office.people) == []
@@ -278,7 +298,9 @@ def test_an_entry_of_garbage_has_no_effect_and_is_reported(world):
     office = world.office
     who = actor(office.people, "vic", world.keys / "vic.pem", now=datetime.now(UTC))
     with office.ledger.exclusive() as writer:
-        writer.append(Step(step="validate", model="heston_dax", version=1, run="x", record="y", identity="z", facts={}), who)
+        writer.append(
+            Step(step="validate", model="heston_dax", version=1, run="x", record="y", identity="z", facts={}), who
+        )
     assert office.register().problems == (
         "ledger entry 1: validate heston_dax version 1: its facts must be those of the step; got others",
     )

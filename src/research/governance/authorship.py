@@ -55,7 +55,9 @@ def _git(root: Path, *args: str) -> str:
     env = {**os.environ, "GIT_NO_REPLACE_OBJECTS": "1", "LC_ALL": "C"}
     done = subprocess.run(["git", "-C", str(root), *args], capture_output=True, text=True, env=env)
     if done.returncode != 0:
-        raise RefusedError(f"git history must be readable; git {args[0]} said: {done.stderr.strip().splitlines()[-1:]}.")
+        raise RefusedError(
+            f"git history must be readable; git {args[0]} said: {done.stderr.strip().splitlines()[-1:]}."
+        )
     return done.stdout
 
 
@@ -92,7 +94,9 @@ def author_set(
     for path in sorted(paths):
         authors = git_authors(root, commit, path)
         if not authors:
-            raise RefusedError(f"{path} must have a history at commit {commit[:12]}; got none, so nobody is its author.")
+            raise RefusedError(
+                f"{path} must have a history at commit {commit[:12]}; got none, so nobody is its author."
+            )
         for name, email in authors:
             why.setdefault((name, email, ""), []).append(path)
     who = (str(operator.get("git_name") or ""), str(operator.get("git_email") or ""), str(operator.get("user") or ""))

@@ -14,11 +14,29 @@ from research.lineage import git, list_runs, load_capsule, reproductions, verify
 from research.lineage.capsule import Capsule
 from research.project import Project
 
+_ROOMS = "src/research/"
+_CORE = "src/research/core/"
 
-def own_files(capsule: Capsule, modules: dict[str, str], pack: Pack) -> list[str]:
-    """The notebook, and every file that the run or the scorer executed and that is not shared ground."""
+
+def own_files(root: Path, capsule: Capsule, modules: dict[str, str], pack: Pack) -> list[str]:
+    """The notebook, and every file that the run or the scorer executed and that is not shared ground.
+
+    The closure holds all of `core/` if any of it; of that, kernels that only other rooms use are left out. Kernels of
+    `models/heston.py` live in `core/models/heston.py`, so a kernel file counts when its twin above does, or when it
+    has no twin and its room does.
+    """
     files = {capsule.notebook, *capsule.closure, *(f"src/{name}" for name in modules)}
-    return sorted(path for path in files if not pack.is_shared(path))
+    above = {path for path in files if not path.startswith(_CORE)}
+    rooms = {path.removeprefix(_ROOMS).partition("/")[0] for path in above if path.startswith(_ROOMS)}
+
+    def belongs(path: str) -> bool:
+        if not path.startswith(_CORE):
+            return True
+        below = path.removeprefix(_CORE)
+        twin = _ROOMS + below
+        return twin in above or (("/" not in below or below.partition("/")[0] in rooms) and not (root / twin).is_file())
+
+    return sorted(path for path in files if belongs(path) and not pack.is_shared(path))
 
 
 def uncommitted(root: Path, capsule: Capsule, modules: dict[str, str]) -> list[str]:
@@ -52,7 +70,9 @@ def evidence_runs(project: Project, card: Card, candidate: Capsule, asked: Seque
             capsule = load_capsule(run, project=project)
             if capsule.notebook not in card.evidence:
                 known = ", ".join(card.evidence) or "none"
-                raise InputError(rule("evidence", f"be runs of the card's validation notebooks ({known})", capsule.notebook))
+                raise InputError(
+                    rule("evidence", f"be runs of the card's validation notebooks ({known})", capsule.notebook)
+                )
             given[capsule.notebook] = capsule
         return {notebook: _sound(project, capsule) for notebook, capsule in given.items()}
     found = {}

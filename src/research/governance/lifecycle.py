@@ -63,7 +63,9 @@ class Version:
         if person is None:
             return f"{person_name} stands in no roles.yaml"
         if not person.may(rule.roles):
-            return f"needs one of the roles {', '.join(rule.roles)}; {person.name} has {', '.join(person.roles) or 'none'}"
+            return (
+                f"needs one of the roles {', '.join(rule.roles)}; {person.name} has {', '.join(person.roles) or 'none'}"
+            )
         why = reasons(self.authors, person) if rule.independent else []
         if why:
             return f"must come from someone who is not an author; {person.name} is one ({'; '.join(why[:3])})"

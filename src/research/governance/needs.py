@@ -71,7 +71,11 @@ def _known_authors(case: Case) -> list[str]:
 
 def _reviewed_card(case: Case) -> list[str]:
     due = case.card.next_review
-    return [] if due >= date.today() else [f"next_review of the card must lie ahead; got {due}. Its owner reviews it first"]
+    return (
+        []
+        if due >= date.today()
+        else [f"next_review of the card must lie ahead; got {due}. Its owner reviews it first"]
+    )
 
 
 def _reproduced(case: Case) -> list[str]:
@@ -94,7 +98,9 @@ def _evidence(case: Case) -> list[str]:
         if failed or not capsule.evidence:
             found.append(f"tests of {notebook} must pass; got {', '.join(failed) or 'no test'}")
         if capsule.raw["code"]["core"] != case.capsule.raw["code"]["core"]:
-            found.append(f"{notebook} must have tested the core of this run; it ran on another. research run {notebook}")
+            found.append(
+                f"{notebook} must have tested the core of this run; it ran on another. research run {notebook}"
+            )
     own = [e["test"] for e in case.capsule.evidence if e["verdict"] == "fail"]
     return found + ([f"tests in {case.run} must pass; got {', '.join(own)} failed"] if own else [])
 

@@ -71,7 +71,9 @@ def resolve(found: Register, reference: str, *, newest_in: tuple[str, ...] = ())
     model, which = split(reference)
     versions = found.of(model)
     if not versions:
-        raise RefusedError(f"{model} must have a submitted version; got none. research model submit RUN --model {model}")
+        raise RefusedError(
+            f"{model} must have a submitted version; got none. research model submit RUN --model {model}"
+        )
     if which == "champion":
         champion = found.champion(model)
         if champion is None:

@@ -50,7 +50,9 @@ def build(folder: Path, capsule: Capsule, card: Card) -> str:
             "intended": [use.id for use in card.intended_use],
             "out_of_scope": [use.id for use in card.out_of_scope_use],
         },
-        "data": [{key: read.get(key) for key in ("name", "as_of", "sha256", "dvc_md5", "rows")} for read in capsule.data],
+        "data": [
+            {key: read.get(key) for key in ("name", "as_of", "sha256", "dvc_md5", "rows")} for read in capsule.data
+        ],
         "capsule": {
             "run": capsule.run_id,
             "record": capsule.record,
@@ -69,7 +71,9 @@ def build(folder: Path, capsule: Capsule, card: Card) -> str:
 def _table(folder: Path, capsule: Capsule, name: str) -> str:
     known = capsule.tables.get(name)
     if known is None:
-        raise RefusedError(f"tables of the run's model must be recorded tables ({', '.join(capsule.tables)}); got {name!r}.")
+        raise RefusedError(
+            f"tables of the run's model must be recorded tables ({', '.join(capsule.tables)}); got {name!r}."
+        )
     source = capsule.folder / known["path"]
     if digest_file(source) != capsule.artifacts[known["path"]]:
         raise IntegrityError(f"table {name} must have the digest in the capsule; its file was changed.")
@@ -109,7 +113,10 @@ def problems(folder: Path, digest: str) -> list[str]:
         elif digest_file(path) != wanted:
             found.append(f"payload file {name} must have the digest that was signed; its content was changed.")
     there = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if not p.is_dir() or p.is_symlink()}
-    found += [f"payload must hold only signed files; got {name} too." for name in sorted(there - set(files) - {"manifest.json"})]
+    found += [
+        f"payload must hold only signed files; got {name} too."
+        for name in sorted(there - set(files) - {"manifest.json"})
+    ]
     return found
 
 

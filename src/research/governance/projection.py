@@ -20,13 +20,17 @@ def sync(office: Office) -> list[str]:
 
 def drift(office: Office) -> list[str]:
     """Where MLflow's alias differs from the ledger."""
-    found, problems = office.register(), []
+    found, problems = office.register(), list[str]()
+    if not registry.exists(office.realm.project):
+        return problems
     for model in dict.fromkeys(v.model for v in found.versions):
         champion, name = found.champion(model), office.realm.registered_name(model)
         wanted, shown = champion.number if champion else None, registry.champion(office.realm.project, name)
         if wanted != shown:
             says = f"version {wanted}" if wanted is not None else "no version"
-            problems.append(f"registry: alias champion of {name} must point to {says}; got {shown or 'no version of the ledger'}")
+            problems.append(
+                f"registry: alias champion of {name} must point to {says}; got {shown or 'no version of the ledger'}"
+            )
     return problems
 
 

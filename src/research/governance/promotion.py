@@ -21,7 +21,7 @@ from research.governance import payload
 from research.governance.authorship import Author, author_set, merge
 from research.governance.inventory import Card, load_card
 from research.governance.ledger import Entry, Step
-from research.governance.lifecycle import BEFORE, Register, Version
+from research.governance.lifecycle import BEFORE, Version
 from research.governance.needs import Case, unmet
 from research.governance.office import Office, resolve
 from research.governance.roles import Actor, actor
@@ -45,7 +45,9 @@ def _actor(office: Office, signer: Signer) -> Actor:
 def _refuse(office: Office, step: str, version: Version, why: list[str], pack: Pack, *, ask: bool) -> RefusedError:
     """The answer no, with every reason and, when another person could do it, who."""
     text = "; ".join(why)
-    helpers = [p.name for p in office.people.people if not version.why_not(step, p.name, office.people, pack)] if ask else []
+    helpers = (
+        [p.name for p in office.people.people if not version.why_not(step, p.name, office.people, pack)] if ask else []
+    )
     who = f" Who can: {', '.join(helpers)}." if helpers else " Nobody in roles.yaml can." if ask else ""
     return RefusedError(f"{step} of {version.model} version {version.number} refused: {text}.{who}")
 
@@ -84,7 +86,7 @@ def submit(office: Office, run: str, model: str, by: Signer, *, note: str = "") 
         modules = payload.read_scorer(folder)["modules"]
         root = office.realm.project.root
         authors = author_set(
-            root, commit=str(capsule.commit), paths=proof.own_files(capsule, modules, pack), operator=capsule.operator,
+            root, commit=str(capsule.commit), paths=proof.own_files(root, capsule, modules, pack), operator=capsule.operator,
             submitter=who.person, run=capsule.run_id,
         )  # fmt: skip
         problems = tuple(proof.uncommitted(root, capsule, modules))
@@ -215,14 +217,20 @@ def _judge(
         submitter = office.people.find(version.signers("submit")[0])
         assert submitter is not None  # an entry of an unknown person has no effect
         authors = merge(authors, author_set(
-            root, commit=str(capsule.commit), paths=proof.own_files(capsule, modules, pack), operator=capsule.operator,
+            root, commit=str(capsule.commit), paths=proof.own_files(root, capsule, modules, pack), operator=capsule.operator,
             submitter=submitter, run=capsule.run_id,
         ))  # fmt: skip
         if card.digest != version.steps("submit")[0].facts["card"]:
-            why.append(f"the card must be the one submitted; governance/inventory/{card.name}.yaml was edited since. Submit again")
+            why.append(
+                f"the card must be the one submitted; governance/inventory/{card.name}.yaml was edited since. Submit again"
+            )
     needs = pack.tiers[version.tier].rule(step).needs
     reproduction = proof.reproduction(office.realm.project, capsule) if "reproduced" in needs else None
-    runs = proof.evidence_runs(office.realm.project, card, capsule, evidence) if evidence is not None and "evidence" in needs else {}
+    runs = (
+        proof.evidence_runs(office.realm.project, card, capsule, evidence)
+        if evidence is not None and "evidence" in needs
+        else {}
+    )
     case = Case(
         capsule=capsule, card=card, people=office.people, authors=authors, reproduction=reproduction, evidence=runs,
         payload_problems=tuple(f"{text}: not the approved code" for text in payload.changed_modules(modules)),

@@ -82,7 +82,10 @@ def generate_key(name: str, folder: str | Path) -> tuple[Path, SSlibKey]:
     from securesystemslib.signer import CryptoSigner
 
     require(
-        bool(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name)), "name", name, "be letters, digits, '.', '_' or '-'"
+        bool(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name)),
+        "name",
+        name,
+        "be letters, digits, '.', '_' or '-'",
     )
     base = Path(folder).expanduser().resolve()
     _refuse_tracked(base, f"{name}.pem")

@@ -19,7 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from research.lineage import index, tracking
+from research.fingerprint import digest_file
+from research.lineage import tracking
+from research.lineage.capsule import FILE, Capsule
 from research.project import Project
 
 ALIAS = "champion"
@@ -42,12 +44,17 @@ class Registration:
     outputs: Sequence[Mapping[str, Any]]
 
 
+def exists(project: Project) -> bool:
+    """Whether there is an MLflow store that could disagree with the ledger."""
+    return (project.mlruns / "mlflow.db").is_file()
+
+
 def champion(project: Project, name: str) -> int | None:
     """The ledger's number of the version that the alias points to; None without an alias, 0 when it is no version of ours.
 
     Reads the tracking store directly: a load must not wait for MLflow to be imported.
     """
-    path = project.mlruns / tracking.DATABASE
+    path = project.mlruns / "mlflow.db"
     query = (
         "SELECT t.value FROM registered_model_aliases a LEFT JOIN model_version_tags t "
         "ON t.name = a.name AND t.version = a.version AND t.workspace = a.workspace AND t.key = ? "
@@ -67,12 +74,25 @@ def champion(project: Project, name: str) -> int | None:
     return int(row[0]) if row[0] and str(row[0]).isdigit() else 0
 
 
+def changed_copies(project: Project, run: Capsule) -> list[str]:
+    """Files of a run that MLflow shows and that differ from the recorded ones; empty when MLflow has not heard of it."""
+    known = tracking.tracking_id(run.run_id, project=project)
+    folder = next((project.mlruns / "artifacts").glob(f"*/{known}/artifacts"), None) if known else None
+    if folder is None:
+        return []
+    wanted = {**run.artifacts, FILE: run.record}
+    there = {name: folder / name for name in wanted if (folder / name).is_file()}
+    return [name for name, path in there.items() if digest_file(path) != wanted[name]]
+
+
 def project_versions(
     project: Project, versions: Sequence[Registration], champions: Mapping[str, int | None]
 ) -> list[str]:
-    """Make MLflow show these versions and champions; what was changed, one line each."""
+    """Make MLflow show these versions and champions; what was changed, one line each. RESEARCH_MLFLOW=off: nothing."""
+    if tracking.is_off():
+        return []
     tracking.flush(project)
-    client, said = tracking.client(project), []
+    client, said = tracking.client(project.mlruns), list[str]()
     for registration in versions:
         said += _show(client, project, registration)
     for name, number in champions.items():
@@ -96,7 +116,7 @@ def _show(client: Any, project: Project, registration: Registration) -> list[str
         client.create_registered_model(name, tags={"research.demo": str(registration.demo).lower()})
     shown = _numbers(client, name).get(registration.number)
     if shown is None:
-        tracking_id = _tracking_id(project, registration.run_id)
+        tracking_id = tracking.tracking_id(registration.run_id, project=project)
         source = _log_pyfunc(client, tracking_id, registration)
         client.create_model_version(
             name,
@@ -124,13 +144,6 @@ def _point(client: Any, name: str, number: int | None) -> list[str]:
         client.set_registered_model_alias(name, ALIAS, target)
         return [f"{name}: alias {ALIAS} set to version {number}"]
     return []
-
-
-def _tracking_id(project: Project, run_id: str) -> str | None:
-    """MLflow's id of our run."""
-    with index.reading(project.mlruns) as db:
-        row = db.execute("SELECT tracking_id FROM outbox WHERE run_id = ?", (run_id,)).fetchone()
-    return row["tracking_id"] if row else None
 
 
 def _log_pyfunc(client: Any, tracking_id: str | None, registration: Registration) -> str:

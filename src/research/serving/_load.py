@@ -64,10 +64,16 @@ class ServedModel:
                 )
         return self.scorer.price(frame)
 
+    def example(self) -> Any:
+        """A small request that the model can price."""
+        return self.scorer.example()
+
     def __repr__(self) -> str:
         signed = ", ".join(f"{step} {' and '.join(people)}" for step, people in self.signers.items())
         demo = "\n  DEMO: signed by demo people, not approved for any use" if self.demo else ""
-        scope = "; ".join(f"{b['column']} {b['min']:g} to {b['max']:g} {b['unit']}".rstrip() for b in self.scope) or "any"
+        scope = (
+            "; ".join(f"{b['column']} {b['min']:g} to {b['max']:g} {b['unit']}".rstrip() for b in self.scope) or "any"
+        )
         return (
             f"{self.name} version {self.version}, in production since {self.since}{demo}\n"
             f"  run     {self.run}\n  record  {self.record}\n  signed  {signed}\n  scope   {scope}\n"
@@ -136,7 +142,9 @@ def _approved(where: Realm, reference: str) -> tuple[Version, str]:
     except RefusedError as error:
         if isinstance(error, IntegrityError) or where.demo or not _in_demo(where, model):
             raise
-        raise RefusedError(f"{error} The demo has one: load({reference!r}, demo=True), not approved for any use.") from None
+        raise RefusedError(
+            f"{error} The demo has one: load({reference!r}, demo=True), not approved for any use."
+        ) from None
     if version.state != "production":
         raise RefusedError(
             f"{model} version {version.number} must be in production; it is {version.state}. "
@@ -157,10 +165,13 @@ def _in_demo(where: Realm, model: str) -> bool:
 
 def _check_alias(where: Realm, version: Version) -> None:
     """MLflow's alias is a projection of the ledger: anything else was written by someone else."""
+    if not registry.exists(where.project):
+        return
     name = where.registered_name(version.model)
     shown = registry.champion(where.project, name)
     if shown != version.number:
-        what = "points to no version" if shown is None else f"points to version {shown}"
+        places = {None: "points to no version", 0: "points to a version that no one promoted"}
+        what = places.get(shown, f"points to version {shown}")
         raise IntegrityError(
             f"alias champion of {name} in MLflow must point to version {version.number}, as the ledger says; it {what}. "
             f"Somebody moved it: research audit verify; research model sync{where.flag} writes it again."
