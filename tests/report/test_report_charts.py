@@ -138,7 +138,7 @@ def test_traffic_light_zones_follow_the_binomial(n):
 
 def test_power_curve_marks_what_was_observed():
     figure = charts.power_curve([0.01, 0.02], {"250 days": [0.05, 0.4]}, null=0.01, observed={"ewma": 0.017})
-    assert "ewma" in texts(figure) and "right model" in texts(figure)
+    assert "EWMA" in texts(figure) and "right model" in texts(figure)
 
 
 def test_price_differences_mark_those_beyond_the_tolerance():

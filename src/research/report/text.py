@@ -6,6 +6,7 @@ import math
 from datetime import UTC, datetime
 from typing import Any
 
+_ACRONYMS = {"ewma": "EWMA", "garch": "GARCH", "var": "VaR", "svi": "SVI", "dax": "DAX", "heston": "Heston"}
 _UNITS = {"1": "", "count": "", "decimal": ""}
 
 
@@ -74,3 +75,16 @@ def parsed(text: str) -> datetime:
 def short(digest: str | None, length: int = 12) -> str:
     """The beginning of a digest; a dash for none."""
     return digest[:length] if digest else "–"
+
+
+def words(name: str) -> str:
+    """A name of code as people write it.
+
+    Examples
+    --------
+    >>> words("filtered_historical"), words("ewma")
+    ('Filtered historical', 'EWMA')
+    """
+    parts = [_ACRONYMS.get(part, part) for part in name.replace("_", " ").split(" ")]
+    text = " ".join(parts)
+    return text[:1].upper() + text[1:]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from research.report import style
 from research.report.charts.var_backtest import chosen, method_names
+from research.report.text import words
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -60,7 +61,7 @@ def exceptions_by_year(
             axes.text(j + 0.5, i + 0.5, f"{number:.0f}", ha="center", va="center", fontsize=8.5,
                       color="white" if dark else style.COLORS["ink"])  # fmt: skip
         axes.set_xticks(np.arange(len(labels)) + 0.5, [str(year) for year in labels])
-        axes.set_yticks(np.arange(len(names)) + 0.5, [str(name or "VaR") for name in names])
+        axes.set_yticks(np.arange(len(names)) + 0.5, [words(name or "VaR") for name in names])
         axes.invert_yaxis()
         axes.grid(False)
         axes.tick_params(length=0)

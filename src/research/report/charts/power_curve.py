@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from research.report import style
+from research.report.text import words
 
 
 def power_curve(
@@ -44,7 +45,7 @@ def power_curve(
     figure, axes = style.subplots(size=(8.0, 4.2))
     with style.applied():
         for i, (name, values) in enumerate(power.items()):
-            axes.plot(alternatives, values, color=style.CYCLE[i], ls=style.DASHES[i % 4], label=name)
+            axes.plot(alternatives, values, color=style.CYCLE[i], ls=style.DASHES[i % 4], label=words(name))
         axes.axhline(size, color=style.COLORS["muted"], lw=0.9, ls=":")
         axes.text(1.0, size, f"size {100 * size:g}%", transform=axes.get_yaxis_transform(), ha="right", va="bottom",
                   fontsize=8, color=style.COLORS["muted"])  # fmt: skip
@@ -54,7 +55,7 @@ def power_curve(
                       color=style.COLORS["muted"])  # fmt: skip
         for name, value in _marks(observed).items():
             axes.plot(value, 0.0, "^", color=style.COLORS["alarm"], ms=7, clip_on=False, zorder=5)
-            axes.annotate(name, (value, 0.0), xytext=(0, 9), textcoords="offset points", ha="center", fontsize=8)
+            axes.annotate(words(name), (value, 0.0), xytext=(0, 9), textcoords="offset points", ha="center", fontsize=8)
         axes.set_ylim(0.0, 1.0)
         axes.margins(x=0.0)
         style.percent_axis(axes)

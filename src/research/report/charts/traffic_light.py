@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from research.report import style
+from research.report.text import words
 
 _ZONES = (("green", "good", 0.95), ("yellow", "warning", 0.9999), ("red", "alarm", 1.0))
 
@@ -75,7 +76,7 @@ def _markers(axes: Any, counts: Mapping[str, int]) -> None:
     for i, (_, count) in enumerate(counts.items()):
         axes.plot(count, i, "D", color=style.COLORS["ink"], ms=6)
         axes.annotate(f"{count:,}", (count, i), xytext=(7, 0), textcoords="offset points", va="center", fontsize=8.5)
-    axes.set_yticks(range(len(counts)), list(counts))
+    axes.set_yticks(range(len(counts)), [words(name) for name in counts])
     axes.set_ylim(len(counts) - 0.4, -0.6)
     axes.grid(axis="y", visible=False)
     axes.tick_params(axis="y", length=0)

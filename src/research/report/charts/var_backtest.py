@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from research.errors import require
 from research.report import style
 from research.report.charts._expiries import columns
+from research.report.text import words
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
@@ -47,7 +48,7 @@ def var_backtest(
     with style.applied():
         for axes, name in zip(grid.flat, names):
             rows = data[data["method"] == name] if name else data
-            _panel(axes, rows[date], rows[returns], rows[value_at_risk], str(name or ""))
+            _panel(axes, rows[date], rows[returns], rows[value_at_risk], words(name or ""))
         style.date_axis(grid.flat[-1])
         style.percent_axis(grid.flat[0])
         figure.supylabel("Daily return", fontsize=9)

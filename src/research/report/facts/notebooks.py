@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from research.errors import IntegrityError
+from research.report.text import words
 
 if TYPE_CHECKING:
     from research.lineage import Capsule, Run
@@ -29,7 +30,7 @@ class Figure:
 
     @property
     def caption(self) -> str:
-        return self.name.replace("_", " ").capitalize()
+        return words(self.name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
