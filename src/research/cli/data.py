@@ -115,14 +115,18 @@ def check(
     """Contract and quality, with a verdict; exit 1 where a data set fails."""
     from research import data
 
-    reports = [data.check(name, as_of=as_of) for name in _chosen(names)]
+    chosen = _chosen(names)
+    made = chosen if names else [name for name in chosen if data.is_made(name)]
+    reports = [data.check(name, as_of=as_of) for name in made]
+    absent = [name for name in chosen if name not in made]
     if as_json:
-        _print_json([report.to_json() for report in reports])
-    elif len(reports) == 1:
+        not_made = {name: {"name": name, "verdict": "not made"} for name in absent}
+        _print_json({**{report.name: report.to_json() for report in reports}, **not_made})
+    elif len(chosen) == 1 and reports:
         _one_report(reports[0])
     else:
-        _many_reports(reports)
-    if any(report.verdict == "fail" for report in reports):
+        _many_reports(reports, absent)
+    if absent or any(report.verdict == "fail" for report in reports):
         raise typer.Exit(1)
 
 
@@ -138,7 +142,7 @@ def _one_report(report: Any) -> None:
     print(f"{report.name}: {report.verdict.upper()}")
 
 
-def _many_reports(reports: Sequence[Any]) -> None:
+def _many_reports(reports: Sequence[Any], absent: Sequence[str]) -> None:
     wanted = ["rows", "missing", "duplicates", "gaps", "extra", "outliers", "longest run"]
     rows = []
     for report in reports:
@@ -151,7 +155,10 @@ def _many_reports(reports: Sequence[Any]) -> None:
                 "fail" if report.broken else report.verdict,
             ]
         )
+    rows += [[name, *[""] * (len(wanted) + 1), "not made"] for name in absent]
     _table(rows, ["name", *wanted, "last", "verdict"], numbers=wanted)
+    if absent:
+        print("To make what is not there: research data ingest, then research data curate.")
     for report in reports:
         for figure in report.figures:
             if figure.grade != "pass":
@@ -204,9 +211,8 @@ def _steps(done: Sequence[tuple[str, Any]], as_json: bool) -> None:
             print(f"{name}: nothing to ingest, its raw file is not made from a package")
         else:
             what = "wrote" if written.changed else "unchanged"
-            print(
-                f"{name}: {what} {written.path}, {written.rows:,} rows x {written.columns}, sha256 {written.sha256[:12]}"
-            )
+            shape = f"{written.rows:,} rows x {written.columns}"
+            print(f"{name}: {what} {written.path}, {shape}, sha256 {written.sha256[:12]}")
 
 
 @app.command()
@@ -256,9 +262,8 @@ def import_(
     if as_json:
         _print_json(done.to_json())
         return
-    print(
-        f"{name}: {'imported' if done.changed else 'unchanged,'} {done.rows:,} rows x {done.columns}, digest {done.sha256[:12]}"
-    )
+    what = "imported" if done.changed else "unchanged,"
+    print(f"{name}: {what} {done.rows:,} rows x {done.columns}, digest {done.sha256[:12]}")
     print(f"  {done.raw} (as it came), {done.path}{', entry added to data/catalog.yaml' if done.new_entry else ''}")
     print(f'Read it with data.load("{name}"). Version it with: dvc add {done.raw} {done.path}, and commit.')
 

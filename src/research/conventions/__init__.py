@@ -3,7 +3,7 @@
 | question | function | reference |
 |---|---|---|
 | how many years between two dates? | `year_fraction` | ISDA 2006 definitions, 4.16 |
-| on which days does an exchange trade, or TARGET settle? | `sessions` | exchange_calendars; ECB press releases 1999-2000 |
+| on which days does an exchange trade, or TARGET settle? | `sessions` | exchange_calendars; ECB (1999, 2000) |
 | when is Easter? | `easter` | Meeus (1991), chapter 8 |
 """
 

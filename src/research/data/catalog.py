@@ -221,9 +221,7 @@ def split_rule(text: str) -> tuple[str, str, str, str | None, str | None]:
     """The words of a rule between columns: `low <= high`, `strike > 0`, `expiry == as_of + days`."""
     found = _RULE.fullmatch(text.strip())
     if not found:
-        raise ValueError(
-            f"a rule must read COLUMN OP COLUMN, or COLUMN OP COLUMN + COLUMN, with OP one of < <= > >= == !=; got {text!r}"
-        )
+        raise ValueError(f"a rule must read COLUMN OP COLUMN [+ COLUMN], with OP one of < <= > >= == !=; got {text!r}")
     return found.groups()  # type: ignore[return-value]
 
 

@@ -112,18 +112,20 @@ def _cases(cases: pd.DataFrame, frame: pd.DataFrame, entry: Dataset) -> list[Vio
     place = {name: i for i, name in enumerate(entry.columns)}
     seen: set[tuple[str, str, Any]] = set()
     out: list[tuple[tuple[int, str, int], Violation]] = []
-    for case in cases.itertuples(index=False):
-        if pd.isna(case.index):
-            raise DataError(f"{entry.name} must have its declared columns; got {case.check}: {case.failure_case}.")
-        row, check = int(case.index), str(case.check)
-        if case.schema_context == "DataFrameSchema":
+    for case in cases.to_dict("records"):
+        if pd.isna(case["index"]):
+            raise DataError(
+                f"{entry.name} must have its declared columns; got {case['check']}: {case['failure_case']}."
+            )
+        row, check = int(case["index"]), str(case["check"])
+        if case["schema_context"] == "DataFrameSchema":
             column = split_rule(check)[0]
             value = ", ".join(
                 f"{word} = {_cell(frame[word].iloc[row])}" for word in split_rule(check) if word in frame.columns
             )
             rule = f"hold to {check}"
         else:
-            column, value = str(case.column), _cell(frame[str(case.column)].iloc[row])
+            column, value = str(case["column"]), _cell(frame[str(case["column"])].iloc[row])
             rule = {"not_nullable": _NULL, "field_uniqueness": _UNIQUE}.get(check, check)
         if (rule, column, row) not in seen:
             seen.add((rule, column, row))

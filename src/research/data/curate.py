@@ -40,7 +40,7 @@ def typed_table(found: Found, entry: Dataset, where: str) -> tuple[pa.Table, lis
             if name not in entry.key and not column.derive:
                 held |= np.asarray(table[name].is_valid())
         # a cell that could not be read is not an empty one
-        held |= np.isin(rows, [violation.row for violation in bad])
+        held |= np.isin(rows, [violation.row for violation in bad if violation.row is not None])
         table, rows = table.filter(pa.array(held)), rows[held]
     order = _order(table, entry.key)
     return table.take(pa.array(order)), bad, rows[order]
@@ -52,6 +52,12 @@ def _order(table: pa.Table, key: list[str]) -> np.ndarray[Any, Any]:
 
     if not key:
         return np.arange(table.num_rows)
+    import pyarrow as pa
+
+    table = table.select(key).combine_chunks()
+    for i, name in enumerate(key):
+        if pa.types.is_dictionary(table[name].type):  # by the order of the categories
+            table = table.set_column(i, name, pa.array(table[name].combine_chunks().indices))
     return np.asarray(pc.sort_indices(table, sort_keys=[(name, "ascending") for name in key]))
 
 
@@ -59,15 +65,18 @@ def _same_columns(names: list[str], entry: Dataset, where: str) -> None:
     wanted = list(entry.sources)
     for name in wanted:
         if name not in names:
-            raise DataError(
-                f"{where} must have the column {name!r}; got {', '.join(map(repr, names))[:120]}.{did_you_mean(name, names)}"
-            )
+            raise DataError(f"{where} must have the column {name!r}; got {_list(names)}.{did_you_mean(name, names)}")
     for name in names:
         if name not in wanted and name not in entry.ignore:
             raise DataError(
                 f"{where} must have only declared columns; got {name!r}.{did_you_mean(name, wanted)} "
                 f"Declare it under columns of {entry.name}, or list it under ignore."
             )
+
+
+def _list(names: list[str]) -> str:
+    text = ", ".join(map(repr, names))
+    return text if len(text) <= 120 else text[:117] + "..."
 
 
 def _derive(dates: pa.Array, derive: Derive) -> pa.Array:
@@ -84,9 +93,7 @@ def to_frame(table: pa.Table, entry: Dataset, where: str) -> Any:
 
     for name, column in entry.columns.items():
         if name not in table.column_names:
-            raise DataError(
-                f"{where} must have the column {name!r}; got {', '.join(map(repr, table.column_names))[:120]}. Curate it again."
-            )
+            raise DataError(f"{where} must have the column {name!r}; got {_list(table.column_names)}. Curate it again.")
         if not table.schema.field(name).type.equals(arrow_type(column)):
             raise DataError(
                 f"{where}: {name} must be of type {column.type}; got {table.schema.field(name).type}. Curate it again."

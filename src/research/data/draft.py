@@ -9,8 +9,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -18,42 +17,15 @@ import numpy as np
 import pandas as pd
 
 from research.data.catalog import Csv, Dataset, parse_dataset
-from research.data.sources import Found, csv_table
-from research.data.storage import parquet_table, read_bytes
-from research.errors import DataError
+from research.data.infer import Guess, guess_columns, read_any
+from research.data.storage import read_bytes
+from research.errors import DataError, InputError
 from research.fingerprint import digest_bytes
 
-_DATES = ("%Y-%m-%d", "%Y/%m/%d", "%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%d-%b-%Y", "%d %B %Y", "%Y%m%d")
-_TIMES = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%m/%d/%Y %H:%M", "%d/%m/%Y %H:%M")
 _EXCHANGES = ("XNYS", "XSHG", "XHKG", "XLON", "XFRA", "XTKS", "TARGET", "WEEKDAYS", "MONTHS")
-_CATEGORIES = 20  # more distinct texts than this are not a category
-
-
-class _Guess:
-    """What one column seems to be."""
-
-    def __init__(
-        self,
-        name: str,
-        source: str,
-        kind: str,
-        values: pd.Series,
-        *,
-        form: str | None = None,
-        notes: Iterable[str] = (),
-    ) -> None:
-        self.name, self.source, self.kind, self.values, self.form, self.notes = (
-            name,
-            source,
-            kind,
-            values,
-            form,
-            list(notes),
-        )
-
-    @property
-    def dated(self) -> bool:
-        return self.kind in ("date", "datetime")
+_LABELS = re.compile(
+    r"strike|k|relative_strike|maturity\w*|tenor|term|tau|t|tte|days|expiry\w*", re.I
+)  # numbers that name a row
 
 
 def draft(file: str | Path, name: str, *, owner: str = "to be named") -> str:
@@ -71,8 +43,8 @@ def draft(file: str | Path, name: str, *, owner: str = "to be named") -> str:
     content = read_bytes(file, file.name)
     if not content:
         raise DataError(f"{file.name} must hold a header and rows; got an empty file.")
-    csv, found = _read(content, file)
-    guesses = _columns(found, csv)
+    csv, found = read_any(content, file)
+    guesses = guess_columns(found, csv)
     text = _render(name, file, content, csv, guesses, owner)
     parse_dataset(name, _value(text, name), "draft")  # a draft that cannot be read would be a fault of ours
     return text
@@ -84,114 +56,7 @@ def _value(text: str, name: str) -> Any:
     return parse_yaml(text, "draft")[name]
 
 
-def _read(content: bytes, file: Path) -> tuple[Csv, Found]:
-    """Find the encoding and delimiter that make a table of it."""
-    if file.suffix.lower() in (".parquet", ".pq"):
-        return Csv(), Found(parquet_table(content, file.name), None)
-    encoding = next((e for e in ("utf8", "gb18030") if _decodes(content, e)), "latin-1")
-    lines = content.decode("utf-8-sig" if encoding == "utf8" else encoding, "replace").splitlines()
-    head = next((line for line in lines if line.strip() and not line.startswith("#")), "")
-    delimiter = max(",;\t|", key=head.count)
-    csv = Csv(delimiter=delimiter if head.count(delimiter) else ",", encoding=encoding)
-    return csv, csv_table(content, csv, file.name)
-
-
-def _decodes(content: bytes, encoding: str) -> bool:
-    try:
-        content.decode("utf-8-sig" if encoding == "utf8" else encoding)
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _columns(found: Found, csv: Csv) -> list[_Guess]:
-    guesses: list[_Guess] = []
-    taken: set[str] = set()
-    for source in found.table.column_names:
-        if not source.strip():
-            continue
-        name = (
-            source
-            if re.fullmatch(r"[A-Za-z0-9_]+", source)
-            else re.sub(r"\W+", "_", source.strip()).strip("_").lower() or "column"
-        )
-        while name in taken:
-            name += "_"
-        taken.add(name)
-        guesses.append(_guess(name, source, found.table[source], csv.missing))
-    return guesses
-
-
-def _guess(name: str, source: str, column: Any, missing: list[str]) -> _Guess:
-    import pyarrow as pa
-
-    kind = column.type
-    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
-        values = column.to_pandas()
-        words = {
-            "bool": pa.types.is_boolean,
-            "int": pa.types.is_integer,
-            "float": pa.types.is_floating,
-            "datetime": pa.types.is_temporal,
-        }
-        typed = next((word for word, test in words.items() if test(kind)), "str")
-        if typed == "datetime":
-            values = pd.Series(pd.to_datetime(values))
-            typed = "date" if (values.dropna() == values.dropna().dt.normalize()).all() else "datetime"
-        return _Guess(name, source, typed, values)
-    text = pd.Series(column.to_pandas()).str.strip()
-    held = text[~text.isin(missing)]
-    if not len(held):
-        return _Guess(name, source, "str", text, notes=["no value in the file"])
-    for typed, form, notes in _dates(name, held):
-        return _Guess(name, source, typed, _stamps(text, missing, form), form=form, notes=notes)
-    if held.str.fullmatch(r"[-+]?(0|[1-9][0-9]{0,17})").all():
-        return _Guess(name, source, "int", pd.to_numeric(text.where(~text.isin(missing)), errors="coerce"))
-    numbers = pd.to_numeric(held, errors="coerce")
-    if (
-        numbers.notna().all()
-        and not held.str.contains("_").any()
-        and np.isfinite(numbers).all()
-        and not held.str.fullmatch(r"0\d+").any()
-    ):
-        return _Guess(name, source, "float", pd.to_numeric(text.where(~text.isin(missing)), errors="coerce"))
-    if held.str.lower().isin(["true", "false"]).all():
-        return _Guess(name, source, "bool", text.where(~text.isin(missing)))
-    text = text.where(text != "")
-    few = text.dropna().nunique() <= _CATEGORIES and len(text) > 3 * text.dropna().nunique()
-    return _Guess(name, source, "category" if few else "str", text)
-
-
-def _dates(name: str, held: pd.Series) -> Iterable[tuple[str, str, list[str]]]:
-    """The formats in which every distinct value is a date, best first."""
-    distinct = list(held.unique())
-    good: list[tuple[str, str]] = []
-    for typed, forms in (("date", _DATES), ("datetime", _TIMES)):
-        for form in forms:
-            if form == "%Y%m%d" and not (
-                re.search("date|day|maturity|expiry", name, re.I) and held.str.fullmatch(r"[12]\d{7}").all()
-            ):
-                continue
-            if _reads(distinct[0], form) and all(_reads(value, form) for value in distinct):
-                good.append((typed, form))
-    if good:
-        notes = [f"every value also reads as {form}: check" for _, form in good[1:2]]
-        yield (*good[0], notes)
-
-
-def _reads(value: str, form: str) -> bool:
-    try:
-        datetime.strptime(value, form)
-    except ValueError:
-        return False
-    return True
-
-
-def _stamps(text: pd.Series, missing: list[str], form: str) -> pd.Series:
-    return pd.to_datetime(text.where(~text.isin(missing)), format=form)
-
-
-def _as_of(guesses: list[_Guess]) -> _Guess | None:
+def _as_of(guesses: list[Guess]) -> Guess | None:
     """The date of observation: by name, else the only date, never one with holes."""
     dated = [guess for guess in guesses if guess.dated and guess.values.notna().all()]
     named = [
@@ -202,13 +67,11 @@ def _as_of(guesses: list[_Guess]) -> _Guess | None:
     return (named or dated or [None])[0]  # type: ignore[list-item]
 
 
-def _key(guesses: list[_Guess], as_of: _Guess | None) -> list[str]:
+def _key(guesses: list[Guess], as_of: Guess | None) -> list[str]:
     """The fewest leading columns, with the as-of date first, whose values never repeat."""
     frame = pd.DataFrame({guess.name: guess.values for guess in guesses})
-    whole = [guess.name for guess in guesses if guess is not as_of and guess.values.notna().all()]
     first = [as_of.name] if as_of else []
-    labels = {guess.name for guess in guesses if guess.kind in ("int", "str", "category", "date", "datetime", "float")}
-    rest = [name for name in whole if name in labels][:8]
+    rest = [g.name for g in guesses if g is not as_of and g.values.notna().all() and _labels(g)][:8]
     for size in range(0 if first else 1, 5):
         for names in itertools.combinations(rest, size):
             if not frame.duplicated([*first, *names]).any():
@@ -216,7 +79,63 @@ def _key(guesses: list[_Guess], as_of: _Guess | None) -> list[str]:
     return []
 
 
-def _calendar(as_of: _Guess | None) -> tuple[str, int, int] | None:
+def _labels(guess: Guess) -> bool:
+    """Whether a column names a row rather than measures something."""
+    if guess.kind == "float":
+        return bool(_LABELS.fullmatch(guess.name))
+    return guess.kind in ("int", "str", "category", "date", "datetime")
+
+
+_ORDERED = (("low", "open"), ("low", "close"), ("open", "high"), ("close", "high"), ("bid", "ask"))
+
+
+def _rules(guesses: list[Guess], as_of: Guess | None) -> tuple[list[str], list[str]]:
+    """Relations between columns: those that hold on every row, and those one would expect that do not."""
+    by_name = {guess.name.lower(): guess for guess in guesses}
+    holds: list[str] = []
+    fails: list[str] = []
+    for low, high in _ORDERED:
+        if low in by_name and high in by_name:
+            a, b = by_name[low], by_name[high]
+            broken = int((a.values > b.values).sum())
+            (fails if broken else holds).append(f"{a.name} <= {b.name}" + (f" in {broken} rows" if broken else ""))
+    for guess in guesses:
+        if as_of and guess.dated and guess is not as_of:
+            held = guess.values.notna()
+            if (guess.values >= as_of.values)[held].all():
+                holds.append(f"{guess.name} >= {as_of.name}")
+            elif (guess.values <= as_of.values)[held].all():
+                holds.append(f"{guess.name} <= {as_of.name}")
+    return holds, fails
+
+
+def _extremes(guesses: list[Guess], key: list[str], as_of: Guess | None) -> list[str]:
+    """Limits on outliers and still values of time series, at what was seen."""
+    if as_of is None or key != [as_of.name]:
+        return []
+    from research.data.quality import longest_run, robust_z
+
+    order = as_of.values.argsort()
+    series = {
+        g.name: g.values.iloc[order].dropna() for g in guesses if g.kind == "float" and g.values.notna().sum() > 50
+    }
+    if not series:
+        return []
+    positive = all((values > 0).all() for values in series.values())
+    count = 0
+    for values in series.values():
+        steps = np.diff(np.log(values.to_numpy()) if positive else values.to_numpy())
+        count += int((robust_z(steps) > 20.0).sum())
+    run = max(longest_run(values)[0] for values in series.values())
+    kind = "log_returns" if positive else "differences"
+    names = ", ".join(_column_name(name) for name in series)
+    return [
+        f"    max_run: {run}  # rows in which the stillest column does not move",
+        f"    outliers: {{columns: [{names}], of: {kind}, threshold: 20, max: {count}}}  # 20 robust sigmas",
+    ]
+
+
+def _calendar(as_of: Guess | None) -> tuple[str, int, int] | None:
     """The calendar that the dates follow best, with its gaps and extra days; None where none is near."""
     if as_of is None:
         return None
@@ -231,13 +150,13 @@ def _calendar(as_of: _Guess | None) -> tuple[str, int, int] | None:
             continue
         try:
             wanted = sessions(name, days[0].date(), days[-1].date()).as_unit("us")
-        except DataError:
-            raise
-        except ValueError:  # the exchange's calendar does not reach so far
+        except InputError:  # the exchange's calendar does not reach so far
             continue
         gaps, extra = len(wanted.difference(days)), len(days.difference(wanted))
         if best is None or gaps + extra < best[1] + best[2]:
             best = (name, gaps, extra)
+        if gaps + extra == 0:
+            break
     return best if best and best[1] + best[2] <= 0.1 * len(days) else None
 
 
@@ -258,7 +177,11 @@ def _scalar(value: Any) -> str:
     return text if plain else json.dumps(text, ensure_ascii=False)
 
 
-def _line(guess: _Guess) -> str:
+def _column_name(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z_]\w*", name) and (_scalar(name) == name or "_" in name) else json.dumps(name)
+
+
+def _line(guess: Guess) -> str:
     """One column of the entry, with what was seen in a comment."""
     held = guess.values.dropna()
     parts = [f"type: {guess.kind}", f"meaning: {_scalar('as in the source: ' + guess.source)}"]
@@ -285,13 +208,13 @@ def _line(guess: _Guess) -> str:
     comment = "; ".join(filter(None, [seen, *guess.notes]))
     name = (
         guess.name
-        if re.fullmatch(r"[A-Za-z_]\w*", guess.name) and _scalar(guess.name) == guess.name or "_" in guess.name
+        if (re.fullmatch(r"[A-Za-z_]\w*", guess.name) and _scalar(guess.name) == guess.name) or "_" in guess.name
         else json.dumps(guess.name)
     )
     return f"    {name}: {{{', '.join(parts)}}}" + (f"  # {comment}" if comment else "")
 
 
-def _render(name: str, file: Path, content: bytes, csv: Csv, guesses: list[_Guess], owner: str) -> str:
+def _render(name: str, file: Path, content: bytes, csv: Csv, guesses: list[Guess], owner: str) -> str:
     as_of = _as_of(guesses)
     key = _key(guesses, as_of)
     calendar = _calendar(as_of)
@@ -313,22 +236,34 @@ def _render(name: str, file: Path, content: bytes, csv: Csv, guesses: list[_Gues
     ]
     if options:
         out.append(f"  csv: {{{', '.join(options)}}}")
-    out.append(f"  key: [{', '.join(key)}]" if key else "  key: []  # no few columns identify a row")
+    out.append(f"  key: [{', '.join(map(_column_name, key))}]" if key else f"  key: []  # {_no_key(guesses, as_of)}")
     if as_of:
-        out.append(f"  as_of: {as_of.name}  # when was a row known? later than its date for revised or averaged data")
+        out.append(f"  as_of: {_column_name(as_of.name)}  # when is a row known? later for revised or averaged data")
         last: date = as_of.values.max().date()
         out.append(f"  freshness: {{last: {last}}}")
     if calendar:
         out.append(f"  calendar: {calendar[0]}  # {calendar[1]} gaps, {calendar[2]} extra days")
     out.append("  columns:")
     out += [_line(guess) for guess in guesses]
+    holds, fails = _rules(guesses, as_of)
+    if holds or fails:
+        out.append(f"  rules: [{', '.join(holds)}]" + (f"  # broken: {', '.join(fails)}" if fails else ""))
     out += ["  quality:", "    max_missing: 0", f"    max_duplicates: {_repeated(guesses, key)}"]
     if calendar:
         out += [f"    max_gaps: {calendar[1]}", f"    max_extra: {calendar[2]}"]
-    return "\n".join(out) + "\n"
+    return "\n".join([*out, *_extremes(guesses, key, as_of)]) + "\n"
 
 
-def _repeated(guesses: list[_Guess], key: list[str]) -> int:
+def _no_key(guesses: list[Guess], as_of: Guess | None) -> str:
+    """Why no key was found: the nearest one and how often it repeats."""
+    names = [guess.name for guess in guesses if guess is as_of or (_labels(guess) and guess.values.notna().all())][:4]
+    if not names:
+        return "no column names a row"
+    repeats = int(pd.DataFrame({g.name: g.values for g in guesses}).duplicated(names).sum())
+    return f"{', '.join(names)} repeats in {repeats} rows"
+
+
+def _repeated(guesses: list[Guess], key: list[str]) -> int:
     if key:
         return 0
     return int(pd.DataFrame({guess.name: guess.values for guess in guesses}).duplicated().sum())

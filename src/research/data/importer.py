@@ -109,7 +109,8 @@ def _entry(name: str, contract: str | Path | None, file: Path, project: Project)
         entry = known[name]
         if contract is not None:
             raise DataError(
-                f"contract must be left out for {name}, which has one in data/catalog.yaml; got {contract}. Edit it there."
+                f"contract must be left out for {name}, which has one in data/catalog.yaml; got {contract}. "
+                "Edit it there."
             )
         if entry.ingest is not None:
             raise DataError(
@@ -123,7 +124,10 @@ def _entry(name: str, contract: str | Path | None, file: Path, project: Project)
         return entry, None
     if contract is None:
         hint = did_you_mean(name, known).strip()
-        draft = f"Draft one: research data draft {file.name} --as {name} --out contract.yaml, review it, and add --contract contract.yaml."
+        draft = (
+            f"Draft one: research data draft {file.name} --as {name} --out contract.yaml; "
+            "review it, and add --contract contract.yaml."
+        )
         raise DataError(
             rule("NAME", "be in data/catalog.yaml or come with a contract", name, f"{hint} {draft}".strip())
         )
@@ -180,7 +184,8 @@ def _examine(content: bytes, file: Path, entry: Dataset) -> tuple[bytes, tuple[F
         first = failed[0]
         more = f" {len(failed) - 1} more figures fail." if len(failed) > 1 else ""
         error = DataError(
-            f"{entry.name}: {first.check} must be <= {first.limit:g}; got {first.value:g} ({first.detail}).{more} Nothing was imported."
+            f"{entry.name}: {first.check} must be <= {first.limit:g}; got {first.value:g} ({first.detail}).{more} "
+            "Nothing was imported."
         )
         error.__dict__["figures"] = quality
         raise error
@@ -201,7 +206,8 @@ def _may_write(entry: Dataset, content: bytes, curated: bytes, replace: bool, pr
         held = path.read_bytes() if path.is_file() else None
         if held is not None and held != new and not replace and entry.name in catalog(project):
             raise DataError(
-                f"{entry.name} must not be there already; got other data in {relative}. Add --replace to put this file in its place."
+                f"{entry.name} must not be there already; got other data in {relative}. "
+                "Add --replace to put this file in its place."
             )
         same = same and held == new
     return not same
@@ -246,6 +252,7 @@ def with_entry(text: str, block: str, entry: Dataset) -> str:
         entry.name, new.get(entry.name)
     ) != entry:
         raise DataError(
-            f"data/catalog.yaml must end with its data sets, indented alike; got a file to which {entry.name} cannot be added."
+            "data/catalog.yaml must end with its data sets, indented alike; "
+            f"got a file to which {entry.name} cannot be added."
         )
     return out

@@ -64,6 +64,12 @@ def ingest(name: str, project: Project | None = None) -> Written | None:
     return _write(name, parquet_bytes(found.table), entry.raw, project, shape)
 
 
+def is_made(name: str, project: Project | None = None) -> bool:
+    """Whether the curated file of a data set is there."""
+    project = project or find_project()
+    return (project.root / catalog(project)[name].path).is_file()
+
+
 def read_raw(entry: Dataset, project: Project) -> Found:
     """The table as found, from the entry's raw file."""
     hint = (

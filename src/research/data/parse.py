@@ -194,5 +194,6 @@ def _lost(before: pa.Array, after: pa.Array) -> list[int]:
 
 
 _PARSERS: dict[str, Any] = {
-    "float": _floats, "int": _ints, "date": _dates, "datetime": _dates, "bool": _bools, "str": _texts, "category": _categories,
+    "float": _floats, "int": _ints, "date": _dates, "datetime": _dates, "bool": _bools, "str": _texts,
+    "category": _categories,
 }  # fmt: skip

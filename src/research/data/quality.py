@@ -31,6 +31,7 @@ import pandas as pd
 from research.data.catalog import Column, Dataset
 
 Grade = Literal["pass", "warn", "fail"]
+_SHOWN = ["check", "value", "limit", "grade", "detail"]
 MAD_TO_SIGMA = 1.4826  # 1 / Phi^-1(3/4): the MAD of a normal sample times this estimates its standard deviation
 
 
@@ -69,14 +70,14 @@ class QualityReport:
     @property
     def frame(self) -> pd.DataFrame:
         """One row a figure."""
-        names = ["check", "value", "limit", "grade", "detail"]
-        return pd.DataFrame([[getattr(figure, name) for name in names] for figure in self.figures], columns=names)
+        rows = [[getattr(figure, name) for name in _SHOWN] for figure in self.figures]
+        return pd.DataFrame(rows, columns=_SHOWN)
 
     def to_json(self) -> dict[str, Any]:
         return {
             "name": self.name, "path": self.path, "as_of": self.as_of, "first": self.first, "last": self.last,
             "sha256": self.sha256, "verdict": self.verdict, "figures": summary(self.figures),
-            "checks": [{n: getattr(f, n) for n in ("check", "value", "limit", "grade", "detail")} for f in self.figures],
+            "checks": [{name: getattr(figure, name) for name in _SHOWN} for figure in self.figures],
             "violations": [
                 {"column": v.column, "rule": v.rule, "row": v.row, "value": v.value} for v in self.broken[:1000]
             ],
@@ -174,8 +175,8 @@ def _calendar(entry: Dataset, found: Sessions) -> list[Figure]:
             detail=_some(found.gaps) or f"every session of {entry.calendar}",
         ),
         Figure(
-            check="extra", value=len(found.extra), limit=limits.max_extra, grade=grade(len(found.extra), limits.max_extra),
-            detail=_some(found.extra),
+            check="extra", value=len(found.extra), limit=limits.max_extra,
+            grade=grade(len(found.extra), limits.max_extra), detail=_some(found.extra),
         ),
     ]  # fmt: skip
 
@@ -293,7 +294,10 @@ def _freshness(frame: pd.DataFrame, entry: Dataset, as_of: date | None, today: d
 def figures(
     frame: pd.DataFrame, entry: Dataset, found: Sessions, *, as_of: date | None = None, today: date | None = None
 ) -> tuple[Figure, ...]:
-    """Every figure of a frame. Without `today` the age of a living data set is left out, so that equal data give equal figures."""
+    """Every figure of a frame.
+
+    Without `today` the age of a living data set is left out, so that equal data give equal figures.
+    """
     rows = Figure(check="rows", value=len(frame), grade="pass")
     return (
         rows, *_missing(frame, entry), _duplicates(frame, entry), *_calendar(entry, found), *_outliers(frame, entry),

@@ -36,11 +36,13 @@ def wheel_bytes(source: Ingest) -> bytes:
         content = open(str(place), "rb").read()  # noqa: SIM115
     except PackageNotFoundError:
         raise MissingExtraError(
-            f"package {source.package} must be installed to ingest its data; got none. Install it: pip install 'research[ingest]'."
+            f"package {source.package} must be installed to ingest its data; got none. "
+            "Install it: pip install 'research[ingest]'."
         ) from None
     except FileNotFoundError:
         raise DataError(
-            f"package {source.package} must ship {source.file}; got a version without it. Install the version in requirements.lock."
+            f"package {source.package} must ship {source.file}; got a version without it. "
+            "Install the version in requirements.lock."
         ) from None
     if source.file.endswith(".gz"):
         return gzip.decompress(content)
