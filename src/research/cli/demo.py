@@ -1,0 +1,63 @@
+"""`research demo`: kernels, pipeline, promotion, report, summary; what `make demo` runs."""
+
+from __future__ import annotations
+
+import time
+
+import typer
+
+from research.project import Project, find_project
+
+app = typer.Typer(add_completion=False)
+
+MODEL, NOTEBOOK = "heston_dax", "notebooks/calibration/heston.ipynb"
+
+
+@app.command()
+def command() -> None:
+    """Run the whole path on real data: kernels, pipeline, promotion, report, summary."""
+    from research.cli.warmup import warm
+    from research.lineage import pipeline
+
+    started = time.perf_counter()
+    project = find_project()
+    count, seconds = warm()
+    _say(f"Kernels: {count} compiled in {seconds:.0f} s" if seconds else f"Kernels: {count} warm")
+    before = pipeline.read_lock(project)
+    _say("Pipeline: dvc repro")
+    ran = pipeline.run_pipeline(project, pipeline.environment(project), _say)
+    _say(f"Pipeline: {len(ran)} stages ran. {pipeline.settle_lock(project, before)}" if ran else "Pipeline: nothing changed.")
+    changed = _promote(project) or bool(ran)
+    _report(project, changed)
+    _say(f"Done in {time.perf_counter() - started:.0f} s." + ("" if changed else " Nothing changed since the last time."))
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+def _promote(project: Project) -> bool:
+    """Promote the newest run of the model's notebook in the demo's own ledger; was anything new?"""
+    from research.lineage import list_runs
+
+    runs = [run for run in list_runs(notebook=NOTEBOOK, status="FINISHED", project=project) if run.pinned]
+    if not runs:
+        _say("Promotion: left out, because no run of the model is pinned to a commit. `research runs` says why; commit and run again.")
+        return False
+    from research.governance.demo import promote_demo
+
+    done = promote_demo(runs[0].run_id, MODEL, project=project)
+    _say("Promotion:")
+    for line in done.lines:
+        _say(f"  {line}")
+    return done.changed
+
+
+def _report(project: Project, changed: bool) -> None:
+    """Write the page when something changed; print the summary."""
+    from research.report import index, summary
+
+    if changed or not (project.reports / "index.html").is_file():
+        index.write(project)
+    _say("")
+    _say(summary.summary(project))
