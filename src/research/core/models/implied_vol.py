@@ -26,7 +26,7 @@ import numpy as np
 from numba import prange
 
 from research.arrays import Float1D
-from research.core._jit import inlined, kernel, parallel
+from research.core._jit import inlined, parallel
 from research.core.math.elementary import exp, log, log1p
 from research.core.math.normal import mills
 from research.core.models.black import gap_series
@@ -120,7 +120,7 @@ def _search(c: float, short: float, k: float) -> float:
     return s
 
 
-@kernel
+@inlined
 def _time_values(
     price: Float1D, forward: Float1D, strike: Float1D, tau: Float1D, df: Float1D, sign: Float1D, c: Float1D
 ) -> None:
@@ -134,7 +134,7 @@ def _time_values(
         c[i] = value / low if sound else _NAN
 
 
-@kernel
+@inlined
 def _moneyness(forward: Float1D, strike: Float1D, k: Float1D) -> None:
     """k[i] = |log(F / K)|, exact near the money."""
     for i in range(k.size):
@@ -142,7 +142,7 @@ def _moneyness(forward: Float1D, strike: Float1D, k: Float1D) -> None:
         k[i] = log1p((max(forward[i], strike[i]) - low) / low)
 
 
-@kernel
+@inlined
 def _lanes(c: Float1D, k: Float1D, log_b: Float1D, s: Float1D) -> None:
     """s[i] from c[i], k[i]; nan where the search has to do it. Straight-line loops: they run in vector lanes."""
     for i in range(s.size):
@@ -156,7 +156,7 @@ def _lanes(c: Float1D, k: Float1D, log_b: Float1D, s: Float1D) -> None:
         s[i] = s[i] + step if (abs(step) < _TRUSTED * s[i]) & (c[i] < _HIGH) else _NAN
 
 
-@kernel
+@inlined
 def _rest(
     price: Float1D, forward: Float1D, strike: Float1D, df: Float1D, sign: Float1D, c: Float1D, k: Float1D, s: Float1D
 ) -> None:
