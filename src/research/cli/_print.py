@@ -41,7 +41,9 @@ def table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]], *, rig
     from rich.markup import escape
     from rich.table import Table
 
-    made = Table(title=title or None, title_justify="left", title_style="bold", header_style="dim", box=None, pad_edge=False)
+    made = Table(
+        title=title or None, title_justify="left", title_style="bold", header_style="dim", box=None, pad_edge=False
+    )
     for i, name in enumerate(head):
         made.add_column(name, justify="right" if i in right else "left", overflow="fold")
     for row in rows:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO
 
 import typer
 from typer.core import TyperCommand
@@ -59,18 +59,16 @@ def run(
     from research.experiments.runner import run_notebook
 
     given = read_parameters(file or [], parameter or [])
-    progress = None if as_json else _progress()
+    progress = _progress(as_json)
     try:
         outcome = run_notebook(notebook, given, force=force, results_path=results, progress=progress)
     except ResearchError as error:
-        if progress is not None:
-            progress.close()
+        progress.close()
         if as_json and getattr(error, "run_id", None):
             print(json.dumps({"error": type(error).__name__, "message": str(error), "run_id": error.run_id}))  # type: ignore[attr-defined]
             raise typer.Exit(error.exit_code) from None
         raise
-    if progress is not None:
-        progress.close()
+    progress.close()
     from research.cli.show import run_json, run_lines
 
     if as_json:
@@ -105,7 +103,9 @@ def _show_parameters(path: Path, as_json: bool) -> None:
     schema = notebook.schema()
     defaults = schema.check({}).to_json()
     if as_json:
-        print(json.dumps({"notebook": str(path), "title": notebook.title(), "schema": schema.model.model_json_schema()}))
+        print(
+            json.dumps({"notebook": str(path), "title": notebook.title(), "schema": schema.model.model_json_schema()})
+        )
         return
     from research.cli import _print
 
@@ -114,11 +114,14 @@ def _show_parameters(path: Path, as_json: bool) -> None:
 
 
 class _Lines:
-    """Progress as plain lines: for logs and for DVC."""
+    """Progress as plain lines: for logs and for DVC; on standard error when standard output is JSON."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
 
     def __call__(self, step: Any) -> None:
         if step.done and step.seconds >= 0.05:
-            print(f"  cell {step.cell}/{step.total}  {step.seconds:6.1f} s  {step.line}", flush=True)
+            print(f"  cell {step.cell}/{step.total}  {step.seconds:6.1f} s  {step.line}", file=self._stream, flush=True)
 
     def close(self) -> None:
         """Nothing to tidy."""
@@ -151,5 +154,7 @@ class _Bar:
         self._bar.stop()
 
 
-def _progress() -> _Lines | _Bar:
-    return _Bar() if sys.stdout.isatty() else _Lines()
+def _progress(as_json: bool) -> _Lines | _Bar:
+    if as_json:
+        return _Lines(sys.stderr)
+    return _Bar() if sys.stdout.isatty() else _Lines(sys.stdout)

@@ -107,7 +107,10 @@ def _details(found: Capsule, again: list[dict[str, Any]]) -> None:
         _print.table("Parameters", ["name", "value"], [[k, str(v)] for k, v in found.parameters.items()])
     if found.data:
         _print.line("")
-        rows = [[r["name"], r["as_of"] or "all", f"{r['rows']:,}", r["sha256"][:16], (r.get("dvc_md5") or "-")[:12]] for r in found.data]
+        rows = [
+            [r["name"], r["as_of"] or "all", f"{r['rows']:,}", r["sha256"][:16], (r.get("dvc_md5") or "-")[:12]]
+            for r in found.data
+        ]
         _print.table("Data", ["name", "as of", "rows", "digest", "DVC"], rows, right=[2])
     if found.tables:
         _print.line("")
@@ -116,6 +119,7 @@ def _details(found: Capsule, again: list[dict[str, Any]]) -> None:
     _print.line("")
     if again:
         last = again[0]
-        _print.line(f"Last reproduced {last['at'][:16].replace('T', ' ')} UTC by {last['operator']}: {last['verdict']} ({len(again)} times)")
+        when = last["at"][:16].replace("T", " ")
+        _print.line(f"Last reproduced {when} UTC by {last['operator']}: {last['verdict']} ({len(again)} times)")
     else:
         _print.line(f"Never reproduced. research reproduce {found.run_id}")

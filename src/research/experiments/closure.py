@@ -156,7 +156,7 @@ def _is_expected(path: str, root: Path, project: Project, declared: set[str]) ->
             or name.startswith(("src/", ".dvc/config"))
             or name.endswith((".dvc", ".pyc", ".py"))
         )
-    return _is_cache(path) or "/site-packages/" in path or "/research/" in path and path.endswith((".py", ".pyc"))
+    return _is_cache(path) or "/site-packages/" in path or ("/research/" in path and path.endswith((".py", ".pyc")))
 
 
 def _is_cache(path: str) -> bool:

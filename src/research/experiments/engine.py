@@ -12,6 +12,7 @@ import shutil
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,6 +25,9 @@ def _without_slow_grammar() -> Iterator[None]:
     had = name in sys.modules
     if not had:
         sys.modules[name] = None  # type: ignore[assignment]
+    warnings.filterwarnings(
+        "ignore", message="Cell is missing an id field"
+    )  # ids come with format 4.5; ours may be older
     try:
         yield
     finally:
@@ -175,9 +179,13 @@ class ResearchEngine(Engine):  # type: ignore[misc]
             positions.append(manager)
         manager.notebook_start()
         own = kernel or Kernel(cwd=Path.cwd(), env={})
+        client = None
         try:
-            _Client(manager, km=own.manager, kernel_name="python3", startup_timeout=60).execute(cleanup_kc=False)
+            client = _Client(manager, km=own.manager, kernel_name="python3", startup_timeout=60)
+            client.execute(cleanup_kc=False)
         finally:
+            if client is not None and client.kc is not None:
+                client.kc.stop_channels()
             if kernel is None:
                 own.close()
             manager.notebook_complete()

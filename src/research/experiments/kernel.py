@@ -10,10 +10,9 @@ import ctypes
 import os
 import signal
 import sys
-from pathlib import Path
 
-from research.errors import RunError
 from research.experiments import witness
+from research.experiments.checkout import assert_source
 
 
 def _die_with_parent() -> None:
@@ -24,17 +23,10 @@ def _die_with_parent() -> None:
             os._exit(1)  # the parent ended before the line above
 
 
-def _assert_source() -> None:
-    """In a clean checkout, the code must come from there and not from what is installed."""
-    wanted = os.environ.get("RESEARCH_SOURCE")
-    if wanted and not Path(__file__).resolve().is_relative_to(Path(wanted).resolve()):
-        raise RunError(f"research must be imported from {wanted}; got {Path(__file__).resolve()}.")
-
-
 def main() -> None:
     """Start the kernel; returns when it is shut down."""
     _die_with_parent()
-    _assert_source()
+    assert_source()
     witness.install()
     from ipykernel.kernelapp import IPKernelApp
 

@@ -18,7 +18,9 @@ body.jp-Notebook { max-width: 1080px; margin: 0 auto; }
   .highlight, .highlight pre { background: #1d2226; color: #e3e7ea; }
   .highlight .k, .highlight .kn, .highlight .ow { color: #82aaff; }
   .highlight .s1, .highlight .s2, .highlight .sd { color: #c3e88d; }
-  .highlight .c1 { color: #8a949e; } .highlight .mi, .highlight .mf { color: #f78c6c; } .highlight .o { color: #b9c1c8; }
+  .highlight .c1 { color: #8a949e; }
+  .highlight .mi, .highlight .mf { color: #f78c6c; }
+  .highlight .o { color: #b9c1c8; }
 }
 </style>"""
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from research.errors import ProjectError, ResearchError, RunError, rule
 from research.experiments import closure, hits, notebooks, results
+from research.experiments.checkout import assert_source
 from research.experiments.parameters import Parameters
 from research.fingerprint import core_fingerprint, digest_file, digest_json
 from research.lineage import environment, git, store, tracking
@@ -69,6 +70,7 @@ def run_notebook(
     RunError
         When a cell fails; the run is kept as FAILED with the partial notebook. Its name is `error.run_id`.
     """
+    assert_source()
     notebook = notebooks.read(path)
     where = project or find_project(os.environ.get("RESEARCH_PROJECT") or notebook.path.parent)
     name = _inside(where, notebook.path)

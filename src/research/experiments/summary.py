@@ -12,6 +12,7 @@ _GREY = "rgba(128,128,128,.35)"
 _CARD = f"border:1px solid {_GREY};border-radius:8px;padding:12px 16px;margin:4px 0;max-width:980px;color:inherit"
 _TILE = f"border:1px solid {_GREY};border-radius:6px;padding:6px 12px;min-width:92px"
 _SMALL = "font-size:11px;opacity:.7;letter-spacing:.02em"
+_PICTURE = "max-height:220px;max-width:460px;border-radius:4px"
 _BADGES = {True: ("PASSED", "#1a7f5a"), False: ("NOT PASSED", "#b5482e"), None: ("RECORDED", "#5b6b7b")}
 _VERDICTS = {"pass": "#1a7f5a", "fail": "#b5482e", "not applicable": "#5b6b7b"}
 
@@ -134,8 +135,9 @@ def _grid(title: str, head: list[str], rows: list[list[str]], text_columns: int 
 
 def _figures(figures: Mapping[str, Any]) -> str:
     pictures = "".join(
-        f'<figure style="margin:0"><img alt="{_escape(name)}" style="max-height:220px;max-width:460px;border-radius:4px" '
-        f'src="data:image/png;base64,{item["data"]}"/><figcaption style="{_SMALL}">{_escape(name)}</figcaption></figure>'
+        f'<figure style="margin:0"><img alt="{_escape(name)}" style="{_PICTURE}" '
+        f'src="data:image/png;base64,{item["data"]}"/><figcaption style="{_SMALL}">{_escape(name)}</figcaption>'
+        f"</figure>"
         for name, item in figures.items()
         if item["format"] == "png"
     )

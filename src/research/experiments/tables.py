@@ -64,7 +64,7 @@ def as_frame(value: Any) -> Any:
     frame = frame.reset_index(drop=True)
     frame.columns = [" ".join(map(str, c)) if isinstance(c, tuple) else str(c) for c in frame.columns]
     if frame.columns.has_duplicates:
-        raise InputError(rule("table columns", "be unique", list(frame.columns[frame.columns.duplicated()])[0]))
+        raise InputError(rule("table columns", "be unique", frame.columns[frame.columns.duplicated()][0]))
     return frame
 
 

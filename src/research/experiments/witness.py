@@ -6,9 +6,10 @@ imported before anything else in the kernel.
 """
 
 # A hook on every open() must be cheap: text paths, no Path objects.
-# ruff: noqa: PTH
+# ruff: noqa: PTH100, PTH109, PTH110, PTH112, PTH119, PTH120
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib.abc
 import json
@@ -135,10 +136,8 @@ def _wrap(function: Any) -> Any:
                 _see_source(args[0])
             original(self, *args, **kwargs)
 
-        try:
+        with contextlib.suppress(TypeError):  # a native class
             function.__init__ = initialise  # type: ignore[misc]
-        except TypeError:  # a native class
-            pass
         return function
 
     @functools.wraps(function)

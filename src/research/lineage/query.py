@@ -81,7 +81,7 @@ def _compare(value: Any, sign: str, wanted: str) -> bool:
 
 
 def ordered(runs: Iterable[Run], sort: str) -> list[Run]:
-    """Runs by a field, metric or parameter; `-rmse` or `rmse:desc` for the largest first. Those without it come last."""
+    """Runs by a field, metric or parameter; `-rmse` or `rmse:desc` for the largest first."""
     name = sort.removesuffix(":desc").removesuffix(":asc").lstrip("-")
     down = sort.startswith("-") or sort.endswith(":desc")
     found = list(runs)

@@ -220,8 +220,9 @@ def resolve(root: Path, run: str) -> str:
         else:
             found = [r["run_id"] for r in db.execute("SELECT run_id FROM runs WHERE run_id = ?", (run,))]
             if not found and run:
-                like = run.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-                query = "SELECT run_id FROM runs WHERE run_id LIKE ? ESCAPE '\\' OR run_id LIKE ? ESCAPE '\\' ORDER BY started"
+                like = run.replace("!", "!!").replace("%", "!%").replace("_", "!_")
+                test = "run_id LIKE ? ESCAPE '!' OR run_id LIKE ? ESCAPE '!'"
+                query = f"SELECT run_id FROM runs WHERE {test} ORDER BY started"
                 found = [r["run_id"] for r in db.execute(query, (f"{like}%", f"%{like}"))]
         if len(found) == 1:
             return str(found[0])
@@ -302,7 +303,8 @@ def add_reproduction(
     """Keep that a run was re-run, and how it ended."""
     with index.writing(root) as db:
         db.execute(
-            "INSERT INTO reproductions (run_id, at, verdict, operator, seconds, folder, digest) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO reproductions (run_id, at, verdict, operator, seconds, folder, digest) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?)",
             (run_id, at, verdict, operator, seconds, folder, digest),
         )
 
