@@ -2,8 +2,9 @@
 
 | module | holds |
 |---|---|
-| elementary | exp, expm1, log, log1p, sin, cos, sincos |
-| normal | density, distribution, its inverse, erfc and erfcx |
-| complexes | exp, log, sqrt, product and quotient of (re, im) pairs |
-| _bits | the bits of a float64 as an int64, and back |
+| elementary | exp, expm1, log, log1p, power, sin, cos, sincos, sinh, cosh, tanh |
+| normal | density, distribution, its inverse, Mills' ratio, erfc and erfcx |
+| complexes | exp, log, sqrt, product and quotient of (re, im) pairs; atan2 |
+| _bits | the bits of a float64 as an int64, and back; copysign |
+| _exact | sums and products with their rounding error |
 """

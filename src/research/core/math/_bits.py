@@ -14,6 +14,8 @@ from numba import types
 from numba.core import config
 from numba.extending import intrinsic
 
+from research.core._jit import inlined
+
 _MASK = (1 << 64) - 1
 
 
@@ -83,3 +85,12 @@ if config.DISABLE_JIT:
 else:
     to_bits, from_bits = intrinsic(_jit_to_bits), intrinsic(_jit_from_bits)
     shift_right, shift_left = intrinsic(_jit_shift_right), intrinsic(_jit_shift_left)
+
+_SIGN = -0x8000000000000000
+_MAGNITUDE = 0x7FFFFFFFFFFFFFFF
+
+
+@inlined
+def copysign(size: float, sign: float) -> float:
+    """abs(size) with the sign bit of `sign`."""
+    return from_bits((to_bits(size) & _MAGNITUDE) | (to_bits(sign) & _SIGN))

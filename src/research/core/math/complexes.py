@@ -17,14 +17,12 @@ from __future__ import annotations
 from math import sqrt
 
 from research.core._jit import inlined
-from research.core.math._bits import from_bits, shift_left, shift_right, to_bits
+from research.core.math._bits import copysign, from_bits, shift_left, shift_right, to_bits
+from research.core.math._exact import two_square
 from research.core.math.elementary import exp_parts, log_edges, log_join, log_split, sincos
-from research.core.math.normal import two_square
 
 Pair = tuple[float, float]
 
-_SIGN = -0x8000000000000000
-_MAGNITUDE = 0x7FFFFFFFFFFFFFFF
 _PI = 3.141592653589793
 _PI_LOW = 1.2246467991473532e-16
 _PI_4 = 0.7853981633974483
@@ -33,12 +31,6 @@ _PI_2 = 1.5707963267948966
 _PI_2_LOW = 6.123233995736766e-17
 _INF = float("inf")
 _TAN_PI_8 = 0.41421356237309503
-
-
-@inlined
-def copysign(size: float, sign: float) -> float:
-    """abs(size) with the sign bit of `sign`."""
-    return from_bits((to_bits(size) & _MAGNITUDE) | (to_bits(sign) & _SIGN))
 
 
 @inlined

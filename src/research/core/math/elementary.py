@@ -3,11 +3,19 @@
 Only + - * /, comparisons that become selects, and integer operations on the bits: every x86-64 CPU gives the
 same bits, scalar or vector. Polynomials are minimax fits (Remez, 60 digits) of the function minus its leading terms.
 
-| function | range | largest error seen, ulp |
+Largest errors seen against 60 digits, in ulp of the result (tests/core/test_math_elementary.py):
+
+| function | range and special values | error |
 |---|---|---|
-| exp | all; overflow gives inf, underflow goes through the denormals to 0 | 0.8 |
-| log | x < 0 and nan give nan, 0 gives -inf, inf gives inf, denormals are exact arguments | 0.9 |
+| exp | all; overflow gives inf, underflow goes through the denormals to 0 | 0.9 |
+| expm1 | all; -1 far left | 1.1 |
+| log | below 0 nan, at 0 -inf, at inf inf; denormals are exact arguments | 0.9 |
+| log1p | below -1 nan, at -1 -inf | 0.9 |
+| power | as C pow, 0 ** negative is inf with the sign of an odd power | 0.9 |
 | sin, cos, sincos | abs(x) <= 2**28; nan beyond | 0.8 |
+| sinh, cosh, tanh | all | 2.0, 1.3, 2.5 |
+
+nan in gives nan out (but nan ** 0 = 1 ** nan = 1, as in C). A result below 2.2e-308 may be rounded twice: 1 ulp of the denormal.
 
 References
 ----------
@@ -17,7 +25,8 @@ Cody, Waite (1980), Software Manual for the Elementary Functions; Muller (2016),
 from __future__ import annotations
 
 from research.core._jit import inlined
-from research.core.math._bits import from_bits, shift_left, shift_right, to_bits
+from research.core.math._bits import copysign, from_bits, shift_left, shift_right, to_bits
+from research.core.math._exact import two_product, two_square, two_sum
 
 _INF = float("inf")
 _NAN = float("nan")
@@ -25,6 +34,9 @@ _ROUND = 6755399441055744.0  # 1.5 * 2**52: adding it rounds to an integer, whic
 _LOG2E = 1.4426950408889634
 _LN2_HI = 0.6931471805592082  # 40 bits: times an exponent it is exact
 _LN2_LO = 7.371002565167799e-13
+_TWO_THIRDS = 0.6666666666666666
+_TWO_THIRDS_LOW = 3.700743415417188e-17
+_TWO52 = 4503599627370496.0
 _LOG_13 = 1.47960608322542236e-01
 _MIN_NORMAL = 2.2250738585072014e-308
 _TWO54 = 18014398509481984.0
@@ -93,10 +105,8 @@ def expm1(x: float) -> float:
     huge = k > 1000.0
     k = k - 1.0 if huge else k
     scale = from_bits(shift_left(to_bits(k + _ROUND) + 1023, 52))
-    a, b = scale - 1.0, scale * r
-    total = a + b
-    back = total - a
-    y = total + (((a - (total - back)) + (b - back)) + scale * tail)
+    total, lost = two_sum(scale - 1.0, scale * r)
+    y = total + (lost + scale * tail)
     y = y * 2.0 if huge else y  # there the -1 has long been rounded away
     y = x if abs(x) < 1e-300 else y  # keeps the sign of zero
     return x if x != x else y
@@ -149,6 +159,82 @@ def log1p(x: float) -> float:
     k, f = log_split(u)
     y = log_edges(u, log_join(k, f, lost / u))
     return x if abs(x) < 1e-300 else y  # keeps the sign of zero
+
+
+@inlined
+def _log_long(x: float) -> tuple[float, float]:
+    """log(x) as high + low for 0 < x < inf; the pair is good to 2**-65 relative."""
+    k, f = log_split(x)
+    d, d_low = two_sum(2.0, f)
+    s = f / d
+    back, back_low = two_product(s, d)
+    s_low = (((f - back) - back_low) - s * d_low) / d
+    z, z_low = two_square(s)
+    z_low += 2.0 * s * s_low
+    cube, cube_low = two_product(s, z)
+    cube_low += s * z_low + s_low * z
+    third, third_low = two_product(cube, _TWO_THIRDS)
+    third_low += cube_low * _TWO_THIRDS + cube * _TWO_THIRDS_LOW
+    w = z * z
+    odd = (2.85714285714450844e-01 + w * 1.81818188698236904e-01) + w * w * (
+        1.33363168262770643e-01 + w * 1.19889910949435047e-01
+    )
+    even = (3.99999999999999800e-01 + w * 2.22222222175418954e-01) + w * w * (
+        1.53845568945397138e-01 + w * 1.16748253711838862e-01
+    )
+    rest = cube * z * (even + z * odd)
+    high, a = two_sum(k * _LN2_HI, 2.0 * s)
+    high, b = two_sum(high, third)
+    low = (a + b) + (2.0 * s_low + (third_low + (rest + k * _LN2_LO)))
+    total = high + low
+    return total, low - (total - high)
+
+
+@inlined
+def power(x: float, y: float) -> float:
+    """x ** y as in C: negative x for whole y only (else nan), anything ** 0 and 1 ** anything are 1."""
+    size = abs(x)
+    positive = (size > 0.0) & (size < _INF)
+    log_high, log_low = _log_long(size if positive else 2.0)
+    log_high = (-_INF if size == 0.0 else _INF) if not positive else log_high
+    high, low = two_product(y, log_high)
+    low = low + y * log_low if abs(high) < 1400.0 else 0.0
+    v, one, other = exp_parts(high, low)
+    result = (1.0 + v) * one * other
+    t = abs(y)  # whole? odd?
+    whole = ((t + _TWO52) - _TWO52 == t) | (t >= _TWO52)
+    half = 0.5 * t
+    odd = whole & (t < 2.0 * _TWO52) & ((half + _TWO52) - _TWO52 != half)
+    result = -result if odd & (to_bits(x) < 0) else result
+    result = _NAN if (x < 0.0) & (x > -_INF) & (not whole) else result
+    result = x + y if (x != x) | (y != y) else result
+    return 1.0 if (y == 0.0) | (x == 1.0) | ((x == -1.0) & (t == _INF)) else result
+
+
+@inlined
+def cosh(x: float) -> float:
+    """Hyperbolic cosine."""
+    v, one, other = exp_parts(abs(x), 0.0)
+    half = (0.5 + 0.5 * v) * one * other
+    return half + 0.25 / half
+
+
+@inlined
+def sinh(x: float) -> float:
+    """Hyperbolic sine, without cancellation near 0."""
+    a = abs(x)
+    v, one, other = exp_parts(a, 0.0)
+    e = expm1(a)
+    y = 0.5 * (e + e / (1.0 + e)) if a < 20.0 else (0.5 + 0.5 * v) * one * other
+    return copysign(y, x)
+
+
+@inlined
+def tanh(x: float) -> float:
+    """Hyperbolic tangent, without cancellation near 0."""
+    e = expm1(2.0 * abs(x))
+    y = e / (e + 2.0) if e < 2.0 else 1.0 - 2.0 / (e + 2.0)
+    return copysign(y, x)
 
 
 @inlined

@@ -27,6 +27,7 @@ import numpy as np
 
 from research.arrays import Float1D
 from research.core._jit import inlined
+from research.core.math._exact import two_square
 from research.core.math.elementary import exp_parts, log_join, log_split
 
 Pair = tuple[float, float]
@@ -38,17 +39,6 @@ _INV_SQRT_2PI_LOW = -6.247337834861335e-17  # what the constant above lacks, rel
 _SQRT2 = 1.4142135623730951
 _SQRT_2PI = 2.5066282746310007
 _PPF_CENTRE = 0.4225  # abs(p - 1/2) up to which the central formula holds
-_SPLIT = 134217729.0  # 2**27 + 1
-
-
-@inlined
-def two_square(x: float) -> tuple[float, float]:
-    """x * x as a sum high + low, exact for 1e-145 < abs(x) < 1e150 (Veltkamp, Dekker)."""
-    c = _SPLIT * x
-    high = c - (c - x)
-    low = x - high
-    square = x * x
-    return square, ((high * high - square) + 2.0 * high * low) + low * low
 
 
 @inlined
