@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,8 +24,8 @@ from research.risk.forecasts import METHODS, Method, Refits, Settings, check_his
 class Backtest:
     """Forecasts beside what came.
 
-    `frame` has one row a day, method and level, in that order of sorting by (level, method, date) as given:
-    date, return, method, level, value_at_risk, expected_shortfall, exception.
+    `frame` has one row a level, method and day: date, return, method, level, value_at_risk, expected_shortfall,
+    exception.
     """
 
     frame: pd.DataFrame
@@ -48,7 +49,8 @@ class Backtest:
     def summary(self) -> pd.DataFrame:
         """One row a method and level: exceptions, expected, rate, mean VaR and ES, mean loss beyond the VaR."""
         rows = []
-        for (level, method), days in self.frame.groupby(["level", "method"], sort=False, observed=True):
+        for key, days in self.frame.groupby(["level", "method"], sort=False, observed=True):
+            level, method = float(key[0]), str(key[1])  # type: ignore[index, arg-type]
             beyond = days.loc[days["exception"], "return"]
             rows.append(
                 {
@@ -144,10 +146,11 @@ def value_at_risk(
     return Backtest(frame=frame, garch=_garch_frame(fits, index), settings=chosen, n_days=x.size - first)
 
 
-def _dates(returns: object, dates: object, n: int) -> pd.Index:
-    if dates is None:
-        return returns.index if isinstance(returns, pd.Series) else pd.RangeIndex(n)
-    index = pd.Index(dates)
+def _dates(returns: object, dates: object, n: int) -> Any:
+    if dates is not None:
+        index = pd.Index(np.asarray(dates))
+    else:
+        index = returns.index if isinstance(returns, pd.Series) else pd.RangeIndex(n)
     require(len(index) == n, "dates", len(index), f"have one entry a return, {n}")
     require(
         index.is_monotonic_increasing and index.is_unique, "dates", index[0], "increase from one return to the next"
@@ -155,7 +158,7 @@ def _dates(returns: object, dates: object, n: int) -> pd.Index:
     return index
 
 
-def _garch_frame(fits: Refits | None, index: pd.Index) -> pd.DataFrame:
+def _garch_frame(fits: Refits | None, index: Any) -> pd.DataFrame:
     names = ["date", "mu", "omega", "alpha", "beta", "persistence", "log_likelihood", "on_bound"]
     if fits is None:
         return pd.DataFrame(columns=names)

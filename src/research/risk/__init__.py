@@ -2,7 +2,7 @@
 
 | question | function | reference |
 |---|---|---|
-| how much can be lost tomorrow, and how much beyond that? | `value_at_risk` | Hull and White (1998), Barone-Adesi et al. (1999) |
+| how much can be lost tomorrow, and how much beyond that? | `value_at_risk` | see the module |
 | how far do the methods look back? | `Settings` | RiskMetrics (1996) |
 
 `risk.forecasts` makes the same forecasts for a range of days; the backtest uses it.

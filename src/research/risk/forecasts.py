@@ -1,4 +1,4 @@
-"""One-day-ahead forecasts of VaR and ES by four methods, for a range of days: what a single number and a backtest share.
+"""One-day-ahead forecasts of VaR and ES by four methods: what a single number and a backtest share.
 
 The forecast for day t uses the returns before t only. A whole history may be given: EWMA and its filter run
 through all of it from the mean square of its first `window` returns; quantiles are of the last `window` values,

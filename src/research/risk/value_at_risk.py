@@ -5,17 +5,20 @@
 | historical | one of the last `window` returns, each as likely | |
 | ewma | normal, mean 0, exponentially weighted variance | RiskMetrics (1996) |
 | garch | normal, GARCH(1,1) estimated on the last `fit_window` returns | Bollerslev (1986) |
-| filtered_historical | one of the last `window` standardised returns, times today's volatility | Barone-Adesi et al. (1999); Hull and White (1998) |
+| filtered_historical | one of the last `window` standardised returns, rescaled | Barone-Adesi et al. (1999) |
 
-Both are in units of the return, positive = loss. Of `window` equally likely returns the VaR is the
-ceil(window (1 - level))-th worst (500 days at 99%: the fifth worst, as in Hull's textbook), and the ES is the mean
-of the worst window (1 - level), the last counted in part (Acerbi and Tasche 2002), so that ES >= VaR and ES is coherent.
+Filtered historical simulation standardises each return by its GARCH volatility (or EWMA, as Hull and White 1998)
+and multiplies by today's. VaR and ES are in units of the return, positive = loss.
+
+Of `window` equally likely returns the VaR is the ceil(window (1 - level))-th worst: of 500 days at 99% the fifth
+worst, as in Hull's textbook. The ES is the mean of the worst window (1 - level), the last counted in part (Acerbi
+and Tasche 2002), so that ES >= VaR.
 
 References
 ----------
-Acerbi, C. and Tasche, D. (2002). On the coherence of expected shortfall. J. of Banking and Finance 26, 1487-1503.
-Barone-Adesi, G., Giannopoulos, K. and Vosper, L. (1999). VaR without correlations ... J. of Futures Markets 19, 583-602.
-Hull, J. and White, A. (1998). Incorporating volatility updating into the historical simulation method. J. of Risk 1(1).
+Acerbi, C. and Tasche, D. (2002). On the coherence of expected shortfall. J. Banking and Finance 26, 1487-1503.
+Barone-Adesi, G., Giannopoulos, K. and Vosper, L. (1999). VaR without correlations. J. Futures Markets 19, 583-602.
+Hull, J. and White, A. (1998). Incorporating volatility updating into historical simulation. J. of Risk 1(1).
 RiskMetrics (1996). Technical document, 4th ed., J. P. Morgan/Reuters.
 """
 

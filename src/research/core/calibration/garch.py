@@ -312,7 +312,7 @@ def garch_fit(x: Float1D, initial: float, max_iter: int, work: Float1D, out: Flo
         if climbed > value + ENOUGH and starts[i, 2] * starts[i, 3] > 0.0:
             value, status, q = climbed, s, starts[i]
         if k == 0 and status == CONVERGED and value > SAFE - 0.5 * n * (1.0 + LOG_2PI):
-            break  # weak GARCH has many local maxima and needs every start; this is strong
+            break  # weak GARCH has several local maxima; this is strong
     p, u = q[2], q[3]
     omega = exp(q[1]) * (C - p)
     out[0], out[1], out[2], out[3] = q[0] * scale, omega * scale * scale, p * u, p * (1.0 - u)

@@ -23,14 +23,14 @@ DUST = 1e-9  # w p is an integer when it is this close to one
 @inlined
 def tail_quantile(low: Float1D, p: float) -> float:
     """VaR of a window whose values stand in ascending order."""
-    return -low[int(ceil(low.size * p - DUST)) - 1]
+    return -low[ceil(low.size * p - DUST) - 1]
 
 
 @inlined
 def tail_mean(low: Float1D, p: float) -> float:
     """ES of a window whose values stand in ascending order."""
     mass = low.size * p
-    whole = int(floor(mass + DUST))
+    whole = floor(mass + DUST)
     total = 0.0
     for i in range(whole):
         total += low[i]
