@@ -92,23 +92,44 @@ class World:
         skeleton: dict[str, Any] = {
             "operator": {"user": "sam-login", "git_name": "Sam Submitter", "git_email": "sam@example.org"},
             "notebook": {"path": notebook, "digest": "0" * 64},
-            "code": {"commit": self.git("rev-parse", "HEAD"), "closure": closure, "core": "c" * 64, "digest": "d" * 64, "dirty": []},
+            "code": {
+                "commit": self.git("rev-parse", "HEAD"),
+                "closure": closure,
+                "core": "c" * 64,
+                "digest": "d" * 64,
+                "dirty": [],
+            },
             "parameters": {},
             "seeds": {},
-            "data": [{"name": "equity/dax_surface", "as_of": "2002-07-05", "columns": None, "path": "data/x.csv",
-                      "sha256": "e" * 64, "dvc_md5": None, "rows": 104, "quality": {}}],
+            "data": [
+                {
+                    "name": "equity/dax_surface",
+                    "as_of": "2002-07-05",
+                    "columns": None,
+                    "path": "data/x.csv",
+                    "sha256": "e" * 64,
+                    "dvc_md5": None,
+                    "rows": 104,
+                    "quality": {},
+                }
+            ],
             "environment": {"lock": "f" * 64, "python": "3.11", "distributions": {}, "digest": "a" * 64},
             "pinned": True,
             "unpinned_reasons": [],
-        }  # fmt: skip
+        }
         run_id, folder = store.open_run(self.store, skeleton, request=f"request {len(self.made)}")
         raw = json.loads((folder / "opened.json").read_text())
         (folder / "executed.ipynb").write_text("{}")
         results: dict[str, Any] = {
             "metrics": {"rmse": {"value": 12.5 + len(self.made), "unit": "bp", "rtol": 1e-9, "atol": 0.0}},
-            "tables": {}, "figures": {}, "evidence": [], "passed": True,
-            "model": {"scorer": "heston_surface", "parameters": PARAMETERS, "tables": []} if notebook == NOTEBOOK else None,
-        }  # fmt: skip
+            "tables": {},
+            "figures": {},
+            "evidence": [],
+            "passed": True,
+            "model": {"scorer": "heston_surface", "parameters": PARAMETERS, "tables": []}
+            if notebook == NOTEBOOK
+            else None,
+        }
         if notebook == BENCHMARK:
             results["evidence"] = [{"test": "put_call_parity", "verdict": "pass", "statistic": 0.0, "threshold": 1.0}]
         raw |= {"status": "FINISHED", **{k: v for k, v in changes.items() if k != "results"}}
@@ -153,9 +174,14 @@ def _roles(keys: Path) -> dict[str, Any]:
     for name, (full, roles) in PEOPLE.items():
         _, public = signatures.generate_key(name, keys)
         people.append(
-            {"name": name, "full_name": full, "emails": [f"{name}@example.org"], "roles": roles,
-             "keys": [{"public": signatures.public_text(public)}]}
-        )  # fmt: skip
+            {
+                "name": name,
+                "full_name": full,
+                "emails": [f"{name}@example.org"],
+                "roles": roles,
+                "keys": [{"public": signatures.public_text(public)}],
+            }
+        )
     return {"people": people}
 
 

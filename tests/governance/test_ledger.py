@@ -162,7 +162,7 @@ def test_nothing_is_appended_behind_a_changed_entry(book):
 
 
 def test_a_revoked_key_signs_nothing_more_and_what_it_signed_stays_valid(book):
-    ledger, actor, people = book
+    ledger, _, people = book
     entries = ledger.entries()
     someone = people.people[0]
 

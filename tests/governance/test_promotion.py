@@ -21,8 +21,11 @@ def test_the_whole_path_ends_in_production(world):
     assert version is not None
     assert (version.number, version.run, version.state) == (1, run, "production")
     assert {step: version.signers(step) for step in ("submit", "validate", "approve", "promote")} == {
-        "submit": ("sam",), "validate": ("vic",), "approve": ("abe",), "promote": ("sam",),
-    }  # fmt: skip
+        "submit": ("sam",),
+        "validate": ("vic",),
+        "approve": ("abe",),
+        "promote": ("sam",),
+    }
     assert world.office.register().problems == ()
     assert payload.problems(world.office.realm.payload("heston_dax", 1), version.payload) == []
 
@@ -44,8 +47,10 @@ def test_the_author_set_follows_renames_and_co_authors(world):
     world.commit("Move\n\nCo-authored-by: Bea Approver <bea@example.org>", author="Zoe <zoe@example.org>")
     found = authorship.git_authors(world.root, "HEAD", "notebooks/calibration/renamed.ipynb")
     assert set(found) == {
-        ("Ada Author", "ada@example.org"), ("Zoe", "zoe@example.org"), ("Bea Approver", "bea@example.org"),
-    }  # fmt: skip
+        ("Ada Author", "ada@example.org"),
+        ("Zoe", "zoe@example.org"),
+        ("Bea Approver", "bea@example.org"),
+    }
 
 
 def test_an_author_cannot_validate_and_is_told_who_can(world):
@@ -71,7 +76,7 @@ def test_the_submitter_cannot_approve_even_with_the_role(world):
     promotion.validate(world.office, "heston_dax", world.by("vic"))
     with pytest.raises(
         RefusedError,
-        match=r"sam is one \(submitter; operator of run heston-.*\)\. Who can: abe, bea\.|sam is one \(operator of run heston-.*; submitter\)\. Who can: abe, bea\.",
+        match=r"sam is one \((operator of run heston-\S*; submitter)\)\. Who can: abe, bea\.",
     ):
         promotion.approve(world.office, "heston_dax", world.by("sam"))
 
@@ -95,7 +100,7 @@ def test_a_stranger_and_a_borrowed_key_are_refused(world):
     run = world.run()
     with pytest.raises(RefusedError, match=r"--as must name someone in roles.yaml \(ada, sam, .*\); got 'zed'"):
         promotion.submit(world.office, run, "heston_dax", promotion.Signer(name="zed", key=world.keys / "ada.pem"))
-    with pytest.raises(RefusedError, match="key must be one of sam's in roles.yaml; got vic's"):
+    with pytest.raises(RefusedError, match=r"key must be one of sam's in roles.yaml; got vic's"):
         promotion.submit(world.office, run, "heston_dax", promotion.Signer(name="sam", key=world.keys / "vic.pem"))
 
 
@@ -181,7 +186,7 @@ def test_validation_needs_the_evidence_that_the_card_names(world):
         promotion.validate(world.office, "heston_dax", world.by("vic"))
     failed = [{"test": "parity", "verdict": "fail", "statistic": 2.0, "threshold": 1.0}]
     world.run(BENCHMARK, results={"evidence": failed})
-    with pytest.raises(RefusedError, match="tests of .* must pass; got parity"):
+    with pytest.raises(RefusedError, match=r"tests of .* must pass; got parity"):
         promotion.validate(world.office, "heston_dax", world.by("vic"))
     code = {"commit": world.git("rev-parse", "HEAD"), "closure": {}, "core": "0" * 64, "digest": "d" * 64, "dirty": []}
     other = world.run(BENCHMARK, code=code)
@@ -204,7 +209,7 @@ def test_a_changed_run_cannot_be_validated(world):
 def test_an_edited_card_must_be_submitted_again(world):
     world.submitted()
     world.edit("governance/inventory/heston_dax.yaml", lambda card: card.update(tier=3))
-    with pytest.raises(RefusedError, match="the card must be the one submitted; .*heston_dax.yaml was edited since"):
+    with pytest.raises(RefusedError, match=r"the card must be the one submitted; .*heston_dax.yaml was edited since"):
         promotion.validate(world.office, "heston_dax", world.by("vic"))
 
 
@@ -237,7 +242,7 @@ def test_tier_one_needs_two_approvals_and_known_authors(world):
     (world.root / "notebooks/calibration/heston.ipynb").write_text("{}")
     world.commit("An outsider's line", author="Zoe <zoe@example.org>")
     run = world.run()
-    with pytest.raises(RefusedError, match="every author must stand in roles.yaml; got Zoe besides"):
+    with pytest.raises(RefusedError, match=r"every author must stand in roles.yaml; got Zoe besides"):
         promotion.submit(world.office, run, "heston_dax", world.by("sam"))
     world.edit("governance/roles.yaml", lambda r: r["people"].append({"name": "zoe", "emails": ["zoe@example.org"]}))
     world.reproduced(run)

@@ -115,7 +115,7 @@ def test_a_removed_and_an_added_file_are_refused(world, made):
     world.promoted()
     folder = world.office.realm.payload("heston_dax", 1)
     (folder / "extra.pkl").write_bytes(b"cos\nsystem\n")
-    with pytest.raises(IntegrityError, match="payload must hold only signed files; got extra.pkl too"):
+    with pytest.raises(IntegrityError, match=r"payload must hold only signed files; got extra.pkl too"):
         load("heston_dax@champion")
     (folder / "extra.pkl").unlink()
     (folder / "capsule.json").unlink()
@@ -196,7 +196,8 @@ def test_a_moved_alias_is_refused(world, made, version, ours, says):
     with alias(world.store / "mlflow.db", "heston_dax", version, ours), pytest.raises(IntegrityError) as refusal:
         load("heston_dax@champion")
     assert str(refusal.value).startswith(
-        f"alias champion of heston_dax in MLflow must point to version 1, as the ledger says; it {says}. Somebody moved it"
+        "alias champion of heston_dax in MLflow must point to version 1, as the ledger says; "
+        f"it {says}. Somebody moved it"
     )
     assert made == []
 
@@ -212,7 +213,7 @@ def test_a_use_outside_the_card_is_refused(world, made):
     assert load("heston_dax@champion", purpose="research").version == 1
     with pytest.raises(
         RefusedError,
-        match=r"purpose must be an intended use of heston_dax \(research, .*\); got 'capital', which its card rules out",
+        match=r"purpose must be an intended use of heston_dax \(research, .*\); got 'capital', which its card rules",
     ):
         load("heston_dax@champion", purpose="capital")
     with pytest.raises(RefusedError, match=r"got 'marketing'\."):
@@ -242,7 +243,7 @@ def test_a_moved_checkout_loads(world, made, tmp_path):
 
 
 def test_a_demo_model_needs_demo(world, made):
-    with pytest.raises(RefusedError, match="must have been promoted in the demo; got no demo here. make demo"):
+    with pytest.raises(RefusedError, match=r"must have been promoted in the demo; got no demo here. make demo"):
         load("heston_dax@champion", demo=True)
 
 

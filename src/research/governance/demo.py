@@ -66,9 +66,15 @@ def _make_people(realm: Realm) -> None:
         me = name == RESEARCHER
         emails = sorted(mine) if me else [f"{name.removeprefix('demo-')}@demo.invalid"]
         found.append(
-            {"name": name, "full_name": full_name, "emails": emails, "users": [_login()] if me else [], "roles": list(roles),
-             "keys": [{"public": signatures.public_text(public)}]}
-        )  # fmt: skip
+            {
+                "name": name,
+                "full_name": full_name,
+                "emails": emails,
+                "users": [_login()] if me else [],
+                "roles": list(roles),
+                "keys": [{"public": signatures.public_text(public)}],
+            }
+        )
     partial = realm.roles.with_suffix(".partial")
     with open(partial, "w", encoding="utf-8") as out:
         out.write("# The demo's people: made on first use, known to the demo's ledger only.\n")
@@ -117,7 +123,8 @@ def promote_demo(
         lines.append(
             f"{model} version {version.number} is in production already, from this run and this code: nothing changed."
         )
-    lines += [f"registry: {line}" for line in projection.sync(office)]
+    if changed or projection.drift(office):
+        lines += [f"registry: {line}" for line in projection.sync(office)]
     lines += _price(model, realm.project)
     return Summary(model=model, version=version.number, run=capsule.run_id, changed=changed, lines=lines)
 

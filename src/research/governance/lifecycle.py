@@ -156,10 +156,18 @@ def _wrong_time(version: Version, entry: Entry) -> str:
 def _submitted(entry: Entry) -> Version:
     facts = entry.facts
     return Version(
-        model=entry.model, number=entry.version, run=entry.run, record=entry.record, identity=entry.identity,
-        payload=str(facts["payload"]), tier=int(facts["tier"]), pack=str(facts["rules"]), authors=_authors(entry),
-        state="submitted", entries=(),
-    )  # fmt: skip
+        model=entry.model,
+        number=entry.version,
+        run=entry.run,
+        record=entry.record,
+        identity=entry.identity,
+        payload=str(facts["payload"]),
+        tier=int(facts["tier"]),
+        pack=str(facts["rules"]),
+        authors=_authors(entry),
+        state="submitted",
+        entries=(),
+    )
 
 
 def _authors(entry: Entry) -> tuple[Author, ...]:

@@ -1,7 +1,7 @@
 """The payload: the files that an approved version is made of, with a SHA-256 manifest.
 
     payload/
-      scorer.json     scorer name, parameters, scope, uses, data digests, capsule digests, digest of every module it runs
+      scorer.json     scorer name, parameters, scope, uses; digests of data, capsule, and every module it runs
       capsule.json    the capsule, byte for byte
       tables/         the tables that the run's model names
       manifest.json   {file: SHA-256}; the SHA-256 of this file is the payload digest that people sign

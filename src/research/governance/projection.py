@@ -1,4 +1,4 @@
-"""From the ledger to MLflow: register versions, write their tags, point the alias. The ledger is never read back from it."""
+"""From the ledger to MLflow: register versions, write their tags, point the alias. Never the other way."""
 
 from __future__ import annotations
 
@@ -47,10 +47,16 @@ def _registration(office: Office, version: Version) -> registry.Registration:
         **{f"research.signed.{step}": ", ".join(version.signers(step)) for step in _STEPS if version.signers(step)},
     }
     return registry.Registration(
-        name=office.realm.registered_name(version.model), number=version.number, run_id=version.run,
-        description=f"{card.title}. {card.purpose}", tags=tags, reference=f"{version.model}@{version.number}",
-        demo=office.realm.demo, inputs=[c.model_dump() for c in card.request], outputs=[c.model_dump() for c in card.outputs],
-    )  # fmt: skip
+        name=office.realm.registered_name(version.model),
+        number=version.number,
+        run_id=version.run,
+        description=f"{card.title}. {card.purpose}",
+        tags=tags,
+        reference=f"{version.model}@{version.number}",
+        demo=office.realm.demo,
+        inputs=[c.model_dump() for c in card.request],
+        outputs=[c.model_dump() for c in card.outputs],
+    )
 
 
 _STEPS = ("submit", "validate", "approve", "promote", "retire")

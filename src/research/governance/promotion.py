@@ -86,9 +86,13 @@ def submit(office: Office, run: str, model: str, by: Signer, *, note: str = "") 
         modules = payload.read_scorer(folder)["modules"]
         root = office.realm.project.root
         authors = author_set(
-            root, commit=str(capsule.commit), paths=proof.own_files(root, capsule, modules, pack), operator=capsule.operator,
-            submitter=who.person, run=capsule.run_id,
-        )  # fmt: skip
+            root,
+            commit=str(capsule.commit),
+            paths=proof.own_files(root, capsule, modules, pack),
+            operator=capsule.operator,
+            submitter=who.person,
+            run=capsule.run_id,
+        )
         problems = tuple(proof.uncommitted(root, capsule, modules))
         case = Case(capsule=capsule, card=card, people=office.people, authors=authors, payload_problems=problems)
         why = unmet(tuple(n for n in rule.needs if n not in early), case)
@@ -107,7 +111,8 @@ def _submit(office: Office, draft: Version, card: Card, who: Actor, folder: Path
         open_ones = [v for v in same if v.state not in ("rejected", "retired")]
         if open_ones:
             raise RefusedError(
-                f"run must be new to {draft.model}; got {draft.run}, which is version {open_ones[0].number} ({open_ones[0].state})."
+                f"run must be new to {draft.model}; got {draft.run}, which is version {open_ones[0].number} "
+                f"({open_ones[0].state})."
             )
         number = 1 + max((v.number for v in versions), default=0)
         target = office.realm.payload(draft.model, number)
@@ -216,13 +221,21 @@ def _judge(
     if pack.tiers[version.tier].rule(step).independent:
         submitter = office.people.find(version.signers("submit")[0])
         assert submitter is not None  # an entry of an unknown person has no effect
-        authors = merge(authors, author_set(
-            root, commit=str(capsule.commit), paths=proof.own_files(root, capsule, modules, pack), operator=capsule.operator,
-            submitter=submitter, run=capsule.run_id,
-        ))  # fmt: skip
+        authors = merge(
+            authors,
+            author_set(
+                root,
+                commit=str(capsule.commit),
+                paths=proof.own_files(root, capsule, modules, pack),
+                operator=capsule.operator,
+                submitter=submitter,
+                run=capsule.run_id,
+            ),
+        )
         if card.digest != version.steps("submit")[0].facts["card"]:
             why.append(
-                f"the card must be the one submitted; governance/inventory/{card.name}.yaml was edited since. Submit again"
+                f"the card must be the one submitted; governance/inventory/{card.name}.yaml was edited since. "
+                "Submit again"
             )
     needs = pack.tiers[version.tier].rule(step).needs
     reproduction = proof.reproduction(office.realm.project, capsule) if "reproduced" in needs else None
@@ -232,9 +245,14 @@ def _judge(
         else {}
     )
     case = Case(
-        capsule=capsule, card=card, people=office.people, authors=authors, reproduction=reproduction, evidence=runs,
+        capsule=capsule,
+        card=card,
+        people=office.people,
+        authors=authors,
+        reproduction=reproduction,
+        evidence=runs,
         payload_problems=tuple(f"{text}: not the approved code" for text in payload.changed_modules(modules)),
-    )  # fmt: skip
+    )
     found: dict[str, Any] = {"reproduction": reproduction} if reproduction else {}
     if runs:
         found["evidence"] = {n: {"run": c.run_id, "record": c.record, "identity": c.identity} for n, c in runs.items()}
@@ -256,9 +274,18 @@ def _check_state(office: Office, step: str, version: Version, pack: Pack) -> Non
 
 def _draft(capsule: Capsule, card: Card, pack: Pack, *, number: int) -> Version:
     return Version(
-        model=card.name, number=number, run=capsule.run_id, record=capsule.record, identity=capsule.identity, payload="",
-        tier=card.tier, pack=pack.digest, authors=(), state="submitted", entries=(),
-    )  # fmt: skip
+        model=card.name,
+        number=number,
+        run=capsule.run_id,
+        record=capsule.record,
+        identity=capsule.identity,
+        payload="",
+        tier=card.tier,
+        pack=pack.digest,
+        authors=(),
+        state="submitted",
+        entries=(),
+    )
 
 
 def _facts(version: Version, card: Card) -> dict[str, Any]:
@@ -273,6 +300,12 @@ def _facts(version: Version, card: Card) -> dict[str, Any]:
 
 def _step(step: str, version: Version, facts: dict[str, Any], effective: datetime | None = None) -> Step:
     return Step(
-        step=step, model=version.model, version=version.number, run=version.run, record=version.record,
-        identity=version.identity, facts=facts, effective=effective,
-    )  # fmt: skip
+        step=step,
+        model=version.model,
+        version=version.number,
+        run=version.run,
+        record=version.record,
+        identity=version.identity,
+        facts=facts,
+        effective=effective,
+    )

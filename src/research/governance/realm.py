@@ -1,8 +1,10 @@
 """Where one ledger and everything around it stand: the firm's realm, or the demo's.
 
-    realm   ledger                            people                    payloads                          keys
-    firm    mlruns/ledger/ledger.jsonl        governance/roles.yaml     mlruns/models/NAME/VERSION/       wherever people keep them
-    demo    mlruns/demo/ledger/ledger.jsonl   mlruns/demo/roles.yaml    mlruns/demo/models/NAME/VERSION/  mlruns/demo/keys/
+    realm   ledger                            people                    payloads
+    firm    mlruns/ledger/ledger.jsonl        governance/roles.yaml     mlruns/models/NAME/VERSION/
+    demo    mlruns/demo/ledger/ledger.jsonl   mlruns/demo/roles.yaml    mlruns/demo/models/NAME/VERSION/
+
+The firm's people keep their private keys where they like; the demo's lie in `mlruns/demo/keys/`.
 
 Cards and rule packs are the same for both. A model promoted in the demo can't be mistaken for an approved one:
 its entries stand in another ledger, signed with keys that `governance/roles.yaml` does not know, and the MLflow

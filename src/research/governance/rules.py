@@ -9,6 +9,7 @@ from __future__ import annotations
 import fnmatch
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -91,7 +92,7 @@ def load_rules(folder: Path) -> Rules:
     packs = sorted((read(p, Pack) for p in folder.glob("*.yaml")), key=lambda p: p.version)
     if not packs:
         raise ProjectError("governance/rules must hold a rule pack; got none.")
-    for before, after in zip(packs, packs[1:]):
+    for before, after in pairwise(packs):
         if before.version == after.version or before.since >= after.since:
             raise ProjectError(
                 f"rule packs must follow each other in version and since; got {before.name} {before.version} since "

@@ -50,7 +50,7 @@ def exists(project: Project) -> bool:
 
 
 def champion(project: Project, name: str) -> int | None:
-    """The ledger's number of the version that the alias points to; None without an alias, 0 when it is no version of ours.
+    """The ledger's number of the version that the alias points to; None without an alias, 0 for a version not ours.
 
     Reads the tracking store directly: a load must not wait for MLflow to be imported.
     """
@@ -75,7 +75,7 @@ def champion(project: Project, name: str) -> int | None:
 
 
 def changed_copies(project: Project, run: Capsule) -> list[str]:
-    """Files of a run that MLflow shows and that differ from the recorded ones; empty when MLflow has not heard of it."""
+    """Files of a run that MLflow shows and that differ from the recorded ones."""
     known = tracking.tracking_id(run.run_id, project=project)
     folder = next((project.mlruns / "artifacts").glob(f"*/{known}/artifacts"), None) if known else None
     if folder is None:

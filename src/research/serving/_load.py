@@ -59,8 +59,8 @@ class ServedModel:
             if outside.any():
                 raise RefusedError(
                     f"{bound['column']} must lie in [{bound['min']:g}, {bound['max']:g}] {bound['unit']}, the scope of "
-                    f"{self.name} version {self.version}; got {values[outside][0]:g} ({outside.sum()} of {values.size} rows). "
-                    f"{bound['why']}"
+                    f"{self.name} version {self.version}; got {values[outside][0]:g} "
+                    f"({outside.sum()} of {values.size} rows). {bound['why']}"
                 )
         return self.scorer.price(frame)
 
@@ -121,14 +121,22 @@ def load(
         more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
         raise IntegrityError(
             f"{version.model} version {version.number} refused: installed code must be the approved code; "
-            f"{', '.join(changed[:3])}{more}. Check out commit {content['capsule']['commit'][:12]}, or promote a run of this code."
+            f"{', '.join(changed[:3])}{more}. "
+            f"Check out commit {content['capsule']['commit'][:12]}, or promote a run of this code."
         )
     steps = ("submit", "validate", "approve", "promote")
     return ServedModel(
-        name=version.model, version=version.number, run=version.run, record=version.record,
-        signers={step: version.signers(step) for step in steps}, since=since, scope=tuple(content["scope"]),
-        uses=content["uses"], demo=demo, scorer=make(content, folder),
-    )  # fmt: skip
+        name=version.model,
+        version=version.number,
+        run=version.run,
+        record=version.record,
+        signers={step: version.signers(step) for step in steps},
+        since=since,
+        scope=tuple(content["scope"]),
+        uses=content["uses"],
+        demo=demo,
+        scorer=make(content, folder),
+    )
 
 
 def _approved(where: Realm, reference: str) -> tuple[Version, str]:
@@ -173,8 +181,8 @@ def _check_alias(where: Realm, version: Version) -> None:
         places = {None: "points to no version", 0: "points to a version that no one promoted"}
         what = places.get(shown, f"points to version {shown}")
         raise IntegrityError(
-            f"alias champion of {name} in MLflow must point to version {version.number}, as the ledger says; it {what}. "
-            f"Somebody moved it: research audit verify; research model sync{where.flag} writes it again."
+            f"alias champion of {name} in MLflow must point to version {version.number}, as the ledger says; "
+            f"it {what}. Somebody moved it: research audit verify; research model sync{where.flag} writes it again."
         )
 
 

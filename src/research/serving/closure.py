@@ -15,7 +15,7 @@ from research.fingerprint import digest_file, source_files
 
 
 def module_digests(package: Path, names: list[str]) -> dict[str, str]:
-    """{path below the package's parent: SHA-256} of the imported modules' files, and of all of core/ if any is in it."""
+    """SHA-256 of the modules' files, and of all of core/ if any is in it, by path from the package's parent."""
     loaded = (getattr(sys.modules.get(name), "__file__", None) for name in names)
     files = {Path(file).resolve() for file in loaded if file}
     core = package / "core"
