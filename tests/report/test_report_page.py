@@ -75,7 +75,7 @@ def test_the_page_shows_each_notebook_with_verdict_numbers_and_run(project, add_
     assert "75.123" in text and "bp" in text and good in text
     assert "✗ not passed" in text and "1 of 2" in text
     assert "The rate is 1%" in text and "4.6e−6" in text and "93%" in text
-    assert 'src="data:image/png;base64,' in text and 'width="937"' in text
+    assert 'src="data:image/png;base64,' in text and 'width="1067"' in text
 
 
 def test_the_page_is_well_formed_and_every_link_inside_leads_somewhere(project, add_run):
@@ -148,7 +148,7 @@ def test_data_sets_show_digest_rows_quality_and_readers(project, add_run):
     text = page(project).split('id="data"')[1]
     assert "equity/prices" in text and "1,234" in text and "abababababab" in text and "gaps 3" in text
     assert "calibration/heston" in text
-    assert "in the dictionary; no run shown here read it" in text  # equity/unread
+    assert "1 more in the dictionary that no run shown here read" in text and "equity/unread" in text
 
 
 def test_executed_notebooks_lie_beside_the_page_by_kind(project, add_run):

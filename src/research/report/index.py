@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from research.report.facts import Notebook
 
 TEMPLATES = Path(__file__).parent / "templates"
-_DENSITY = 1.64  # picture pixels for each pixel of the page: as large as in the notebook
+_DENSITY = 1.44  # picture pixels for each pixel of the page: large, and crisp enough on a fine screen
 
 _TONES = {
     "good": {"passed", "pass", "production", "approved", "validated"},
@@ -163,7 +163,8 @@ def _copy(notebook: Notebook, folder: Path) -> str | None:
 
 def _quality(figures: Mapping[str, Any] | None) -> list[str]:
     """The figures of the quality report that are not zero."""
-    shown = {k: v for k, v in (figures or {}).items() if k != "verdict" and isinstance(v, (int, float)) and v}
+    told = ("verdict", "rows")
+    shown = {k: v for k, v in (figures or {}).items() if k not in told and isinstance(v, (int, float)) and v}
     return [f"{key.replace('_', ' ')} {text.number(value, 3)}" for key, value in shown.items()]
 
 

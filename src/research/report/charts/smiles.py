@@ -21,7 +21,7 @@ def smiles(
     *,
     x: str = "strike",
     vol: str = "vol",
-    title: str = "Implied volatility: market and model",
+    title: str = "",
     subtitle: str = "",
     n_cols: int = 4,
 ) -> Any:
@@ -57,7 +57,8 @@ def smiles(
             axes.plot(rows[x], rows[vol], "o", color=style.COLORS["market"], mfc="white", ms=4, label="market")
             axes.set_title(name)
         _dress(figure, grid, len(panels), x)
-    style.heading(figure, title, subtitle)
+    usual = "Implied volatility: market and model" if models else "Implied volatility by strike"
+    style.heading(figure, title or usual, subtitle)
     style.legend(figure, grid.flat[0], reverse=True)
     return figure
 
