@@ -126,7 +126,8 @@ def _constraint(node: ast.expr, names: Names, refuse: Callable[[], ParameterErro
     kind = names.resolve(node.func) if isinstance(node, ast.Call) else None
     if isinstance(node, ast.Call) and kind in [getattr(annotated_types, c) for c in _CONSTRAINTS]:
         args = [read_default("constraint", arg, names) for arg in node.args]
-        return kind(*args, **{k.arg: read_default("constraint", k.value, names) for k in node.keywords if k.arg})
+        made: Any = kind
+        return made(*args, **{k.arg: read_default("constraint", k.value, names) for k in node.keywords if k.arg})
     raise refuse()
 
 

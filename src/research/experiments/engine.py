@@ -5,17 +5,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import os
-import shutil
 import sys
-import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from research.experiments.process import Kernel
 
 
 @contextlib.contextmanager
@@ -36,8 +34,6 @@ def _without_slow_grammar() -> Iterator[None]:
 
 
 with _without_slow_grammar():
-    from jupyter_client.kernelspec import KernelSpec
-    from jupyter_client.manager import AsyncKernelManager
     from papermill.clientwrap import PapermillNotebookClient
     from papermill.engines import Engine, NotebookExecutionManager, papermill_engines
 
@@ -53,43 +49,6 @@ class Step(NamedTuple):
     line: str  # first line of its code
     done: bool
     seconds: float
-
-
-class Kernel:
-    """One private kernel process with its sockets in a short-lived folder."""
-
-    def __init__(self, *, cwd: Path, env: Mapping[str, str], log: Path | None = None) -> None:
-        base = tempfile.gettempdir()
-        self.folder = Path(tempfile.mkdtemp(prefix="rk-", dir=base if len(base) < 60 else "/tmp"))
-        self.witness = self.folder / "witness.json"
-        self.manager = AsyncKernelManager(
-            transport="ipc", ip=str(self.folder / "k"), connection_file=str(self.folder / "connection.json")
-        )
-        command = [sys.executable, "-P", "-m", "research.experiments.kernel", "-f", "{connection_file}"]
-        self.manager._kernel_spec = KernelSpec(argv=command, display_name="Python 3 (research)", language="python")
-        self._log = open(log, "ab") if log else open(os.devnull, "ab")  # noqa: SIM115
-        full = {
-            **os.environ,
-            "IPYTHONDIR": str(self.folder / "ipython"),
-            "PYTHONHASHSEED": "0",
-            "MLFLOW_DISABLE_TELEMETRY": "true",
-            "DO_NOT_TRACK": "1",
-            "RESEARCH_WITNESS": str(self.witness),
-            **env,
-        }
-        asyncio.run(self.manager.start_kernel(cwd=str(cwd), env=full, stdout=self._log, stderr=self._log))
-
-    def exit_status(self) -> int | None:
-        """How the process ended: its code, minus a signal number; None while it lives."""
-        process = getattr(self.manager.provisioner, "process", None)
-        return process.poll() if process is not None else None
-
-    def close(self) -> None:
-        """Stop the process at once and remove its folder."""
-        with contextlib.suppress(Exception):
-            asyncio.run(self.manager.shutdown_kernel(now=True))
-        self._log.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 class _Manager(NotebookExecutionManager):

@@ -28,10 +28,12 @@ def main() -> None:
     _die_with_parent()
     assert_source()
     witness.install()
+    sys.modules["debugpy"] = None  # type: ignore[assignment]  # half of the start-up, for a debugger that none attaches
     from ipykernel.kernelapp import IPKernelApp
 
     app = IPKernelApp.instance()
     app.initialize([*sys.argv[1:], "--HistoryManager.enabled=False"])
+    del sys.modules["debugpy"]
     witness.begin()
     app.start()
 

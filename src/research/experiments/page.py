@@ -25,6 +25,17 @@ body.jp-Notebook { max-width: 1080px; margin: 0 auto; }
 </style>"""
 
 
+def prepare() -> None:
+    """Import what `write_page` needs; in a thread, while a kernel works."""
+    from research.experiments.engine import _without_slow_grammar
+
+    with _without_slow_grammar():
+        import nbconvert
+        import nbformat  # noqa: F401
+
+        nbconvert.HTMLExporter  # noqa: B018  (loads its templates' engine)
+
+
 def write_page(notebook: Path, page: Path, title: str) -> None:
     """Convert the executed notebook at `notebook` to `page`."""
     from research.experiments.engine import _without_slow_grammar

@@ -10,8 +10,8 @@ from typing import Any
 
 from research.experiments import figures
 from research.experiments.jsonable import float_from_json, to_json
-from research.experiments.record import MIME, frame_of, merge
-from research.experiments.tables import decode, digest, from_parquet, rounded
+from research.experiments.record import MIME, merge
+from research.experiments.tables import decode, from_parquet, rounded
 from research.fingerprint import canonical_json, digest_bytes
 
 EMPTY: dict[str, Any] = {"metrics": {}, "tables": {}, "figures": {}, "evidence": [], "model": None, "passed": None}
@@ -47,18 +47,13 @@ def _keep_table(name: str, entry: Mapping[str, Any], folder: Path) -> dict[str, 
         "path": f"tables/{name}.parquet",
         "sha256": digest_bytes(data),
         "digest": entry["digest"],
-        "rounded": digest(frame_of(entry), tolerances(entry)),
+        "rounded": entry["rounded"],
         "rows": entry["rows"],
         "columns": [column["name"] for column in columns],
         "units": {column["name"]: column["unit"] for column in columns if column["unit"]},
         "rtol": {column["name"]: column["rtol"] for column in columns},
         "atol": {column["name"]: column["atol"] for column in columns},
     }
-
-
-def tolerances(entry: Mapping[str, Any]) -> dict[str, tuple[float, float]]:
-    """rtol and atol by column of a table entry of a record."""
-    return {c["name"]: (float_from_json(c["rtol"]), float_from_json(c["atol"])) for c in entry["columns"]}
 
 
 def _keep_figure(name: str, entry: Mapping[str, Any], folder: Path) -> dict[str, Any]:

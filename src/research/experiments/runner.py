@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from research.errors import ProjectError, ResearchError, RunError, rule
-from research.experiments import closure, hits, notebooks, results
+from research.experiments import closure, hits, notebooks, page, results
 from research.experiments.checkout import assert_source
 from research.experiments.parameters import Parameters
 from research.fingerprint import core_fingerprint, digest_file, digest_json
@@ -24,7 +24,8 @@ from research.lineage.capsule import Capsule
 from research.project import Project, find_project
 
 if TYPE_CHECKING:
-    from research.experiments.engine import Kernel, Step
+    from research.experiments.engine import Step
+    from research.experiments.process import Kernel
 
 NOTEBOOK, PAGE = "notebook.ipynb", "notebook.html"
 
@@ -116,7 +117,7 @@ class _Attempt:
     ) -> None:
         self.project, self.notebook, self.name, self.parameters = project, notebook, name, parameters
         self.root = store.root_of(project)
-        self.tracker = tracking.Background(project)
+        self.tracker = tracking.Background(project, first=page.prepare)
         values = parameters.to_json()
         skeleton: dict[str, Any] = {
             "operator": git.operator(project.root),
@@ -166,7 +167,7 @@ class _Attempt:
 
     @contextmanager
     def _kernel(self) -> Iterator[Kernel]:
-        from research.experiments.engine import Kernel
+        from research.experiments.process import Kernel
 
         env = {"RESEARCH_PROJECT": str(self.project.root), "RESEARCH_RUN_ID": self.run_id}
         kernel = Kernel(cwd=self.notebook.path.parent, env=env, log=self.folder / "kernel.log")
@@ -180,11 +181,11 @@ class _Attempt:
 
     def _execute(self, progress: Callable[[Step], None] | None) -> None:
         """Run the cells, and take in what the kernel saw."""
-        from research.experiments.engine import execute
-
         defaults = self.notebook.schema().check({}).to_json()
         given = {key: value for key, value in self.parameters.to_json().items() if value != defaults[key]}
         with self._kernel() as kernel:
+            from research.experiments.engine import execute  # imports papermill while the kernel starts
+
             self.tracker.start()  # only now: two threads that import the same libraries may meet half-made modules
             try:
                 execute(self.notebook.path, self.folder / NOTEBOOK, given, kernel, progress)
@@ -245,10 +246,8 @@ class _Attempt:
         return store.close_run(self.root, raw, "" if error is None else str(error))
 
     def _write_page(self) -> None:
-        from research.experiments.page import write_page
-
         if (self.folder / NOTEBOOK).is_file():
-            write_page(self.folder / NOTEBOOK, self.folder / PAGE, self.raw["notebook"]["title"])
+            page.write_page(self.folder / NOTEBOOK, self.folder / PAGE, self.raw["notebook"]["title"])
 
     def _cell_times(self) -> list[dict[str, Any]]:
         """Seconds by cell of the source notebook."""

@@ -128,7 +128,7 @@ def _see_source(value: Any) -> None:
 
 def _wrap(function: Any) -> Any:
     if isinstance(function, type):
-        original = function.__init__
+        original = function.__init__  # type: ignore[misc]
 
         @functools.wraps(original)
         def initialise(self: Any, *args: Any, **kwargs: Any) -> None:
@@ -194,7 +194,7 @@ class _Finder(importlib.abc.MetaPathFinder):
         for finder in sys.meta_path:
             spec = None if finder is self else finder.find_spec(name, path, target)
             if spec is not None and spec.loader is not None:
-                spec.loader.exec_module = _after(spec.loader.exec_module, name)  # type: ignore[method-assign]
+                spec.loader.exec_module = _after(spec.loader.exec_module, name)  # type: ignore[method-assign, assignment]
                 return spec
         return None
 

@@ -16,6 +16,7 @@ import shutil
 import sqlite3
 import tempfile
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -283,20 +284,23 @@ def _stage(run: Capsule, folder: Path) -> None:
 
 
 class Background:
-    """Prepares MLflow (import, schema) in a thread while a kernel works; `flush` waits for it."""
+    """Prepares MLflow (import, schema) in a thread while a kernel works, after `first`; `flush` waits for it."""
 
-    def __init__(self, project: Project) -> None:
+    def __init__(self, project: Project, first: Callable[[], None] = lambda: None) -> None:
         self._project = project
+        self._first = first
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        if not is_off() and self._thread is None:
+        if self._thread is None:
             self._thread = threading.Thread(target=self._prepare, name="mlflow", daemon=True)
             self._thread.start()
 
     def _prepare(self) -> None:
-        with contextlib.suppress(Exception):  # flush meets the same error, and keeps it
-            client(store.root_of(self._project))
+        with contextlib.suppress(Exception):  # who needs it meets the same error, and keeps it
+            self._first()
+            if not is_off():
+                client(store.root_of(self._project))
 
     def wait(self) -> None:
         if self._thread is not None:
