@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from research.fingerprint import digest_file
+from research.fingerprint import canonical_json, digest_bytes, digest_file
 from research.governance import payload, promotion, signatures
 from research.governance.office import Office, open_office
 from research.governance.promotion import Signer
@@ -140,17 +140,25 @@ class World:
         self.made.append(run_id)
         return run_id
 
-    def reproduced(self, run: str, verdict: str = "REPRODUCED EXACTLY") -> None:
+    def reproduced(self, run: str, verdict: str = "REPRODUCED EXACTLY", *, here: bool = False) -> Path:
+        """Keep a verdict as `research reproduce` does; its report."""
+        at = store.now()
+        folder = self.store / "runs" / run / "reproductions" / at.replace(":", "").replace("-", "")
+        folder.mkdir(parents=True)
+        record = store.load_capsule(run).record
+        report = canonical_json({"verdict": verdict, "here": here, "record": record, "run_id": run})
+        (folder / "verdict.json").write_bytes(report)
         store.add_reproduction(
             self.store,
             run_id=run,
-            at=store.now(),
+            at=at,
             verdict=verdict,
             operator="vic@example.org",
             seconds=1.0,
-            folder="r",
-            digest="9" * 64,
+            folder=f"reproductions/{folder.name}",
+            digest=digest_bytes(report),
         )
+        return folder / "verdict.json"
 
     def submitted(self) -> str:
         """A submitted version with all the evidence there can be; its run."""

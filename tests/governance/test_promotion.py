@@ -170,12 +170,29 @@ def test_validation_needs_a_reproduction_and_its_verdict(world):
     promotion.submit(world.office, run, "heston_dax", world.by("sam"))
     with pytest.raises(RefusedError, match=f"must have been reproduced; got no verdict. research reproduce {run}"):
         promotion.validate(world.office, "heston_dax", world.by("vic"))
-    world.reproduced(run, "DIFFERS")
-    with pytest.raises(RefusedError, match="must be reproduced; its verdict is DIFFERS"):
+    world.reproduced(run, "NOT REPRODUCED")
+    with pytest.raises(RefusedError, match="must be reproduced; its verdict is NOT REPRODUCED"):
         promotion.validate(world.office, "heston_dax", world.by("vic"))
     world.reproduced(run, "REPRODUCED WITHIN TOLERANCE")
     entry = promotion.validate(world.office, "heston_dax", world.by("vic"))
     assert entry.facts["reproduction"]["verdict"] == "REPRODUCED WITHIN TOLERANCE"
+
+
+def test_a_reproduction_in_the_working_tree_does_not_count(world):
+    run = world.run()
+    world.run(BENCHMARK)
+    promotion.submit(world.office, run, "heston_dax", world.by("sam"))
+    world.reproduced(run, here=True)
+    with pytest.raises(RefusedError, match="must have been reproduced; got no verdict"):
+        promotion.validate(world.office, "heston_dax", world.by("vic"))
+
+
+def test_an_edited_verdict_does_not_count(world):
+    run = world.submitted()
+    report = world.reproduced(run, "NOT REPRODUCED")
+    report.write_bytes(report.read_bytes().replace(b"NOT REPRODUCED", b"REPRODUCED"))
+    with pytest.raises(IntegrityError, match="must have the digest in the index; it was changed or removed"):
+        promotion.validate(world.office, "heston_dax", world.by("vic"))
 
 
 def test_validation_needs_the_evidence_that_the_card_names(world):

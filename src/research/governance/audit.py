@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from research.errors import IntegrityError, ResearchError
-from research.governance import payload, projection
+from research.governance import evidence, payload, projection
 from research.governance.ledger import Head
 from research.governance.office import Office, open_office
 from research.governance.realm import Realm
@@ -117,6 +117,7 @@ def _runs(project: Project, checked: dict[str, int]) -> Iterator[str]:
         checked["artifacts"] += len(capsule.artifacts)
         for name in registry.changed_copies(project, capsule):
             yield f"run {run.run_id}: MLflow's copy of {name} must be the recorded file; it was changed"
+        yield from evidence.changed_reports(project, run.run_id)
     folders = project.mlruns / "runs"
     for folder in sorted(folders.iterdir()) if folders.is_dir() else []:
         if folder.is_dir() and folder.name not in known:

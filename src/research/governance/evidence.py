@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from research.errors import InputError, RefusedError, rule
+from research.errors import InputError, IntegrityError, RefusedError, rule
 from research.fingerprint import digest_bytes
 from research.governance.inventory import Card
 from research.governance.rules import Pack
@@ -56,10 +57,45 @@ def uncommitted(root: Path, capsule: Capsule, modules: dict[str, str]) -> list[s
 
 
 def reproduction(project: Project, capsule: Capsule) -> dict[str, Any] | None:
-    """The newest verdict of a re-run: verdict, when, by whom, digest of the report; None when there is none."""
+    """The newest verdict of a re-run in a clean checkout, as its report says; None when there is none.
+
+    Raises
+    ------
+    IntegrityError
+        When the report is not the one whose digest was kept.
+    """
     for found in reproductions(capsule.run_id, project=project):
-        return {key: found[key] for key in ("verdict", "at", "operator", "digest")}
+        report = _report(project, found)
+        if not report["here"] and report["record"] == capsule.record:
+            return {key: found[key] for key in ("verdict", "at", "operator", "digest")}
     return None
+
+
+def _report(project: Project, found: dict[str, Any]) -> dict[str, Any]:
+    """The report behind one line of the index."""
+    path = project.mlruns / "runs" / found["run_id"] / found["folder"] / "verdict.json"
+    content = path.read_bytes() if path.is_file() else b""
+    if digest_bytes(content) != found["digest"]:
+        raise IntegrityError(
+            f"report of the reproduction of {found['run_id']} must have the digest in the index; it was changed or removed."
+        )
+    report: dict[str, Any] = json.loads(content)
+    if report["verdict"] != found["verdict"]:
+        raise IntegrityError(
+            f"verdict on {found['run_id']} must be the report's, {report['verdict']}; the index says {found['verdict']}."
+        )
+    return report
+
+
+def changed_reports(project: Project, run: str) -> list[str]:
+    """Reports of reproductions of a run that are not as they were kept."""
+    found = []
+    for line in reproductions(run, project=project):
+        try:
+            _report(project, line)
+        except IntegrityError as error:
+            found.append(str(error))
+    return found
 
 
 def evidence_runs(project: Project, card: Card, candidate: Capsule, asked: Sequence[str]) -> dict[str, Capsule]:
