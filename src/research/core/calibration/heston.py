@@ -34,8 +34,9 @@ from research.core.calibration.levenberg_marquardt import (
 from research.core.math.elementary import exp
 from research.core.math.normal import norm_pdf
 from research.core.models.black import black_time_value
+from research.core.models.heston import heston_shift
 from research.core.models.implied_vol import implied_vols
-from research.core.pricing.fourier import heston_group_gradient
+from research.core.pricing.fourier import heston_group_gradient, split_sides
 
 _COARSE, _FINE = 0.2, 0.1  # step of the trapezoidal rule
 _COARSE_NEGLIGIBLE, _FINE_NEGLIGIBLE = 1e-11, 1e-15
@@ -61,15 +62,6 @@ def heston_parameters(y: Float1D, p: Float1D, slope: Float1D) -> None:
 
 
 @inlined
-def _side_from(x: Float1D, start: int, stop: int, split: float) -> int:
-    """The first quote with x >= split; x increases."""
-    i = start
-    while i < stop and x[i] < split:
-        i += 1
-    return i
-
-
-@inlined
 def _prices(
     p: Float1D, tau: Float1D, first: Int1D, quotes: Float2D, h: float, negligible: float, model: Float2D, sums: Float2D
 ) -> float:
@@ -78,7 +70,7 @@ def _prices(
     worst = 0.0
     for g in range(tau.size):
         start, stop = first[g], first[g + 1]
-        split = _side_from(x, start, stop, p[4] * (p[0] + p[1] * p[2] * tau[g]) / p[3])
+        split = split_sides(x, start, stop, heston_shift(tau[g], p))
         w = 0.0
         if split > start:
             w, _ = heston_group_gradient(p, tau[g], -1.0, start, split, x, h, negligible, sums)

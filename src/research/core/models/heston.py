@@ -118,9 +118,17 @@ def heston_log_cf_gradient(
 
 @inlined
 def heston_scales(tau: float, v0: float, kappa: float, theta: float, sigma: float, rho: float) -> tuple[float, float]:
-    """(w, a): phi(0) = exp(-w/8), Black's with total variance w; far out abs(phi) falls like exp(-a sqrt(1-rho^2) u)."""
+    """(w, a): phi(0) = exp(-w/8), Black's at total variance w; far out abs(phi) falls like exp(-a sqrt(1-rho^2) u)."""
     w = -8.0 * heston_log_cf(complex(0.0, 0.0), tau, v0, kappa, theta, sigma, rho).real
     return max(w, 0.0), (v0 + kappa * theta * tau) / max(sigma, _SIGMA_MIN)
+
+
+@inlined
+def heston_shift(tau: float, p: Float1D) -> float:
+    """Far out phi(xi) turns like exp(-i shift xi); 0 where it has died as a Gaussian before (2 a^2 / w > 40)."""
+    a = (p[0] + p[1] * p[2] * tau) / max(p[3], _SIGMA_MIN)
+    most = max(p[0], p[2]) * tau
+    return 0.0 if 2.0 * a * a > 40.0 * most else p[4] * a
 
 
 @kernel

@@ -33,14 +33,16 @@ from numba import prange
 from research.arrays import Float1D, Float2D, Int1D
 from research.core._jit import inlined, kernel, parallel
 from research.core.math.elementary import exp, sincos
-from research.core.models.heston import heston_log_cf, heston_log_cf_gradient, heston_scales
+from research.core.models.black import black_time_value
+from research.core.models.heston import heston_log_cf, heston_log_cf_gradient, heston_scales, heston_shift
 
-BLOCK = 32  # nodes at a time: they stay in registers and the first cache
-MAX_BLOCKS = 512
+BLOCK = 16  # nodes at a time: they stay in registers and the first cache
+MAX_BLOCKS = 256  # far beyond where the weights, at most 1/abs(xi), are negligible
 COS_TILT = 0.955336489125606  # omega = 0.3
 SIN_TILT = 0.29552020666133955
 NEGLIGIBLE = 1e-17  # a weight that ends the integrand, for prices to the last digit
 _NO_VARIANCE = 1e-18  # total variance below which Black's model is the price
+_REACH = 4.0  # b times the largest abs(x): else a far strike's integrand falls between the nodes
 _PHASE_MAX = 1e8  # a term this far out is zero
 
 # rows of the scratch block, each BLOCK long
@@ -61,9 +63,9 @@ def _exp(a: complex) -> complex:
 
 
 @inlined
-def contour_scale(w: float, a: float) -> float:
-    """b: the width of phi_w, or nearer to the real axis where a heavy tail brings the singularities of phi near."""
-    return min(1.0 / sqrt(w), max(1.0, 2.0 * a / w))
+def contour_scale(w: float, a: float, farthest: float) -> float:
+    """b: the width of phi_w; less where a heavy tail brings the singularities of phi near, or strikes are far out."""
+    return min(min(1.0 / sqrt(w), max(1.0, 2.0 * a / w)), _REACH / max(farthest, 1e-300))
 
 
 @inlined
@@ -172,7 +174,7 @@ def heston_group(
         even[i], odd[i] = 0.0, 0.0
     if w <= _NO_VARIANCE:
         return w, 0
-    b, x0 = contour_scale(w, a), nearest(x, start, stop, side)
+    b, x0 = contour_scale(w, a, max(abs(x[start]), abs(x[stop - 1]))), nearest(x, start, stop, side)
     scratch = np.empty(SCRATCH)
     for block in range(MAX_BLOCKS):
         contour_block(block, h, b, side, scratch)
@@ -187,16 +189,39 @@ def heston_group(
     return w, -1
 
 
+@inlined
+def split_sides(x: Float1D, start: int, stop: int, shift: float) -> int:
+    """The first quote with x >= shift, where the contour turns up; x increases."""
+    i = start
+    while i < stop and x[i] < shift:
+        i += 1
+    return i
+
+
 @parallel
-def heston_integrals(
-    parameters: Float2D, tau: Float1D, side: Float1D, first: Int1D, x: Float1D, h: float,
-    even: Float1D, odd: Float1D, w: Float1D, n_nodes: Int1D,
+def heston_values(
+    parameters: Float2D, tau: Float1D, first: Int1D, x: Float1D, forward: Float1D, strike: Float1D, h: float,
+    value: Float1D, gap: Float1D,
 ) -> None:  # fmt: skip
-    """`heston_group` for each of m groups: group g holds quotes first[g]..first[g+1]; parameters has shape (m, 5)."""
+    """Undiscounted values of out-of-the-money options.
+
+    m groups share an expiry each: group g has parameters[g], tau[g] and the quotes first[g]..first[g+1], where
+    x = log(F/K) increases. gap gets the difference between the rules of step h and 2h, relative to sqrt(F K).
+    """
     for g in prange(tau.size):
-        w[g], n_nodes[g] = heston_group(
-            parameters[g], tau[g], side[g], first[g], first[g + 1], x, h, NEGLIGIBLE, even, odd
-        )
+        p, start, stop = parameters[g], first[g], first[g + 1]
+        even, odd = value, gap
+        split = split_sides(x, start, stop, heston_shift(tau[g], p))
+        w = 0.0
+        if split > start:
+            w, _ = heston_group(p, tau[g], -1.0, start, split, x, h, NEGLIGIBLE, even, odd)
+        if stop > split:
+            w, _ = heston_group(p, tau[g], 1.0, split, stop, x, h, NEGLIGIBLE, even, odd)
+        for i in range(start, stop):
+            total, difference = even[i] + odd[i], abs(even[i] - odd[i])
+            black = black_time_value(forward[i], strike[i], sqrt(w))
+            value[i] = max(black - sqrt(forward[i] * strike[i]) * total, 0.0)
+            gap[i] = difference
 
 
 @kernel
@@ -210,7 +235,7 @@ def heston_group_gradient(
             out[i, j] = 0.0
     if w <= _NO_VARIANCE:
         return w, 0
-    b, x0 = contour_scale(w, a), nearest(x, start, stop, side)
+    b, x0 = contour_scale(w, a, max(abs(x[start]), abs(x[stop - 1]))), nearest(x, start, stop, side)
     scratch = np.empty(SCRATCH)
     for block in range(MAX_BLOCKS):
         contour_block(block, h, b, side, scratch)
