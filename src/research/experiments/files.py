@@ -16,8 +16,12 @@ def yaml_value(text: str) -> Any:
     try:
         return YAML(typ="safe", pure=True).load(text)
     except YAMLError as error:
-        line = str(error).strip().splitlines()
-        raise ParameterError(rule("text", "be YAML", text, line[0] if line else "")) from None
+        raise ParameterError(rule("text", "be YAML", text, _problem(error))) from None
+
+
+def _problem(error: Any) -> str:
+    mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
+    return f"{problem or type(error).__name__}, line {mark.line + 1}." if mark is not None else str(error).splitlines()[0]
 
 
 def read_parameter_file(spec: str) -> dict[str, Any]:
@@ -29,7 +33,7 @@ def read_parameter_file(spec: str) -> dict[str, Any]:
     try:
         value = yaml_value(path.read_text(encoding="utf-8"))
     except ParameterError as error:
-        raise ParameterError(f"{name} must be YAML; {str(error).rsplit('. ', 1)[-1]}") from None
+        raise ParameterError(str(error).replace("text must", f"{name} must", 1)) from None
     for key in section.split(".") if section else []:
         if not isinstance(value, dict) or key not in value:
             known = ", ".join(map(str, value)) if isinstance(value, dict) else "no sections"

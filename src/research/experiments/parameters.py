@@ -20,7 +20,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from research.errors import ParameterError, rule
-from research.experiments.annotations import Names, read_annotation, read_default
+from research.experiments.annotations import MODULES, Names, read_annotation, read_default
 from research.experiments.coercion import coerce, unwrap
 from research.experiments.summary import number
 
@@ -244,14 +244,25 @@ def _injected(source: str) -> list[str]:
 def _schema_of_annotations(namespace: Mapping[str, Any]) -> Schema:
     """Outside IPython: the annotated names of the module, as they are now."""
     found = namespace.get("__annotations__", {})
-    items = [
-        Parameter(name=name, annotation=kind, text=getattr(kind, "__name__", str(kind)), default=namespace[name])
-        for name, kind in found.items()
-        if name in namespace and not name.startswith("_")
-    ]
+    items = []
+    for name, kind in found.items():
+        if name in namespace and not name.startswith("_"):
+            text = kind if isinstance(kind, str) else getattr(kind, "__name__", str(kind))
+            if isinstance(kind, str):  # from __future__ import annotations
+                kind = read_annotation(name, ast.parse(kind, mode="eval").body, _names_in(namespace))
+            items.append(Parameter(name=name, annotation=kind, text=text, default=namespace[name]))
     if not items:
         must = "follow a cell of annotated assignments"
         raise ParameterError(
             rule("parameters(globals())", must, "none", "Write n_paths: int = 1000 in the cell above.")
         )
     return Schema(tuple(items))
+
+
+def _names_in(namespace: Mapping[str, Any]) -> Names:
+    names = Names()
+    for name, module in MODULES.items():
+        for alias, value in namespace.items():
+            if value is module:
+                names.add_import(ast.Import(names=[ast.alias(name=name, asname=alias)]))
+    return names
