@@ -12,13 +12,14 @@ so it is loaded by path here.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar, overload
+from typing import Any, ClassVar, TypeVar, overload
 
 import llvmlite
 import numba
@@ -48,22 +49,35 @@ def cache_root() -> Path:
     given = os.environ.get("RESEARCH_CACHE")
     if given:
         return Path(given)
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    return Path(base) / "research"
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path("~").expanduser() / ".cache") / "research"
+
+
+# numba settings that change the machine code but not numba's own cache index
+_CODEGEN = (
+    "CPU_NAME",
+    "CPU_FEATURES",
+    "OPT",
+    "LOOP_VECTORIZE",
+    "SLP_VECTORIZE",
+    "ENABLE_AVX",
+    "BOUNDSCHECK",
+    "DEBUGINFO_DEFAULT",
+)
 
 
 def cache_key() -> str:
-    """What compiled code depends on: the whole core, the compiler, the interpreter, the CPU."""
+    """What compiled code depends on: the whole core, the compiler, the interpreter, the CPU and numba's settings."""
     from llvmlite import binding
 
-    parts = {
+    parts: dict[str, Any] = {
         "core": core_fingerprint(),
         "numba": numba.__version__,
         "llvmlite": llvmlite.__version__,
         "python": sys.version,
         "cpu": binding.get_host_cpu_name(),
         "features": binding.get_host_cpu_features().flatten(),
-        "cpu_name_asked": config.CPU_NAME or "",
+        "asked": {name: str(getattr(config, name, "")) for name in _CODEGEN},
     }
     return digest_json(parts)[:24]
 
@@ -95,7 +109,7 @@ class _Locator(caching._CacheLocator):  # type: ignore[misc]
 
 
 class _Impl(caching.CompileResultCacheImpl):  # type: ignore[misc]
-    _locator_classes = [_Locator]
+    _locator_classes: ClassVar = [_Locator]
 
 
 class _Cache(caching.Cache):  # type: ignore[misc]
@@ -105,11 +119,10 @@ class _Cache(caching.Cache):  # type: ignore[misc]
 def _build(func: F, kind: str, statistical: str, **options: Any) -> F:
     dispatcher = numba.njit(error_model="numpy", fastmath=False, nogil=True, **options)(func)
     name = f"{func.__module__}.{func.__qualname__}"
-    if not config.DISABLE_JIT and kind != "inlined":
-        try:
+    inside = func.__module__.startswith("research.core.")  # the key knows the sources of the core, of nothing else
+    if inside and kind != "inlined" and not config.DISABLE_JIT and not config.CACHE_LOCATOR_CLASSES:
+        with contextlib.suppress(RuntimeError):  # nowhere to write: compile each time
             dispatcher._cache = _Cache(func)
-        except RuntimeError:  # no locator: nowhere to write, so compile each time
-            pass
     KERNELS[name] = KernelInfo(name, kind, "statistical" if statistical else "exact", statistical, dispatcher)
     return dispatcher  # type: ignore[no-any-return]
 

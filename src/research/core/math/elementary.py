@@ -15,7 +15,8 @@ Largest errors seen against 60 digits, in ulp of the result (tests/core/test_mat
 | sin, cos, sincos | abs(x) <= 2**28; nan beyond | 0.8 |
 | sinh, cosh, tanh | all | 2.0, 1.3, 2.5 |
 
-nan in gives nan out (but nan ** 0 = 1 ** nan = 1, as in C). A result below 2.2e-308 may be rounded twice: 1 ulp of the denormal.
+nan in gives nan out (but nan ** 0 = 1 ** nan = 1, as in C). A result below 2.2e-308 may be rounded twice:
+1 ulp of the denormal.
 
 References
 ----------
