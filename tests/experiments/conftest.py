@@ -84,6 +84,13 @@ class TinyProject:
     root: Path
     env: dict[str, str] = field(default_factory=dict)
 
+    parameters_cell = PARAMETERS
+    check_cell = CHECK
+    code = staticmethod(code)
+    markdown = staticmethod(markdown)
+    notebook_json = staticmethod(notebook_json)
+    study = staticmethod(study)
+
     @property
     def store(self) -> Path:
         return self.root / "mlruns"
@@ -156,3 +163,9 @@ def make_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..
 @pytest.fixture
 def project(make_project: Callable[..., TinyProject]) -> TinyProject:
     return make_project()
+
+
+@pytest.fixture
+def bare(make_project: Callable[..., TinyProject]) -> TinyProject:
+    """A project without repository and without a copy of the code: for what is refused before it matters."""
+    return make_project(source=False, committed=False)

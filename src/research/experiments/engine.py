@@ -59,7 +59,7 @@ class _Manager(NotebookExecutionManager):
         self._progress = progress
         self._saved = 0.0
         self._started = 0.0
-        self.current: int | None = None  # position of the running cell in the executed notebook
+        self.where = "start-up"  # the running cell, in words
 
     def save(self, **kwargs: Any) -> None:
         if time.monotonic() - self._saved >= SAVE_EVERY_S:
@@ -67,7 +67,10 @@ class _Manager(NotebookExecutionManager):
             self._saved = time.monotonic()
 
     def cell_start(self, cell: Any, cell_index: int | None = None, **kwargs: Any) -> None:
-        self.current, self._started = cell_index, time.monotonic()
+        self._started = time.monotonic()
+        if cell_index is not None:  # in words, now: papermill moves cells when one fails
+            number = f"cell {source_number(self.nb, cell_index)}"
+            self.where = f"{'the injected parameters' if is_injected(cell) else number} ({first_line(cell)})"
         super().cell_start(cell, cell_index, **kwargs)
         self._tell(cell, cell_index, False)
 
@@ -198,12 +201,7 @@ def _literal(path: Path) -> str:
 
 
 def _where(positions: list[_Manager]) -> str:
-    manager = positions[0] if positions else None
-    if manager is None or manager.current is None:
-        return "start-up"
-    cell = manager.nb.cells[manager.current]
-    what = "the injected parameters" if is_injected(cell) else f"cell {source_number(manager.nb, manager.current)}"
-    return f"{what} ({first_line(cell)})"
+    return positions[0].where if positions else "start-up"
 
 
 def _one_line(text: str) -> str:

@@ -21,7 +21,9 @@ def yaml_value(text: str) -> Any:
 
 def _problem(error: Any) -> str:
     mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
-    return f"{problem or type(error).__name__}, line {mark.line + 1}." if mark is not None else str(error).splitlines()[0]
+    return (
+        f"{problem or type(error).__name__}, line {mark.line + 1}." if mark is not None else str(error).splitlines()[0]
+    )
 
 
 def read_parameter_file(spec: str) -> dict[str, Any]:
