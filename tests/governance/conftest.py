@@ -91,7 +91,7 @@ class World:
         closure = {f"src/research/{name}": digest_file(PACKAGE / name) for name in (*OWN[:1], *SHARED)}
         skeleton: dict[str, Any] = {
             "operator": {"user": "sam-login", "git_name": "Sam Submitter", "git_email": "sam@example.org"},
-            "notebook": {"path": notebook, "digest": "0" * 64},
+            "notebook": {"path": notebook, "digest": "0" * 64, "title": Path(notebook).stem},
             "code": {
                 "commit": self.git("rev-parse", "HEAD"),
                 "closure": closure,
@@ -131,7 +131,16 @@ class World:
             else None,
         }
         if notebook == BENCHMARK:
-            results["evidence"] = [{"test": "put_call_parity", "verdict": "pass", "statistic": 0.0, "threshold": 1.0}]
+            results["evidence"] = [
+                {
+                    "test": "put_call_parity",
+                    "verdict": "pass",
+                    "statistic": 0.0,
+                    "threshold": 1.0,
+                    "claim": "",
+                    "p_value": None,
+                }
+            ]
         raw |= {"status": "FINISHED", **{k: v for k, v in changes.items() if k != "results"}}
         raw["results"] = {**results, **changes.get("results", {})}
         raw["times"]["ended"] = store.now()

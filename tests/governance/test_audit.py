@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+
 from research.cli.app import main
 from research.governance import audit
 from research.project import find_project
@@ -64,7 +65,9 @@ def test_a_capsule_and_index_rewritten_together_are_found_by_the_signatures(firm
     raw["results"]["metrics"]["rmse"]["value"] = 1.0
     again = capsule.write(folder, raw)
     with closing(sqlite3.connect(firm.store / "index.db")) as db, db:
-        db.execute("UPDATE runs SET record = ?, identity = ? WHERE run_id = ?", (again.record, again.identity, again.run_id))
+        db.execute(
+            "UPDATE runs SET record = ?, identity = ? WHERE run_id = ?", (again.record, again.identity, again.run_id)
+        )
     (problem,) = problems(firm)
     assert problem == (
         f"heston_dax version 1: capsule of run {again.run_id} must have the digest that was signed; its file was changed"

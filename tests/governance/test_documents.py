@@ -5,6 +5,7 @@ from __future__ import annotations
 import stat
 
 import pytest
+
 from research.errors import InputError, ProjectError, RefusedError
 from research.governance import inventory, roles, rules, signatures
 
@@ -82,7 +83,9 @@ def test_a_private_key_is_for_its_owner_only(tmp_path):
     path, _ = signatures.generate_key("ada", tmp_path / "keys")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     path.chmod(0o644)
-    with pytest.raises(RefusedError, match=r"key ada\.pem must be readable by its owner only; got mode 644\. chmod 600"):
+    with pytest.raises(
+        RefusedError, match=r"key ada\.pem must be readable by its owner only; got mode 644\. chmod 600"
+    ):
         signatures.read_key(path)
 
 
@@ -107,5 +110,7 @@ def test_what_is_no_key_is_refused(tmp_path):
     file.chmod(0o600)
     with pytest.raises(InputError, match="key must be an unencrypted PEM private key"):
         signatures.read_key(file)
-    with pytest.raises(InputError, match="public key must look like ed25519: and 64 hexadecimal digits; got 'ed25519:12'"):
+    with pytest.raises(
+        InputError, match="public key must look like ed25519: and 64 hexadecimal digits; got 'ed25519:12'"
+    ):
         signatures.public_key("ed25519:12")

@@ -7,7 +7,7 @@
       manifest.json   {file: SHA-256}; the SHA-256 of this file is the payload digest that people sign
 
 Nothing here is ever unpickled, and no path is absolute. What a scorer runs is found by letting it price its own
-example in a fresh process and listing the `research` modules that this imported (all of `core/` if any).
+example in a fresh process and listing the `research` modules that this imported.
 """
 
 from __future__ import annotations

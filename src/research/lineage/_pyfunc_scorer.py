@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+import pandas as pd
 from mlflow.models import set_model
 from mlflow.pyfunc import PythonModel
 
@@ -20,7 +21,7 @@ class ApprovedModel(PythonModel):
         load = importlib.import_module("research.serving").load
         self.model = load(config["reference"], demo=bool(config["demo"]))
 
-    def predict(self, context: Any, model_input: Any, params: Any = None) -> Any:
+    def predict(self, context: Any, model_input: pd.DataFrame, params: Any = None) -> Any:
         return self.model.price(model_input)
 
 

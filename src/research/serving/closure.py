@@ -1,7 +1,7 @@
 """`python -m research.serving.closure FOLDER`: which `research` modules a payload's scorer runs, with their digests.
 
 Runs in a fresh process: makes the scorer, lets it price its own example, and lists what that imported, file by
-file; all of `core/` if any of it. Modules imported by this command alone don't count.
+file. Modules imported by this command alone don't count.
 """
 
 from __future__ import annotations
@@ -11,16 +11,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from research.fingerprint import digest_file, source_files
+from research.fingerprint import digest_file
 
 
 def module_digests(package: Path, names: list[str]) -> dict[str, str]:
-    """SHA-256 of the modules' files, and of all of core/ if any is in it, by path from the package's parent."""
+    """SHA-256 of the files of these modules, by path from the package's parent."""
     loaded = (getattr(sys.modules.get(name), "__file__", None) for name in names)
     files = {Path(file).resolve() for file in loaded if file}
-    core = package / "core"
-    if any(core in file.parents for file in files):
-        files |= set(source_files(core))
     inside = sorted(file for file in files if package in file.parents and file.suffix == ".py")
     return {file.relative_to(package.parent).as_posix(): digest_file(file) for file in inside}
 
