@@ -44,7 +44,13 @@ def show(name: str, rows: list[dict[str, Any]]) -> None:
     from rich.table import Table
 
     table = Table(title=name, title_justify="left", box=None, pad_edge=False)
-    for title, justify in (("work", "left"), ("who", "left"), ("time", "right"), ("peer / ours", "right"), ("accuracy", "left")):
+    for title, justify in (
+        ("work", "left"),
+        ("who", "left"),
+        ("time", "right"),
+        ("peer / ours", "right"),
+        ("accuracy", "left"),
+    ):
         table.add_column(title, justify=justify, overflow="fold")  # type: ignore[arg-type]
     for row in rows:
         ratio = f"{row['ratio']:.1f}x" if row.get("ratio") else ""

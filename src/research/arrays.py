@@ -12,7 +12,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from research.errors import InputError
 
-
 Float1D = np.ndarray[tuple[int], np.dtype[np.float64]]
 Float2D = np.ndarray[tuple[int, int], np.dtype[np.float64]]
 Int1D = np.ndarray[tuple[int], np.dtype[np.int64]]
@@ -39,7 +38,9 @@ def vectors(*values: ArrayLike) -> tuple[list[Float1D], tuple[int, ...]]:
     except ValueError:
         shapes = ", ".join(str(a.shape) for a in arrays)
         raise InputError(f"arguments must broadcast together; got shapes {shapes}.") from None
-    out: list[Any] = [np.array(np.broadcast_to(a, shape), dtype=np.float64, order="C", copy=True).reshape(-1) for a in arrays]
+    out: list[Any] = [
+        np.array(np.broadcast_to(a, shape), dtype=np.float64, order="C", copy=True).reshape(-1) for a in arrays
+    ]
     return out, shape
 
 

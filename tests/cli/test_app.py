@@ -42,14 +42,18 @@ def test_an_unknown_option_is_wrong_use_without_a_stack_trace(capsys: pytest.Cap
     assert "--fast" in err and "Traceback" not in err
 
 
-def test_outside_a_project_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_outside_a_project_it_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.delenv("RESEARCH_PROJECT", raising=False)
     monkeypatch.chdir(tmp_path)
     assert app.main(["runs"]) == 2
     assert "must lie inside a project" in capsys.readouterr().err
 
 
-def test_errors_are_json_when_json_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_errors_are_json_when_json_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.delenv("RESEARCH_PROJECT", raising=False)
     monkeypatch.chdir(tmp_path)
     assert app.main(["runs", "--json"]) == 2

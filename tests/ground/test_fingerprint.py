@@ -12,7 +12,7 @@ def test_canonical_json_agrees_with_rfc_8785_example() -> None:
     # RFC 8785, section 3.2.2 and 3.2.3: the sample object and its canonical form
     value = {
         "numbers": [333333333.33333329, 1e30, 4.50, 2e-3, 0.000000000000000000000000001],
-        "string": "€$\u000f\nA'B\"\\\\\"/",
+        "string": '€$\u000f\nA\'B"\\\\"/',
         "literals": [None, True, False],
     }
     expected = (

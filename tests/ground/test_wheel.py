@@ -19,8 +19,25 @@ def test_the_wheel_holds_the_package_and_gives_the_command(tmp_path: Path) -> No
     assert "research/core/_jit.py" in names and "research/py.typed" in names
     assert not [n for n in names if n.startswith(("tests", "notebooks", "mlruns"))]
     target = tmp_path / "site"
-    install = [sys.executable, "-m", "pip", "install", "--no-deps", "--no-index", "--quiet", "--target", str(target), str(wheel)]
+    install = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--no-deps",
+        "--no-index",
+        "--quiet",
+        "--target",
+        str(target),
+        str(wheel),
+    ]
     subprocess.run(install, check=True, capture_output=True)
-    call = [sys.executable, "-c", "import research, sys; print(research.__file__); from research.cli.app import main; sys.exit(main(['--version']))"]
-    done = subprocess.run(call, cwd=tmp_path, env={"PYTHONPATH": str(target), "PATH": ""}, capture_output=True, text=True, check=True)
+    call = [
+        sys.executable,
+        "-c",
+        "import research, sys; print(research.__file__); from research.cli.app import main; sys.exit(main(['--version']))",
+    ]
+    done = subprocess.run(
+        call, cwd=tmp_path, env={"PYTHONPATH": str(target), "PATH": ""}, capture_output=True, text=True, check=True
+    )
     assert str(target) in done.stdout and "research 0." in done.stdout

@@ -26,10 +26,16 @@ def command() -> None:
     before = pipeline.read_lock(project)
     _say("Pipeline: dvc repro")
     ran = pipeline.run_pipeline(project, pipeline.environment(project), _say)
-    _say(f"Pipeline: {len(ran)} stages ran. {pipeline.settle_lock(project, before)}" if ran else "Pipeline: nothing changed.")
+    _say(
+        f"Pipeline: {len(ran)} stages ran. {pipeline.settle_lock(project, before)}"
+        if ran
+        else "Pipeline: nothing changed."
+    )
     changed = _promote(project) or bool(ran)
     _report(project, changed)
-    _say(f"Done in {time.perf_counter() - started:.0f} s." + ("" if changed else " Nothing changed since the last time."))
+    _say(
+        f"Done in {time.perf_counter() - started:.0f} s." + ("" if changed else " Nothing changed since the last time.")
+    )
 
 
 def _say(line: str) -> None:
@@ -42,7 +48,9 @@ def _promote(project: Project) -> bool:
 
     runs = [run for run in list_runs(notebook=NOTEBOOK, status="FINISHED", project=project) if run.pinned]
     if not runs:
-        _say("Promotion: left out, because no run of the model is pinned to a commit. `research runs` says why; commit and run again.")
+        _say(
+            "Promotion: left out, because no run of the model is pinned to a commit. `research runs` says why; commit and run again."
+        )
         return False
     from research.governance.demo import promote_demo
 

@@ -34,7 +34,12 @@ class Check:
 def _python() -> Check:
     version = ".".join(map(str, sys.version_info[:3]))
     good = (3, 11) <= sys.version_info[:2] <= (3, 13)
-    return Check("Python", "ok" if good else "bad", f"{version} at {_short(Path(sys.executable))}", "" if good else "Use Python 3.11 to 3.13.")
+    return Check(
+        "Python",
+        "ok" if good else "bad",
+        f"{version} at {_short(Path(sys.executable))}",
+        "" if good else "Use Python 3.11 to 3.13.",
+    )
 
 
 def _packages(project: Project) -> Check:
@@ -43,7 +48,9 @@ def _packages(project: Project) -> Check:
     for name, version in re.findall(r"^([A-Za-z0-9_.\-]+)==([^\s;\\]+)", project.lock.read_text(), re.MULTILINE):
         wanted.setdefault(name, set()).add(version)
     have = {re.sub(r"[-_.]+", "-", d.metadata["Name"]).lower(): d.version for d in importlib.metadata.distributions()}
-    wrong = [f"{n} {have[n]} (lock {' or '.join(sorted(v))})" for n, v in wanted.items() if n in have and have[n] not in v]
+    wrong = [
+        f"{n} {have[n]} (lock {' or '.join(sorted(v))})" for n, v in wanted.items() if n in have and have[n] not in v
+    ]
     if wrong:
         more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
         return Check("Packages", "bad", ", ".join(wrong[:3]) + more, "make install")
@@ -56,14 +63,24 @@ def _threads() -> Check:
     cores = os.cpu_count()
     if THREADING_LAYER == "tbb":
         return Check("Threads", "ok", f"TBB on {cores} cores")
-    return Check("Threads", "note", f"{THREADING_LAYER} on {cores} cores", "TBB's library was not found; parallel kernels may not survive a fork.")
+    return Check(
+        "Threads",
+        "note",
+        f"{THREADING_LAYER} on {cores} cores",
+        "TBB's library was not found; parallel kernels may not survive a fork.",
+    )
 
 
 def _kernels() -> Check:
     from research.core import _warmup
 
     count = _warmup.is_warm()
-    return Check("Kernel cache", "ok" if count else "note", f"{count} kernels warm" if count else "cold", "" if count else "research warmup")
+    return Check(
+        "Kernel cache",
+        "ok" if count else "note",
+        f"{count} kernels warm" if count else "cold",
+        "" if count else "research warmup",
+    )
 
 
 def _git(project: Project) -> Iterator[Check]:
@@ -76,9 +93,19 @@ def _git(project: Project) -> Iterator[Check]:
         return
     head = ask("rev-parse", "--short", "HEAD")
     changed = len(ask("status", "--porcelain").splitlines())
-    yield Check("Git", "ok" if head and not changed else "note", f"at {head or 'no commit'}, {changed} paths changed", "Commit before proposing." if changed else "")
+    yield Check(
+        "Git",
+        "ok" if head and not changed else "note",
+        f"at {head or 'no commit'}, {changed} paths changed",
+        "Commit before proposing." if changed else "",
+    )
     who = ask("config", "user.email")
-    yield Check("Git identity", "ok" if who else "note", who or "none", "" if who else "Runs are unpinned until git config user.email is set.")
+    yield Check(
+        "Git identity",
+        "ok" if who else "note",
+        who or "none",
+        "" if who else "Runs are unpinned until git config user.email is set.",
+    )
     if ask("rev-parse", "--is-shallow-repository") == "true":
         yield Check("Git history", "note", "shallow clone", "Promotion needs the authors: git fetch --unshallow.")
 
@@ -89,7 +116,12 @@ def _store(project: Project) -> Check:
     if not os.access(parent, os.W_OK):
         return Check("Store", "bad", f"{store} cannot be written", "Set RESEARCH_STORE to a folder of yours.")
     free = shutil.disk_usage(parent).free / 1e9
-    return Check("Store", "ok" if free > 1.0 else "bad", f"{_short(store)}, {free:.0f} GB free", "" if free > 1.0 else "Less than 1 GB is free.")
+    return Check(
+        "Store",
+        "ok" if free > 1.0 else "bad",
+        f"{_short(store)}, {free:.0f} GB free",
+        "" if free > 1.0 else "Less than 1 GB is free.",
+    )
 
 
 def _short(path: Path) -> str:

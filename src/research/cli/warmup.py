@@ -21,7 +21,13 @@ def warm(*, force: bool = False, quiet: bool = False) -> tuple[int, float]:
         return count, 0.0
     started = time.perf_counter()
     console = Console(stderr=True)
-    columns = (TextColumn("Compiling kernels"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.fields[name]}"))
+    columns = (
+        TextColumn("Compiling kernels"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[name]}"),
+    )
     with Progress(*columns, console=console, disable=quiet or not console.is_terminal) as bar:
         task = bar.add_task("", total=len(_warmup.discover()), name="")
 
@@ -44,7 +50,11 @@ def command(
     if json:
         from json import dumps
 
-        print(dumps({"kernels": count, "seconds": round(seconds, 3), "cache": str(cache_root() / "kernels" / cache_key())}))
+        print(
+            dumps(
+                {"kernels": count, "seconds": round(seconds, 3), "cache": str(cache_root() / "kernels" / cache_key())}
+            )
+        )
     elif seconds:
         print(f"{count} kernels compiled in {seconds:.1f} s, cached in {cache_root()}.")
     else:

@@ -32,7 +32,9 @@ def discover() -> dict[str, KernelInfo]:
     """Import every module of the core; the kernels called from Python, by full name."""
     for module in pkgutil.walk_packages(research.core.__path__, "research.core."):
         importlib.import_module(module.name)
-    return {name: info for name, info in sorted(KERNELS.items()) if info.kind != "inlined" and name.startswith("research.")}
+    return {
+        name: info for name, info in sorted(KERNELS.items()) if info.kind != "inlined" and name.startswith("research.")
+    }
 
 
 def _numba_type(annotation: Any) -> Any:
@@ -41,7 +43,9 @@ def _numba_type(annotation: Any) -> Any:
     args = get_args(annotation)  # np.ndarray[tuple[int, ...], np.dtype[T]]
     if len(args) == 2 and get_args(args[0]) and get_args(args[1]):
         return types.Array(_DTYPES[get_args(args[1])[0]], len(get_args(args[0])), "C")
-    raise TypeError(f"kernel annotations must be float, int, bool, complex or an array of arrays.py; got {annotation!r}.")
+    raise TypeError(
+        f"kernel annotations must be float, int, bool, complex or an array of arrays.py; got {annotation!r}."
+    )
 
 
 def signature(info: KernelInfo) -> tuple[Any, ...]:

@@ -41,7 +41,9 @@ def run_pipeline(project: Project, env: dict[str, str], say: Callable[[str], Non
     """`dvc repro`; each line worth reading goes to `say`. The names of the stages that ran."""
     call = [sys.executable, "-m", "dvc", "repro"]
     ran: list[str] = []
-    with subprocess.Popen(call, cwd=project.root, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+    with subprocess.Popen(
+        call, cwd=project.root, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
         assert process.stdout is not None
         tail: list[str] = []
         for line in process.stdout:
@@ -60,7 +62,18 @@ def run_pipeline(project: Project, env: dict[str, str], say: Callable[[str], Non
 def _noise(text: str) -> bool:
     """DVC's advice to commit dvc.lock and its progress chatter: not news in a demo."""
     return text.startswith(
-        ("Updating lock file", "Generating lock file", "To track", "\tgit add", "To enable auto", "Use `dvc push`", "> ", "Verifying", "Stage '", "Data and pipelines")
+        (
+            "Updating lock file",
+            "Generating lock file",
+            "To track",
+            "\tgit add",
+            "To enable auto",
+            "Use `dvc push`",
+            "> ",
+            "Verifying",
+            "Stage '",
+            "Data and pipelines",
+        )
     )
 
 
@@ -70,7 +83,9 @@ def read_lock(project: Project) -> dict[str, Any]:
 
 
 def _committed(project: Project, path: str) -> str | None:
-    done = subprocess.run(["git", "show", f"HEAD:{path}"], cwd=project.root, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["git", "show", f"HEAD:{path}"], cwd=project.root, capture_output=True, text=True, check=False
+    )
     return done.stdout if done.returncode == 0 else None
 
 
@@ -110,7 +125,9 @@ def compare_results(committed: dict[str, Any], fresh: dict[str, Any], *, rtol: f
     are compared at `rtol` or one unit of their last digit, and digests of tables are left to the run's own verdict.
     """
     old, new = dict(_numbers(committed)), dict(_numbers(fresh))
-    found = [f"{name}: only in {'the committed' if name in old else 'this'} result" for name in sorted(set(old) ^ set(new))]
+    found = [
+        f"{name}: only in {'the committed' if name in old else 'this'} result" for name in sorted(set(old) ^ set(new))
+    ]
     for name in sorted(set(old) & set(new)):
         a, b = old[name], new[name]
         if isinstance(a, (int, float)) and isinstance(b, (int, float)) and not isinstance(a, bool):
@@ -138,10 +155,15 @@ def settle_lock(project: Project, before: dict[str, Any]) -> str:
     for path in changed:
         committed = _committed(project, path) if path.endswith(".json") else None
         if committed is not None:
-            problems += [f"{path} {line}" for line in compare_results(json.loads(committed), json.loads((project.root / path).read_text()))]
+            problems += [
+                f"{path} {line}"
+                for line in compare_results(json.loads(committed), json.loads((project.root / path).read_text()))
+            ]
     if problems:
         raise RunError(
-            "the results must agree with the committed ones within their tolerances; got:\n  " + "\n  ".join(problems[:20]) + "\nNothing was restored; look at git diff."
+            "the results must agree with the committed ones within their tolerances; got:\n  "
+            + "\n  ".join(problems[:20])
+            + "\nNothing was restored; look at git diff."
         )
     restore = ["dvc.lock", *[p for p in changed if _committed(project, p) is not None]]
     subprocess.run(["git", "checkout", "--quiet", "HEAD", "--", *restore], cwd=project.root, check=True)
