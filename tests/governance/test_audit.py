@@ -70,7 +70,8 @@ def test_a_capsule_and_index_rewritten_together_are_found_by_the_signatures(firm
         )
     (problem,) = problems(firm)
     assert problem == (
-        f"heston_dax version 1: capsule of run {again.run_id} must have the digest that was signed; its file was changed"
+        f"heston_dax version 1: capsule of run {again.run_id} must have the digest that was signed; "
+        "its file was changed"
     )
 
 

@@ -77,12 +77,14 @@ def _report(project: Project, found: dict[str, Any]) -> dict[str, Any]:
     content = path.read_bytes() if path.is_file() else b""
     if digest_bytes(content) != found["digest"]:
         raise IntegrityError(
-            f"report of the reproduction of {found['run_id']} must have the digest in the index; it was changed or removed."
+            f"report of the reproduction of {found['run_id']} must have the digest in the index; "
+            "it was changed or removed."
         )
     report: dict[str, Any] = json.loads(content)
     if report["verdict"] != found["verdict"]:
         raise IntegrityError(
-            f"verdict on {found['run_id']} must be the report's, {report['verdict']}; the index says {found['verdict']}."
+            f"verdict on {found['run_id']} must be the report's, {report['verdict']}; "
+            f"the index says {found['verdict']}."
         )
     return report
 
