@@ -65,7 +65,7 @@ CASES: dict[str, Callable[[], tuple[Any, ...]]] = {
     "research.core.calibration.garch.garch_scores": lambda: (_unit(), *SCALED, 0.0, np.zeros((N, 4))),
     "research.core.calibration.garch.garch_starts": lambda: (_unit(), 0.01, 0.0, np.zeros((20, 4)), np.zeros(20)),
     "research.core.calibration.garch.box_derivatives": lambda: (
-        _unit(), np.array([0.0, 0.1, 0.95, 0.1]), 0.0, np.zeros(15), np.zeros(4), np.zeros((4, 4)),
+        _unit(), np.array([0.0, 0.1, 0.95, 0.1]), 1.01, 0.0, np.zeros(15), np.zeros(4), np.zeros((4, 4)),
     ),
     "research.core.calibration.garch.damped_step": lambda: (
         *_box(), np.array([1, 0, 1, 1]), 0.01, np.zeros((4, 4)), np.zeros(4),
@@ -73,7 +73,7 @@ CASES: dict[str, Callable[[], tuple[Any, ...]]] = {
     "research.core.calibration.garch.promised_gain": lambda: (
         *_box()[::-1], np.array([0.0, 0.1, 0.95, 0.1]), np.array([0.1, -0.1, 0.2, 0.1]), np.zeros(4),
     ),
-    "research.core.calibration.garch.garch_search": lambda: (_unit(), 0.0, 100, np.array([0.0, 0.0, 0.9, 0.1])),
+    "research.core.calibration.garch.garch_search": lambda: (_unit(), 0.0, 1.01, 100, np.array([0.0, 0.0, 0.9, 0.1])),
     "research.core.calibration.garch.garch_fit": lambda: (_returns(), 0.0, 100, np.zeros(N), np.zeros(9)),
     "research.core.calibration.garch.garch_refits": _refits,
     "research.core.risk.value_at_risk.rolling_tails": lambda: (

@@ -31,8 +31,10 @@ from research.core.models.garch import LOG_2PI, garch_initial
 CONVERGED, MAX_ITERATIONS, AT_BOUND, NOT_FINITE = 0, 1, 2, 3
 
 P_MAX = 0.999999  # of alpha + beta
-W_MIN, W_MAX = -6.0, 6.0  # of w, the sample variance being 1
-C = 1.01  # in omega = exp(w) (C - p)
+W_MIN, W_MAX = -12.0, 12.0  # of w, the sample variance being 1
+C = 1.01  # in omega = exp(w) (C - p): w moves the long-run variance
+C_FAR = 5.0  # as C, for a climb that stalls: near alpha + beta = 1 the ridge is straight in log omega
+PATIENCE = 40  # iterations before that
 MU_MAX = 5.0  # of abs(mu), in sample standard deviations
 ENOUGH = 1e-9  # nats that the last step promises
 SAFE = 25.0  # nats above constant variance from which one start is enough
@@ -154,10 +156,10 @@ def garch_starts(x: Float1D, mu: float, initial: float, q: Float2D, value: Float
 
 
 @kernel
-def box_derivatives(x: Float1D, q: Float1D, initial: float, raw: Float1D, g: Float1D, b: Float2D) -> float:
+def box_derivatives(x: Float1D, q: Float1D, c: float, initial: float, raw: Float1D, g: Float1D, b: Float2D) -> float:
     """Log-likelihood at q; fills its gradient g and minus its Hessian b in the box coordinates (chain rule)."""
     level, p, u = exp(q[1]), q[2], q[3]
-    omega, v = level * (C - p), 1.0 - u
+    omega, v = level * (c - p), 1.0 - u
     garch_derivatives(x, q[0], omega, p * u, p * v, initial, raw)
     go, ga, gb = raw[2], raw[3], raw[4]
     g[0], g[1] = raw[1], omega * go
@@ -245,13 +247,16 @@ def promised_gain(g: Float1D, b: Float2D, q: Float1D, step: Float1D, trial: Floa
 
 
 @kernel
-def garch_search(x: Float1D, initial: float, max_iter: int, q: Float1D) -> tuple[float, int, int]:
-    """Climb from q, in place, on a series of unit variance. (log-likelihood, status, iterations)."""
+def garch_search(x: Float1D, initial: float, c: float, max_iter: int, q: Float1D) -> tuple[float, int, int]:
+    """Climb from q, in place, on a series of unit variance, with omega = exp(w) (c - p).
+
+    (log-likelihood, status, iterations).
+    """
     raw, raw_trial = np.empty(15), np.empty(15)
     g, g_trial, step, trial = np.empty(4), np.empty(4), np.empty(4), np.empty(4)
     b, b_trial, low = np.empty((4, 4)), np.empty((4, 4)), np.zeros((4, 4))
     free = np.ones(4, np.int64)
-    value = box_derivatives(x, q, initial, raw, g, b)
+    value = box_derivatives(x, q, c, initial, raw, g, b)
     damping = 0.0
     for n_iter in range(max_iter):
         free_coordinates(q, g, free)
@@ -262,7 +267,7 @@ def garch_search(x: Float1D, initial: float, max_iter: int, q: Float1D) -> tuple
             if damping > 1e12:
                 return value, NOT_FINITE, n_iter
             continue
-        new = box_derivatives(x, trial, initial, raw_trial, g_trial, b_trial)
+        new = box_derivatives(x, trial, c, initial, raw_trial, g_trial, b_trial)
         last = gain < ENOUGH
         if not (new > value or last):
             damping = max(10.0 * damping, 1e-3)
@@ -278,6 +283,12 @@ def garch_search(x: Float1D, initial: float, max_iter: int, q: Float1D) -> tuple
             bound = free[0] * free[1] * free[2] * free[3] == 0
             return value, AT_BOUND if bound else CONVERGED, n_iter + 1
     return value, MAX_ITERATIONS, max_iter
+
+
+@inlined
+def shift_box(q: Float1D, old: float, new: float) -> None:
+    """Express omega with `new` for c."""
+    q[1] += log((old - q[2]) / (new - q[2]))
 
 
 @kernel
@@ -307,7 +318,12 @@ def garch_fit(x: Float1D, initial: float, max_iter: int, work: Float1D, out: Flo
     q = np.array([mean / scale, -log(C), 0.0, 0.0])
     for k in range(n_starts):
         i = (first + k) % n_starts
-        climbed, s, steps = garch_search(work, past, max_iter, starts[i])
+        climbed, s, steps = garch_search(work, past, C, min(max_iter, PATIENCE), starts[i])
+        if s == MAX_ITERATIONS and max_iter > PATIENCE:
+            shift_box(starts[i], C, C_FAR)
+            climbed, s, more = garch_search(work, past, C_FAR, max_iter - PATIENCE, starts[i])
+            steps += more
+            shift_box(starts[i], C_FAR, C)
         n_iter += steps
         if climbed > value + ENOUGH and starts[i, 2] * starts[i, 3] > 0.0:
             value, status, q = climbed, s, starts[i]

@@ -13,6 +13,8 @@ Acerbi, C. and Szekely, B. (2014). Backtesting expected shortfall. Risk, Decembe
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -23,6 +25,7 @@ from research.validation.value_at_risk._checks import check_level, check_size
 GRID = 16384  # points that stand for the tail
 
 
+@lru_cache(maxsize=64)
 def _tail(probability: float, tail_df: float, scale: float) -> tuple[float, NDArray[np.float64]]:
     """Exception probability when losses are `scale` times the model's, and loss / ES on a grid of that tail."""
     from scipy.stats import t
@@ -31,7 +34,9 @@ def _tail(probability: float, tail_df: float, scale: float) -> tuple[float, NDAr
     shortfall = float(t.pdf(quantile, tail_df) / probability * (tail_df + quantile**2) / (tail_df - 1.0))
     true_probability = float(t.cdf(quantile / scale, tail_df))
     middles = (np.arange(GRID) + 0.5) / GRID * true_probability
-    return true_probability, -scale * t.ppf(middles, tail_df) / shortfall
+    ratio = -scale * t.ppf(middles, tail_df) / shortfall
+    ratio.flags.writeable = False
+    return true_probability, ratio
 
 
 def _simulate(n: int, p: float, tail_df: float, scale: float, n_paths: int, seed: int) -> NDArray[np.float64]:
