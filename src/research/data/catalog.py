@@ -259,10 +259,10 @@ class Catalog(Mapping[str, Dataset]):
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """' Did you mean 'x'?', or nothing. A short name finds the data set that ends with it."""
     names = list(known)
-    close = difflib.get_close_matches(str(name), names, n=1)
+    close = difflib.get_close_matches(str(name), names, n=1, cutoff=0.65)
     if not close:
         tails = {n.rsplit("/", 1)[-1]: n for n in names}
-        close = [tails[t] for t in difflib.get_close_matches(str(name).rsplit("/", 1)[-1], tails, n=1)]
+        close = [tails[t] for t in difflib.get_close_matches(str(name).rsplit("/", 1)[-1], tails, n=1, cutoff=0.65)]
     return f" Did you mean '{close[0]}'?" if close else ""
 
 
@@ -286,6 +286,9 @@ def _explain(error: ValidationError, where: str) -> str:
     """The first problem of a pydantic report in one sentence, and how many more there are."""
     first = error.errors()[0]
     loc = [str(part) for part in first["loc"]]
+    if loc and loc[-1] in ("float", "date"):  # a bound is a number or a date: two reports for one mistake
+        must = "be a number, or a date for a date column"
+        return f"{'.'.join([where, *loc[:-1]])} must {must}; got {first['input']!r}."
     name = ".".join([where, *loc]) if loc else where
     more = f" ({error.error_count() - 1} more.)" if error.error_count() > 1 else ""
     if first["type"] == "extra_forbidden":
@@ -302,17 +305,16 @@ def _explain(error: ValidationError, where: str) -> str:
     return f"{name} must {must[:1].lower() + must[1:]}; got {first['input']!r}.{more}"
 
 
+def check_name(name: str, where: str) -> None:
+    """Refuse a name that is not room/name."""
+    if not _NAME.fullmatch(name):
+        hint = "For example equity/sp500."
+        raise DataError(rule(where, "read room/name in lower case, digits and _", name, hint))
+
+
 def parse_dataset(name: str, value: Any, where: str = "data/catalog.yaml") -> Dataset:
     """One entry; `where` is how errors call the file."""
-    if not _NAME.fullmatch(name):
-        raise DataError(
-            rule(
-                f"{where}: the name of a data set",
-                "read room/name in lower case, digits and _",
-                name,
-                "For example equity/sp500.",
-            )
-        )
+    check_name(name, f"{where}: the name of a data set")
     if not isinstance(value, dict):
         raise DataError(f"{where}: {name} must be a mapping of keys; got {value!r}.")
     try:

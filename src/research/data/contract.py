@@ -119,11 +119,11 @@ def _cases(cases: pd.DataFrame, frame: pd.DataFrame, entry: Dataset) -> list[Vio
             )
         row, check = int(case["index"]), str(case["check"])
         if case["schema_context"] == "DataFrameSchema":
-            column = split_rule(check)[0]
+            column, sign, right, plus, shift = split_rule(check)
             value = ", ".join(
                 f"{word} = {_cell(frame[word].iloc[row])}" for word in split_rule(check) if word in frame.columns
             )
-            rule = f"hold to {check}"
+            rule = f"be {sign} {right}" + (f" {plus} {shift}" if shift else "")
         else:
             column, value = str(case["column"]), _cell(frame[str(case["column"])].iloc[row])
             rule = {"not_nullable": _NULL, "field_uniqueness": _UNIQUE}.get(check, check)

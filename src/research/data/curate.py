@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from research.data.catalog import Column, Dataset, Derive, did_you_mean
-from research.data.parse import Violation, arrow_type, parse_column
+from research.data.parse import Violation, arrow_type, parse_column, type_name
 from research.data.sources import Found
 from research.errors import DataError
 
@@ -96,7 +96,7 @@ def to_frame(table: pa.Table, entry: Dataset, where: str) -> Any:
             raise DataError(f"{where} must have the column {name!r}; got {_list(table.column_names)}. Curate it again.")
         if not table.schema.field(name).type.equals(arrow_type(column)):
             raise DataError(
-                f"{where}: {name} must be of type {column.type}; got {table.schema.field(name).type}. Curate it again."
+                f"{where}: {name} must be of type {column.type}; got {type_name(table.schema.field(name).type)}. Curate it again."
             )
     extra = [name for name in table.column_names if name not in entry.columns]
     if extra:

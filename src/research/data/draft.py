@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from research.data.catalog import Csv, Dataset, parse_dataset
+from research.data.catalog import Csv, Dataset, check_name, parse_dataset
 from research.data.infer import Guess, guess_columns, read_any
 from research.data.storage import read_bytes
 from research.errors import DataError, InputError
@@ -39,6 +39,7 @@ def draft(file: str | Path, name: str, *, owner: str = "to be named") -> str:
     owner : str
         Who answers for the data.
     """
+    check_name(name, "NAME")
     file = Path(file)
     content = read_bytes(file, file.name)
     if not content:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from research.data.catalog import Dataset, catalog, did_you_mean, parse_dataset
+from research.data.catalog import Dataset, catalog, check_name, did_you_mean, parse_dataset
 from research.data.contract import refuse, trace, violations
 from research.data.curate import to_frame, typed_table
 from research.data.digest import digest_frame
@@ -122,6 +122,7 @@ def _entry(name: str, contract: str | Path | None, file: Path, project: Project)
                 )
             )
         return entry, None
+    check_name(name, "NAME")
     if contract is None:
         hint = did_you_mean(name, known).strip()
         draft = (
@@ -221,14 +222,15 @@ def _put(project: Project, entry: Dataset, content: bytes, curated: bytes, block
     done: list[tuple[Path, bytes | None]] = []
     try:
         for path, new in steps:
-            done.append((path, path.read_bytes() if path.is_file() else None))
-            write_bytes(new, path)
+            old = path.read_bytes() if path.is_file() else None
+            write_bytes(new, path)  # whole or not at all
+            done.append((path, old))
     except BaseException:
-        for path, old in reversed(done):
-            if old is None:
+        for path, before in reversed(done):
+            if before is None:
                 path.unlink(missing_ok=True)
             else:
-                write_bytes(old, path)
+                write_bytes(before, path)
         raise
 
 

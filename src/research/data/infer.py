@@ -104,8 +104,8 @@ def _guess(name: str, source: str, column: Any, missing: list[str]) -> Guess:
         return Guess(name, source, typed, values)
     text = pd.Series(column.to_pandas()).str.strip()
     held = text[~text.isin(missing)]
-    if not len(held):
-        return Guess(name, source, "str", text, notes=["no value in the file"])
+    if not len(held):  # text, where only the empty cell is a missing one
+        return Guess(name, source, "str", text.where(text != ""), notes=["no value in the file"])
     for typed, form, notes in _dates(name, held):
         return Guess(name, source, typed, _stamps(text, missing, form), form=form, notes=notes)
     if held.str.fullmatch(r"[-+]?(0|[1-9][0-9]{0,17})").all():

@@ -43,6 +43,18 @@ def arrow_type(column: Column) -> pa.DataType:
     }[column.type]
 
 
+def type_name(kind: pa.DataType) -> str:
+    """What the dictionary would call an Arrow type."""
+    import pyarrow as pa
+
+    names = (
+        ("str", pa.types.is_string), ("str", pa.types.is_large_string), ("float", pa.types.is_floating),
+        ("int", pa.types.is_integer), ("bool", pa.types.is_boolean), ("datetime", pa.types.is_timestamp),
+        ("category", pa.types.is_dictionary),
+    )  # fmt: skip
+    return next((name for name, test in names if test(kind)), str(kind))
+
+
 def parse_column(
     found: pa.ChunkedArray, name: str, column: Column, missing: list[str]
 ) -> tuple[pa.Array, list[Violation]]:
@@ -96,7 +108,7 @@ def _typed(array: pa.Array, name: str, column: Column) -> tuple[pa.Array, list[V
         return array.cast(arrow_type(column)), []
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         return pa.nulls(len(array), arrow_type(column)), [
-            Violation(f"be of type {column.type}", name, None, str(array.type))
+            Violation(f"be of type {column.type}", name, None, type_name(array.type))
         ]
 
 

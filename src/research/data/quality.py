@@ -218,7 +218,8 @@ def _groups(frame: pd.DataFrame, entry: Dataset) -> list[pd.DataFrame]:
     return [part for _, part in frame.groupby(rest, sort=False, observed=True)]
 
 
-def _outliers(frame: pd.DataFrame, entry: Dataset) -> list[Figure]:
+def _outliers(frame: pd.DataFrame, entry: Dataset, part_only: bool) -> list[Figure]:
+    """Counted on the rows at hand; the limit was set on the whole history, so a part of it can only be a warning."""
     rule = entry.quality.outliers
     if rule is None:
         return []
@@ -233,7 +234,10 @@ def _outliers(frame: pd.DataFrame, entry: Dataset) -> list[Figure]:
                 day = f" on {part[entry.as_of].iloc[int(score.argmax())].date()}" if entry.as_of else ""
                 where = f"largest {worst:.1f} MAD sigmas: {name}{day}"
     detail = f"{where}; threshold {rule.threshold:g}" if where else f"threshold {rule.threshold:g}"
-    return [Figure(check="outliers", value=count, limit=rule.max, grade=grade(count, rule.max), detail=detail)]
+    level = grade(count, rule.max)
+    if part_only and level == "fail":
+        level = "warn"
+    return [Figure(check="outliers", value=count, limit=rule.max, grade=level, detail=detail)]
 
 
 def longest_run(values: pd.Series) -> tuple[int, int]:
@@ -300,7 +304,7 @@ def figures(
     """
     rows = Figure(check="rows", value=len(frame), grade="pass")
     return (
-        rows, *_missing(frame, entry), _duplicates(frame, entry), *_calendar(entry, found), *_outliers(frame, entry),
+        rows, *_missing(frame, entry), _duplicates(frame, entry), *_calendar(entry, found), *_outliers(frame, entry, as_of is not None),
         *_runs(frame, entry), *_freshness(frame, entry, as_of, today),
     )  # fmt: skip
 

