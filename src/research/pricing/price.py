@@ -33,7 +33,8 @@ class Price:
 
     def __repr__(self) -> str:
         if np.ndim(self.value):
-            return f"Price({np.size(self.value)} values by {self.method} under {self.model}, error <= {np.max(self.error):.1e})"
+            n, error = np.size(self.value), np.max(self.error)
+            return f"Price({n} values by {self.method} under {self.model}, error <= {error:.1e})"
         return f"Price({self.value:.10g} by {self.method} under {self.model}, error <= {self.error:.1e})"
 
 

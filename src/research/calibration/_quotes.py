@@ -1,0 +1,170 @@
+"""The quotes of a surface as the table that a kernel fits: sorted, weighted, checked for arbitrage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+from scipy.special import ndtr
+
+from research.arrays import Float1D, Float2D, Int1D, vector
+from research.errors import InputError, require, require_all
+from research.market import Smile, Snapshot, Surface
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Quotes:
+    """One column a quote, by expiry and increasing log(F/K): the strikes of each smile from high to low."""
+
+    surface: Surface
+    weight: Float1D  # of the squared error, in the order of `table`
+    tau: Float1D  # of each expiry
+    first: Int1D  # where each expiry starts in `table`, and the end
+    table: Float2D  # shape (9, n): see core.calibration.heston.heston_vol_errors
+
+    @property
+    def n(self) -> int:
+        return int(self.table.shape[1])
+
+    @property
+    def n_active(self) -> int:
+        """Quotes of positive weight."""
+        return int(np.count_nonzero(self.weight))
+
+    def at_the_money_variance(self) -> tuple[float, float]:
+        """Variance at the forward of the shortest and of the longest expiry."""
+        ends = []
+        for g in (0, self.tau.size - 1):
+            here = slice(self.first[g], self.first[g + 1])
+            ends.append(float(np.interp(0.0, self.table[0, here], self.table[3, here])) ** 2)
+        return ends[0], ends[1]
+
+    def skew(self) -> float:
+        """Slope of vol in log(K/F), all quotes together, times a positive number."""
+        k, vol = -self.table[0], self.table[3]
+        return float(np.sum((k - k.mean()) * (vol - vol.mean())))
+
+    def residuals(self, model_vol: Float1D) -> pd.DataFrame:
+        """The table of a fit, in the order of the surface; error_bp is model minus market."""
+        back = _reversed_within(self.first)
+        sizes = np.diff(self.first)
+        expiry = [pd.NaT if smile.expiry is None else np.datetime64(smile.expiry, "s") for smile in self.surface]
+        x, strike, market, tau = self.table[0, back], self.table[2, back], self.table[3, back], self.table[5, back]
+        model = model_vol[back]
+        return pd.DataFrame(
+            {
+                "expiry": np.repeat(np.array(expiry, dtype="datetime64[s]"), sizes),
+                "tau": tau,
+                "strike": strike,
+                "log_moneyness": -x,
+                "market_vol": market,
+                "model_vol": model,
+                "error_bp": 1e4 * (model - market),
+                "weight": self.weight[back],
+            }
+        )
+
+
+def _reversed_within(first: Int1D) -> Int1D:
+    """Positions that turn each expiry's quotes around; its own inverse."""
+    return np.concatenate([np.arange(b - 1, a - 1, -1) for a, b in pairwise(first)])
+
+
+def read_quotes(
+    data: Snapshot | Surface,
+    weights: ArrayLike | Literal["equal", "vega"] | None,
+    *,
+    allow_arbitrage: bool,
+    tolerance: float,
+) -> Quotes:
+    """The quotes of a snapshot or surface; refuses arbitrage beyond `tolerance` (vol)."""
+    surface = data.surface if isinstance(data, Snapshot) else data
+    if not isinstance(surface, Surface):
+        raise InputError(f"data must be a Snapshot or a Surface; got {type(data).__name__}.")
+    require(tolerance >= 0.0, "arbitrage_tolerance", tolerance, "be >= 0")
+    if not allow_arbitrage:
+        refuse_arbitrage(surface, tolerance)
+    smiles = surface.smiles
+    sizes = np.array([len(smile) for smile in smiles])
+    first = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+    back = _reversed_within(first)
+    strike, vol = (np.concatenate([getattr(smile, name) for smile in smiles])[back] for name in ("strike", "vol"))
+    forward, tau = (np.repeat([getattr(smile, name) for smile in smiles], sizes) for name in ("forward", "tau"))
+    x, one = np.log(forward / strike), np.ones(strike.size)
+    sign = np.where(strike >= forward, 1.0, -1.0)
+    weight = _weights(weights, surface, x, vol, tau, forward, back)
+    table = np.array([x, forward, strike, vol, np.sqrt(weight), tau, one, sign, np.sqrt(forward * strike)])
+    return Quotes(surface, weight, surface.tau, first, table)
+
+
+def _weights(
+    given: Any, surface: Surface, x: Float1D, vol: Float1D, tau: Float1D, forward: Float1D, back: Int1D
+) -> Float1D:
+    """Weights in the order of the table."""
+    if given is None:
+        own = [np.ones(len(smile)) if smile.weight is None else smile.weight for smile in surface]
+        out = np.concatenate(own)[back]
+    elif isinstance(given, str):
+        require(given in ("equal", "vega"), "weights", given, "be 'equal', 'vega' or an array")
+        out = np.ones(x.size) if given == "equal" else _vega(x, vol, tau, forward) ** 2
+        out = out / out.mean()
+    else:
+        out = vector(given, "weights")
+        require(out.size == x.size, "weights", out.size, f"have one value a quote, {x.size}")
+        out = out[back]
+    require_all(np.isfinite(out) & (out >= 0.0), "weights", out, "be finite and >= 0")
+    return np.asarray(out, dtype=float)
+
+
+def _vega(x: Any, vol: Any, tau: Any, forward: Any) -> Any:
+    """Undiscounted, per 1.00 of vol; x = log(F/K)."""
+    std = vol * np.sqrt(tau)
+    return forward * np.sqrt(tau) * np.exp(-0.5 * (x / std + 0.5 * std) ** 2) / np.sqrt(2.0 * np.pi)
+
+
+def refuse_arbitrage(surface: Surface, tolerance: float) -> None:
+    """InputError where a quote would have to move by more than `tolerance` (vol) to close a free lunch.
+
+    The violations are those of `market.find_arbitrage`, measured in vol: a quote misses by its size over its vega.
+    """
+    misses = [_butterfly_miss(smile) for smile in surface]
+    misses += [_calendar_miss(near, far) for near, far in pairwise(surface.smiles)]
+    miss, kind, tau, strike = max(misses)
+    if miss > tolerance:
+        raise InputError(
+            f"quotes must be free of arbitrage within {tolerance:g} vol; got a {kind} arbitrage of {miss:.3g} vol at "
+            f"tau {tau:.4g}, strike {strike:g}. market.find_arbitrage lists all; allow_arbitrage=True fits them anyway."
+        )
+
+
+def _butterfly_miss(smile: Smile) -> tuple[float, str, float, float]:
+    """The largest violation of convexity or monotonicity in strike, in vol."""
+    std, x = smile.vol * np.sqrt(smile.tau), -smile.log_moneyness
+    d1 = x / std + 0.5 * std
+    vega = _vega(x, smile.vol, smile.tau, smile.forward)
+    k = np.append(0.0, smile.strike)
+    call = np.append(smile.forward, smile.forward * ndtr(d1) - smile.strike * ndtr(d1 - std))
+    size = np.diff(call)  # rises in strike
+    if k.size > 2:
+        share = (k[2:] - k[1:-1]) / (k[2:] - k[:-2])
+        size[:-1] = np.maximum(size[:-1], call[1:-1] - share * call[:-2] - (1.0 - share) * call[2:])
+    miss = np.maximum(size - 1e-10 * smile.forward, 0.0) / np.maximum(vega, 1e-300)
+    worst = int(np.argmax(miss))
+    return float(miss[worst]), "butterfly", smile.tau, float(smile.strike[worst])
+
+
+def _calendar_miss(near: Smile, far: Smile) -> tuple[float, str, float, float]:
+    """The largest fall of total variance from one expiry to the next at the same log moneyness, in vol."""
+    best = (0.0, "calendar", far.tau, float(far.strike[0]))
+    for smile, other, sign in ((near, far, 1.0), (far, near, -1.0)):
+        k, there = smile.log_moneyness, other.log_moneyness
+        gap = sign * (smile.total_variance - np.interp(k, there, other.total_variance)) - 1e-10
+        gap = np.where((k >= there[0]) & (k <= there[-1]), np.maximum(gap, 0.0), 0.0)
+        miss = gap / (2.0 * smile.vol * smile.tau)
+        worst = int(np.argmax(miss))
+        best = max(best, (float(miss[worst]), "calendar", smile.tau, float(smile.strike[worst])))
+    return best
