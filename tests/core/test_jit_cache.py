@@ -1,0 +1,178 @@
+"""The kernel cache cannot lie: keyed by the whole core, shared by equal checkouts, closed to other code."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import research
+from research.core import _jit
+from research.fingerprint import digest_tree, source_files
+
+PACKAGE = Path(research.__file__).parent
+
+CALLED = """
+from research.core._jit import inlined, kernel
+
+@inlined
+def vol() -> float:
+    return 0.20
+
+@kernel
+def called(x: float) -> float:
+    return x * 0.20
+"""
+CALLER = """
+from research.core._jit import kernel
+from research.core.called import called, vol
+
+@kernel
+def price(x: float) -> float:
+    return vol() * x + called(x)
+"""
+PRINT_PRICE = """
+import research, sys
+assert research.__file__.startswith(sys.argv[1]), research.__file__
+from research.core.caller import price
+value = price(100.0)
+print(value, sum(price.stats.cache_hits.values()), sum(price.stats.cache_misses.values()))
+"""
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A package with the real compile policy and two small modules in its core."""
+    return make_checkout(tmp_path / "one")
+
+
+def make_checkout(root: Path) -> Path:
+    for name in ("__init__.py", "arrays.py", "errors.py", "fingerprint.py", "core/__init__.py", "core/_jit.py"):
+        target = root / "research" / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(PACKAGE / name, target)
+    (root / "research/core/called.py").write_text(CALLED)
+    (root / "research/core/caller.py").write_text(CALLER)
+    return root
+
+
+def run(root: Path, code: str = PRINT_PRICE, **environment: str) -> list[float]:
+    cache = environment.pop("RESEARCH_CACHE", str(root.parent / "cache"))
+    env = {
+        **os.environ,
+        "PYTHONPATH": str(root),
+        "RESEARCH_CACHE": cache,
+        "PYTHONDONTWRITEBYTECODE": "1",
+        **environment,
+    }
+    done = subprocess.run([sys.executable, "-c", code, str(root)], env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return [float(word) for word in done.stdout.split()]
+
+
+@pytest.mark.slow
+def test_an_edit_in_a_called_module_reaches_the_cached_caller(checkout: Path) -> None:
+    assert run(checkout) == [40.0, 0.0, 1.0]
+    assert run(checkout) == [40.0, 1.0, 0.0]  # a new process finds the machine code
+    called = checkout / "research/core/called.py"
+    called.write_text(CALLED.replace("0.20", "0.35"))
+    assert run(checkout) == [70.0, 0.0, 1.0]  # numba alone would still answer 40
+    called.write_text(CALLED)
+    assert run(checkout) == [40.0, 1.0, 0.0]  # and the old core finds its old code
+
+
+@pytest.mark.slow
+def test_another_checkout_of_the_same_core_hits(checkout: Path, tmp_path: Path) -> None:
+    assert run(checkout) == [40.0, 0.0, 1.0]
+    assert run(make_checkout(tmp_path / "two")) == [40.0, 1.0, 0.0]
+
+
+@pytest.mark.slow
+def test_an_edit_outside_the_core_keeps_the_cache(checkout: Path) -> None:
+    run(checkout)
+    with open(checkout / "research/errors.py", "a") as handle:
+        handle.write("# another thought\n")
+    assert run(checkout) == [40.0, 1.0, 0.0]
+
+
+def test_a_cache_that_cannot_be_written_costs_time_not_results(checkout: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    assert run(checkout, RESEARCH_CACHE=str(tmp_path / "file" / "cache"))[0] == 40.0
+
+
+@pytest.mark.slow
+def test_another_cpu_does_not_meet_our_machine_code(checkout: Path) -> None:
+    run(checkout)
+    assert run(checkout, NUMBA_CPU_NAME="generic") == [40.0, 0.0, 1.0]
+    assert run(checkout, NUMBA_BOUNDSCHECK="1") == [40.0, 0.0, 1.0]
+
+
+def test_editing_any_module_of_the_core_changes_the_key(tmp_path: Path) -> None:
+    core = tmp_path / "core"
+    shutil.copytree(PACKAGE / "core", core, ignore=shutil.ignore_patterns("__pycache__"))
+    before = digest_tree(core)
+    for path in source_files(core):
+        text = path.read_text()
+        path.write_text(text + "\n")
+        assert digest_tree(core) != before, path
+        path.write_text(text)
+    assert digest_tree(core) == before
+    (core / "models" / "new.py").write_text("")
+    assert digest_tree(core) != before
+
+
+def test_code_outside_the_core_is_not_cached_under_its_key() -> None:
+    def double(x: float) -> float:
+        return 2.0 * x
+
+    compiled = _jit.kernel(double)
+    assert compiled(2.0) == 4.0
+    assert not hasattr(compiled, "stats") or compiled.stats.cache_path is None
+    _jit.KERNELS.pop(f"{__name__}.{double.__qualname__}")
+
+
+def test_declaring_a_kernel_statistical_is_remembered_with_its_reason() -> None:
+    def half(x: float) -> float:
+        return 0.5 * x
+
+    _jit.kernel(statistical="uses LAPACK")(half)
+    info = _jit.KERNELS.pop(f"{__name__}.{half.__qualname__}")
+    assert (info.kind, info.determinism, info.reason) == ("kernel", "statistical", "uses LAPACK")
+
+
+FORK = """
+import os, sys, threading
+import numpy as np
+from research.core.random.philox import fill_normals
+
+def draw() -> bytes:
+    out = np.empty((4, 20_000))
+    fill_normals(1, 0, 0, 0, out)
+    return out.tobytes()
+
+here = draw()
+child = os.fork()
+if child == 0:
+    os._exit(0 if draw() == here else 1)
+assert os.waitpid(child, 0)[1] == 0
+found = [b""] * 4
+def work(i: int) -> None:
+    for _ in range(5):
+        found[i] = draw()
+threads = [threading.Thread(target=work, args=(i,)) for i in range(4)]
+[t.start() for t in threads]; [t.join() for t in threads]
+assert all(f == here for f in found)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(_jit.THREADING_LAYER != "tbb", reason="only TBB survives a fork and calls from several threads")
+def test_parallel_kernels_work_after_a_fork_and_from_several_threads() -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", FORK], capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
