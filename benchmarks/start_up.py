@@ -1,4 +1,4 @@
-"""What a user waits for before anything happens: help, import, first price in a new process. Peers: mlflow, papermill."""
+"""What a user waits for before anything happens: help, import, first price. Peers: mlflow, papermill."""
 
 from __future__ import annotations
 

@@ -25,7 +25,10 @@ def test_every_command_explains_itself(name: str, capsys: pytest.CaptureFixture[
 
 
 def test_help_imports_no_library() -> None:
-    code = "import sys; from research.cli.app import main; main(['--help']); print(sorted({m.split('.')[0] for m in sys.modules}))"
+    code = (
+        "import sys; from research.cli.app import main; main(['--help']); "
+        "print(sorted({m.split('.')[0] for m in sys.modules}))"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = set(eval(done.stdout.splitlines()[-1]))
     assert not loaded & {"numpy", "pandas", "numba", "typer", "click", "rich", "mlflow", "dvc", "pydantic"}

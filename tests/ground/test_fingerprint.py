@@ -28,7 +28,7 @@ def test_key_order_does_not_change_a_digest_and_a_value_does() -> None:
 
 
 def test_nan_is_refused_by_canonical_json() -> None:
-    with pytest.raises(ValueError, match="(?i)nan|not.*representable|domain"):
+    with pytest.raises(ValueError, match=r"(?i)nan|not.*representable|domain"):
         fingerprint.canonical_json({"x": math.nan})
 
 

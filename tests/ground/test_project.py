@@ -25,7 +25,7 @@ def test_the_nearest_parent_with_both_files_is_the_project(project: Path) -> Non
 
 def test_one_of_the_two_files_is_not_enough(project: Path) -> None:
     (project / "dvc.yaml").unlink()
-    with pytest.raises(ProjectError, match="must lie inside a project .* got .*Change into the project"):
+    with pytest.raises(ProjectError, match=r"must lie inside a project .* got .*Change into the project"):
         find_project(project)
 
 

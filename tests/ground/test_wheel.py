@@ -35,7 +35,8 @@ def test_the_wheel_holds_the_package_and_gives_the_command(tmp_path: Path) -> No
     call = [
         sys.executable,
         "-c",
-        "import research, sys; print(research.__file__); from research.cli.app import main; sys.exit(main(['--version']))",
+        "import research, sys; print(research.__file__); "
+        "from research.cli.app import main; sys.exit(main(['--version']))",
     ]
     done = subprocess.run(
         call, cwd=tmp_path, env={"PYTHONPATH": str(target), "PATH": ""}, capture_output=True, text=True, check=True

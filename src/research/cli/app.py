@@ -34,7 +34,8 @@ def _help() -> str:
     width = max(map(len, COMMANDS)) + 2
     rows = "\n".join(f"  {name:<{width}}{text}" for name, text in COMMANDS.items())
     return (
-        "Usage: research COMMAND [ARGUMENTS]\n\nReproducible quantitative research: runs, evidence, verdicts, signed promotion.\n\n"
+        "Usage: research COMMAND [ARGUMENTS]\n\n"
+        "Reproducible quantitative research: runs, evidence, verdicts, signed promotion.\n\n"
         f"Commands:\n{rows}\n\nresearch COMMAND --help explains one. Most commands take --json.\n"
         "Exit codes: 0 done, 1 the answer is no, 2 wrong use."
     )

@@ -49,7 +49,8 @@ def _promote(project: Project) -> bool:
     runs = [run for run in list_runs(notebook=NOTEBOOK, status="FINISHED", project=project) if run.pinned]
     if not runs:
         _say(
-            "Promotion: left out, because no run of the model is pinned to a commit. `research runs` says why; commit and run again."
+            "Promotion: left out, because no run of the model is pinned to a commit. "
+            "`research show latest` says why; commit and run again."
         )
         return False
     from research.governance.demo import promote_demo

@@ -69,8 +69,7 @@ def is_warm() -> int:
 
 def compile_one(name: str) -> str:
     """Compile one kernel into the cache (or load it from there); its name."""
-    module, _, attribute = name.rpartition(".")
-    importlib.import_module(module)
+    importlib.import_module(name.rpartition(".")[0])
     info = KERNELS[name]
     info.dispatcher.compile(signature(info))
     return name

@@ -148,7 +148,10 @@ def settle_lock(project: Project, before: dict[str, Any]) -> str:
     """Compare what the pipeline made with what is committed; one sentence for the summary."""
     changed = differing_outputs(before, read_lock(project))
     if changed is None:
-        return "Code, data or parameters differ from dvc.lock: dvc.lock and pipelines/ now hold your results; commit them to keep them."
+        return (
+            "Code, data or parameters differ from dvc.lock: dvc.lock and pipelines/ now hold your results; "
+            "commit them to keep them."
+        )
     if not changed:
         return "Every output has the committed digest."
     problems: list[str] = []
@@ -167,4 +170,7 @@ def settle_lock(project: Project, before: dict[str, Any]) -> str:
         )
     restore = ["dvc.lock", *[p for p in changed if _committed(project, p) is not None]]
     subprocess.run(["git", "checkout", "--quiet", "HEAD", "--", *restore], cwd=project.root, check=True)
-    return f"{len(changed)} outputs differ from the committed digests within their tolerances (another Python or CPU); dvc.lock restored."
+    return (
+        f"{len(changed)} outputs differ from the committed digests within their tolerances "
+        "(another Python or CPU); dvc.lock restored."
+    )
