@@ -99,7 +99,8 @@ def promote_demo(
 ) -> Summary:
     """Take a run all the way to production in the demo's ledger, refuse the author once on the way, load it and price.
 
-    Run again with the same run and code it changes nothing and says so; a new run, or new code, becomes a new version.
+    Run again with the same run and code it checks ledger, payload, code and alias, changes nothing and says so; a new
+    run, or new code, becomes a new version.
 
     Parameters
     ----------
@@ -125,7 +126,8 @@ def promote_demo(
         )
     if changed or projection.drift(office):
         lines += [f"registry: {line}" for line in projection.sync(office)]
-    lines += _price(model, realm.project)
+    if changed:
+        lines += _price(model, realm.project)
     return Summary(model=model, version=version.number, run=capsule.run_id, changed=changed, lines=lines)
 
 
