@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,6 +21,8 @@ app = typer.Typer(
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Name = Annotated[str, typer.Argument(help="A data set, for example equity/sp500.")]
 Names = Annotated[list[str] | None, typer.Argument(help="Data sets; all of them where none is named.")]
+_WIDTH = 100  # characters of a plain table
+_WRAPPED = ("description", "meaning", "checks", "detail", "value", "rule", "fact")
 _COLOURS = {"pass": "green", "warn": "yellow", "fail": "bold red"}
 
 
@@ -37,13 +41,15 @@ def _table(
         from rich.markup import escape
         from rich.table import Table
 
-        table = Table(title=escape(title) or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+        table = Table(
+            title=escape(title) or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0)
+        )
         for header in headers:
             table.add_column(
                 header,
                 justify="right" if header in numbers else "left",
                 overflow="fold",
-                no_wrap=header in ("name", "column"),
+                no_wrap=header not in _WRAPPED,
             )
         for row in cells:
             table.add_row(*[f"[{_COLOURS[cell]}]{cell}[/]" if cell in _COLOURS else escape(cell) for cell in row])
@@ -51,13 +57,21 @@ def _table(
         return
     if title:
         print(title)
-    widths = [max(len(str(line[i])) for line in [headers, *cells]) for i in range(len(headers))]
+    widths = _fit([max(len(str(line[i])) for line in [headers, *cells]) for i in range(len(headers))])
     for row in [list(headers), *cells]:
-        pieces = [
-            f"{cell:>{w}}" if headers[i] in numbers else f"{cell:<{w}}" for i, (cell, w) in enumerate(zip(row, widths))
-        ]
-        print("  ".join(pieces).rstrip())
+        wrapped = [textwrap.wrap(cell, width) or [""] for cell, width in zip(row, widths)]
+        for line in itertools.zip_longest(*wrapped, fillvalue=""):
+            sides = [f"{c:>{w}}" if h in numbers else f"{c:<{w}}" for c, w, h in zip(line, widths, headers)]
+            print("  ".join(sides).rstrip())
     print()
+
+
+def _fit(widths: list[int]) -> list[int]:
+    """Narrow the widest columns until a row has no more than 100 characters."""
+    widths = [max(width, 1) for width in widths]
+    while sum(widths) + 2 * (len(widths) - 1) > _WIDTH and max(widths) > 20:
+        widths[widths.index(max(widths))] -= 1
+    return widths
 
 
 def _number(value: float | None) -> str:
@@ -110,6 +124,7 @@ def show(name: Name, as_json: Json = False) -> None:
 def check(
     names: Names = None,
     as_of: Annotated[str | None, typer.Option("--as-of", help="Only what was known by this day.")] = None,
+    results: Annotated[Path | None, typer.Option(help="Write the figures there, as canonical JSON.")] = None,
     as_json: Json = False,
 ) -> None:
     """Contract and quality, with a verdict; exit 1 where a data set fails."""
@@ -119,6 +134,13 @@ def check(
     made = chosen if names else [name for name in chosen if data.is_made(name)]
     reports = [data.check(name, as_of=as_of) for name in made]
     absent = [name for name in chosen if name not in made]
+    if results is not None:
+        from research.data.storage import write_bytes
+        from research.fingerprint import canonical_json
+
+        figures = {report.name: {**report.to_json()["figures"], "sha256": report.to_json()["sha256"]} for report in reports}
+        results.parent.mkdir(parents=True, exist_ok=True)
+        write_bytes(canonical_json(figures) + b"\n", results)
     if as_json:
         not_made = {name: {"name": name, "verdict": "not made"} for name in absent}
         _print_json({**{report.name: report.to_json() for report in reports}, **not_made})
@@ -156,7 +178,8 @@ def _many_reports(reports: Sequence[Any], absent: Sequence[str]) -> None:
             ]
         )
     rows += [[name, *[""] * (len(wanted) + 1), "not made"] for name in absent]
-    _table(rows, ["name", *wanted, "last", "verdict"], numbers=wanted)
+    headers = ["run" if name == "longest run" else name for name in wanted]
+    _table(rows, ["name", *headers, "last", "verdict"], numbers=headers)
     if absent:
         print("To make what is not there: research data ingest, then research data curate.")
     for report in reports:
