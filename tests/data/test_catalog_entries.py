@@ -1,5 +1,6 @@
 """The dictionary: what it holds, and what a mistake in it gets."""
 
+# ruff: noqa: E501 - messages stand whole, as they are printed
 from __future__ import annotations
 
 from pathlib import Path

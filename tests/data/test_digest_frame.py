@@ -1,5 +1,6 @@
 """The digest of a frame sees every value, and nothing but the values."""
 
+# ruff: noqa: E501 - messages stand whole, as they are printed
 from __future__ import annotations
 
 import hashlib

@@ -1,5 +1,6 @@
 """Import: a researcher's own file enters through a contract, whole or not at all."""
 
+# ruff: noqa: E501 - messages stand whole, as they are printed
 from __future__ import annotations
 
 import subprocess

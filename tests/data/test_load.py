@@ -1,5 +1,6 @@
 """`load`: the one reader."""
 
+# ruff: noqa: E501 - messages stand whole, as they are printed
 from __future__ import annotations
 
 import warnings

@@ -138,7 +138,9 @@ def check(
         from research.data.storage import write_bytes
         from research.fingerprint import canonical_json
 
-        figures = {report.name: {**report.to_json()["figures"], "sha256": report.to_json()["sha256"]} for report in reports}
+        figures = {
+            report.name: {**report.to_json()["figures"], "sha256": report.to_json()["sha256"]} for report in reports
+        }
         results.parent.mkdir(parents=True, exist_ok=True)
         write_bytes(canonical_json(figures) + b"\n", results)
     if as_json:

@@ -95,9 +95,8 @@ def to_frame(table: pa.Table, entry: Dataset, where: str) -> Any:
         if name not in table.column_names:
             raise DataError(f"{where} must have the column {name!r}; got {_list(table.column_names)}. Curate it again.")
         if not table.schema.field(name).type.equals(arrow_type(column)):
-            raise DataError(
-                f"{where}: {name} must be of type {column.type}; got {type_name(table.schema.field(name).type)}. Curate it again."
-            )
+            got = type_name(table.schema.field(name).type)
+            raise DataError(f"{where}: {name} must be of type {column.type}; got {got}. Curate it again.")
     extra = [name for name in table.column_names if name not in entry.columns]
     if extra:
         raise DataError(f"{where} must have only declared columns; got {extra[0]!r}. Curate it again.")

@@ -304,8 +304,8 @@ def figures(
     """
     rows = Figure(check="rows", value=len(frame), grade="pass")
     return (
-        rows, *_missing(frame, entry), _duplicates(frame, entry), *_calendar(entry, found), *_outliers(frame, entry, as_of is not None),
-        *_runs(frame, entry), *_freshness(frame, entry, as_of, today),
+        rows, *_missing(frame, entry), _duplicates(frame, entry), *_calendar(entry, found),
+        *_outliers(frame, entry, as_of is not None), *_runs(frame, entry), *_freshness(frame, entry, as_of, today),
     )  # fmt: skip
 
 
