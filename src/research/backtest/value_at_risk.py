@@ -70,7 +70,7 @@ class Backtest:
     def by_year(self) -> pd.DataFrame:
         """Exceptions in each calendar year: one row a year, one column a method and level, and the days."""
         year = pd.DatetimeIndex(self.frame["date"]).year.rename("year")
-        label = self.frame["method"].astype(str) + " " + self.frame["level"].map("{:.1%}".format)
+        label = self.frame["method"].astype(str) + " " + (100.0 * self.frame["level"]).map("{:.6g}%".format)
         count = self.frame["exception"].astype(int).groupby([year, label], sort=False).sum().unstack()
         first = self.frame["method"].eq(self.frame["method"].iloc[0]) & self.frame["level"].eq(
             self.frame["level"].iloc[0]

@@ -38,6 +38,11 @@ def check_coverage(alternative: float, probability: float) -> float:
     return wrong
 
 
+def percent(share: float) -> str:
+    """A probability for a sentence: 0.99 is 99%, 0.975 is 97.5%."""
+    return f"{100.0 * share:.6g}%"
+
+
 def round_level(level: float) -> float:
     """1 - level without the dust of binary fractions, for reports: 0.01, not 0.010000000000000009."""
     return float(np.round(1.0 - level, 12))

@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from research.errors import require, require_all
 from research.evidence import Evidence
-from research.validation.value_at_risk._checks import check_level, check_size
+from research.validation.value_at_risk._checks import check_level, check_size, percent
 
 GRID = 16384  # points that stand for the tail
 
@@ -95,7 +95,9 @@ def acerbi_szekely(
     null = _simulate(n, p, tail_df, 1.0, n_paths, seed)
     other = _simulate(n, p, tail_df, alternative, n_paths, seed + 1)
     threshold = float(np.quantile(null, size))
-    p_value, power = float((null <= statistic).mean()), float((other < threshold).mean())
+    # the observed value counts as one draw, so that no p-value is zero
+    p_value = float((1 + (null <= statistic).sum()) / (1 + n_paths))
+    power = float((other < threshold).mean())
     return Evidence(
         test="acerbi_szekely",
         verdict="fail" if statistic < threshold else "pass",
@@ -104,7 +106,7 @@ def acerbi_szekely(
         p_value=p_value,
         power=power,
         n=n,
-        claim=f"losses beyond the {level:.1%} VaR are as frequent and as large as its expected shortfall says",
+        claim=f"losses beyond the {percent(level)} VaR are as frequent and as large as its expected shortfall says",
         reference="Acerbi and Szekely (2014), test 2",
         details={
             "exceptions": int(hits.sum()),

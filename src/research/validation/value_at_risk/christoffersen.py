@@ -18,6 +18,7 @@ Christoffersen, P. (1998). Evaluating interval forecasts. International Economic
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from research.errors import require
 from research.evidence import Evidence
-from research.validation.value_at_risk._checks import (
+from research.validation.value_at_risk._checks import (percent)(
     check_coverage,
     check_exceptions,
     check_level,
@@ -89,22 +90,19 @@ def _patterns(n: int, most: int) -> _Patterns:
     C(k-1, r-1) C(n-k-1, z-1) series."""
     from scipy.special import gammaln
 
-    k, r, f, l = (
-        v.ravel().astype(np.float64)
-        for v in np.meshgrid(np.arange(1, most + 1), np.arange(1, most + 1), [0, 1], [0, 1])
-    )
-    z, zeros = r + 1.0 - f - l, n - k
-    possible = (r <= k) & np.where(zeros > 0, (z >= 1) & (z <= zeros), z == 0)
-    k, r, f, l, z, zeros = (v[possible] for v in (k, r, f, l, z, zeros))
+    grid = np.meshgrid(np.arange(1, most + 1), np.arange(1, most + 1), [0, 1], [0, 1])
+    k, r, f, l = (v.ravel() for v in grid)
+    some = (r <= k) & np.where(k < n, (r + 1 - f - l >= 1) & (r + 1 - f - l <= n - k), r + 1 - f - l == 0)
+    k, r, f, l = (v[some] for v in (k, r, f, l))
+    z, zeros = r + 1 - f - l, n - k
+    log_factorial = gammaln(np.arange(n + 1) + 1.0)
 
-    def log_choose(top: Counts, bottom: Counts) -> Counts:
-        out: Counts = gammaln(top + 1.0) - gammaln(bottom + 1.0) - gammaln(top - bottom + 1.0)
+    def log_choose(top: NDArray[np.int64], bottom: NDArray[np.int64]) -> Counts:
+        out: Counts = log_factorial[top] - log_factorial[bottom] - log_factorial[top - bottom]
         return out
 
-    some = zeros > 0
-    ways = log_choose(k - 1.0, r - 1.0) + np.where(
-        some, log_choose(np.where(some, zeros - 1.0, 0.0), np.where(some, z - 1.0, 0.0)), 0.0
-    )
+    empty = zeros == 0
+    ways = log_choose(k - 1, r - 1) + log_choose(np.where(empty, 0, zeros - 1), np.where(empty, 0, z - 1))
     # and the one series without exceptions
     none = np.zeros(1)
     return _Patterns(
@@ -118,6 +116,7 @@ def _patterns(n: int, most: int) -> _Patterns:
     )
 
 
+@lru_cache(maxsize=4)
 def _enumerate(n: int, probability: float, after_one: float) -> tuple[_Patterns, Counts]:
     """The classes that carry all but 1e-10 of the probability, and their probabilities."""
     after_none = probability * (1.0 - after_one) / (1.0 - probability)
@@ -138,6 +137,7 @@ def _statistics(classes: _Patterns, n: int, claimed: float, coverage: bool) -> C
     return out + pof_statistic(classes.count, n, claimed) if coverage else out
 
 
+@lru_cache(maxsize=512)
 def _rejection(n: int, level: float, probability: float, after_one: float, size: float, coverage: bool) -> float:
     from scipy.stats import chi2
 
@@ -223,7 +223,7 @@ def christoffersen_independence(
         p_value=float(chi2.sf(statistic, 1)),
         power=independence_power(hits.size, level, after_exception=after_exception, size=size),
         n=hits.size,
-        claim=f"an exception of the {level:.1%} VaR says nothing about the next day",
+        claim=f"an exception of the {percent(level)} VaR says nothing about the next day",
         reference=REFERENCE,
         details=details,
     )
@@ -270,7 +270,7 @@ def christoffersen_coverage(
         p_value=float(chi2.sf(statistic, 2)),
         power=coverage_power(hits.size, level, true_probability=wrong, size=size),
         n=hits.size,
-        claim=f"each day exceeds the {level:.1%} VaR with probability {round_level(level):.1%}, whatever came before",
+        claim=f"each day exceeds the {percent(level)} VaR with probability {percent(1.0 - level)}, whatever came before",
         reference=REFERENCE,
         details=details,
     )

@@ -22,7 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from research.errors import require
 from research.evidence import Evidence
-from research.validation.value_at_risk._checks import (
+from research.validation.value_at_risk._checks import (percent)(
     check_coverage,
     check_exceptions,
     check_level,
@@ -121,7 +121,7 @@ def kupiec_pof(exceptions: ArrayLike, *, level: float, size: float = 0.05, alter
         p_value=float(chi2.sf(statistic, 1)),
         power=kupiec_power(n, level, wrong, size=size),
         n=n,
-        claim=f"the {level:.1%} VaR is exceeded on {round_level(level):.1%} of days",
+        claim=f"the {percent(level)} VaR is exceeded on {percent(1.0 - level)} of days",
         reference=REFERENCE,
         details={
             "exceptions": x,

@@ -19,7 +19,13 @@ from numpy.typing import ArrayLike
 
 from research.errors import require
 from research.evidence import Evidence
-from research.validation.value_at_risk._checks import check_coverage, check_exceptions, check_level, round_level
+from research.validation.value_at_risk._checks import (
+    check_coverage,
+    check_exceptions,
+    check_level,
+    percent,
+    round_level,
+)
 
 Zone = Literal["green", "yellow", "red"]
 Rule = Literal["basel_2.5", "basel_3"]
@@ -123,7 +129,7 @@ def basel_traffic_light(
         p_value=float(binom.sf(x - 1, n, p)),
         power=float(binom.sf(fails_from - 1, n, wrong)),
         n=n,
-        claim=f"exceptions of the {level:.1%} VaR stay out of the {'yellow' if worst == 'green' else 'red'} zone",
+        claim=f"exceptions of the {percent(level)} VaR stay out of the {'yellow' if worst == 'green' else 'red'} zone",
         reference="Basel Committee (1996), tables 1 and 2; MAR99 table 2",
         details={
             "zone": zone,
@@ -163,7 +169,7 @@ def basel_desk_limit(exceptions: ArrayLike, *, level: float, alternative: float 
         p_value=float(binom.sf(x - 1, n, p)),
         power=float(binom.sf(limit, n, wrong)),
         n=n,
-        claim=f"at most {limit} exceptions of the {level:.1%} VaR in 250 days",
+        claim=f"at most {limit} exceptions of the {percent(level)} VaR in 250 days",
         reference="MAR32.18; CRR article 325bf(3)",
         details={"power_against": f"exception probability {wrong:.4g}"},
     )
