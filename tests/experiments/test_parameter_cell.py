@@ -120,7 +120,7 @@ def test_a_wrong_value_is_refused_by_one_sentence(given, message):
     ],
 )
 def test_a_cell_that_is_no_schema_is_refused(source, message):
-    with pytest.raises(ParameterError, match=".") as caught:
+    with pytest.raises(ParameterError) as caught:
         read_cell(source).check({})
     assert message in str(caught.value)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+
 from research import lineage
 from research.experiments import run_notebook
 from research.project import Project

@@ -36,7 +36,7 @@ def skeleton(notebook: str = "notebooks/calibration/heston.ipynb", **parameters:
 
 
 def finish(root: Path, status: str = "FINISHED", rmse: float = 12.5, **parameters: object) -> capsule.Capsule:
-    run_id, folder = store.open_run(root, skeleton(**parameters), "request")
+    _, folder = store.open_run(root, skeleton(**parameters), "request")
     raw = json.loads((folder / "opened.json").read_text())
     (folder / "notebook.ipynb").write_text("{}")
     raw["status"], raw["times"]["ended"] = status, store.now()
@@ -70,7 +70,7 @@ def test_a_closed_run_is_found_by_name_beginning_end_and_latest(project):
     first, second = finish(project.mlruns), finish(project.mlruns)
     for name in (second.run_id, second.run_id[-6:], "latest"):
         assert store.load_capsule(name).record == second.record
-    with pytest.raises(InputError, match="run must name one run; got 'heston'. It may be heston-"):
+    with pytest.raises(InputError, match=r"run must name one run; got 'heston'\. It may be heston-"):
         store.load_capsule("heston")
     with pytest.raises(InputError, match=f"Did you mean '{first.run_id}'"):
         store.load_capsule(first.run_id[:-1] + "?")
@@ -213,7 +213,7 @@ def test_a_run_of_another_machine_is_not_judged(project):
 def test_a_store_that_cannot_be_made_is_refused_by_one_sentence(project, monkeypatch):
     (project.root / "file").write_text("")
     monkeypatch.setenv("RESEARCH_STORE", str(project.root / "file"))
-    with pytest.raises(ProjectError, match="the store must be writable; got .*Set RESEARCH_STORE"):
+    with pytest.raises(ProjectError, match=r"the store must be writable; got .*Set RESEARCH_STORE"):
         store.open_run(project.mlruns, skeleton(), "request")
 
 

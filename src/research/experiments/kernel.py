@@ -34,6 +34,8 @@ def main() -> None:
     app = IPKernelApp.instance()
     app.initialize([*sys.argv[1:], "--HistoryManager.enabled=False"])
     del sys.modules["debugpy"]
+    if "" not in sys.path:
+        sys.path.insert(0, "")  # the notebook's folder, as in JupyterLab; `research` is already imported
     witness.begin()
     app.start()
 

@@ -76,7 +76,9 @@ def _see_connection(address: Any) -> None:
 
 def _see_lookup(host: Any) -> None:
     name = os.fsdecode(host) if isinstance(host, bytes) else host
-    if isinstance(name, str) and name and not name.startswith(_LOOPBACK) and name != os.uname().nodename:
+    if not isinstance(name, str) or not name or name.replace(".", "").isdigit() or ":" in name:
+        return  # an address needs no look-up
+    if not name.startswith(_LOOPBACK) and name != os.uname().nodename:
         _network[f"look-up of {name}"] = None
 
 
