@@ -26,11 +26,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from research.errors import require
 from research.evidence import Evidence
-from research.validation.value_at_risk._checks import (percent)(
+from research.validation.value_at_risk._checks import (
     check_coverage,
     check_exceptions,
     check_level,
     check_size,
+    percent,
     round_level,
 )
 from research.validation.value_at_risk.kupiec import pof_statistic
@@ -270,7 +271,7 @@ def christoffersen_coverage(
         p_value=float(chi2.sf(statistic, 2)),
         power=coverage_power(hits.size, level, true_probability=wrong, size=size),
         n=hits.size,
-        claim=f"each day exceeds the {percent(level)} VaR with probability {percent(1.0 - level)}, whatever came before",
+        claim=f"each day exceeds the {percent(level)} VaR with probability {percent(p)}, whatever came before",
         reference=REFERENCE,
         details=details,
     )

@@ -22,12 +22,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from research.errors import require
 from research.evidence import Evidence
-from research.validation.value_at_risk._checks import (percent)(
+from research.validation.value_at_risk._checks import (
     check_coverage,
     check_exceptions,
     check_level,
     check_size,
-    round_level,
+    percent,
 )
 
 REFERENCE = "Kupiec (1995), J. of Derivatives 3(2), 73-84"
