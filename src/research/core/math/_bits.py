@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import config
@@ -28,8 +29,8 @@ def _py_to_bits(x: float) -> int:
     return int(struct.unpack("<q", struct.pack("<d", x))[0])
 
 
-def _py_from_bits(bits: int) -> float:
-    return float(struct.unpack("<d", struct.pack("<Q", int(bits) & _MASK))[0])
+def _py_from_bits(bits: int) -> np.float64:  # a NumPy number divides by zero as compiled code does
+    return np.float64(struct.unpack("<d", struct.pack("<Q", int(bits) & _MASK))[0])
 
 
 def _py_shift_right(bits: int, n: int) -> int:
