@@ -42,7 +42,9 @@ def evidence(
     names = list(labels) if labels is not None else [item.test for item in items]
     figure, axes = style.subplots(size=(9.0, 0.3 * len(items) + 1.5))
     with style.applied():
-        axes.axvspan(floor / 3.0, size, color=style.COLORS["alarm"], alpha=0.1, lw=0)
+        shown = [max(item.p_value, floor) for item in items if item.p_value is not None]
+        left = min([size / 10.0, *shown]) / 3.0
+        axes.axvspan(left, size, color=style.COLORS["alarm"], alpha=0.1, lw=0)
         axes.axvline(size, color=style.COLORS["alarm"], lw=1.0)
         for i, item in enumerate(items):
             shape, role = _MARKS[item.verdict]
@@ -51,7 +53,7 @@ def evidence(
             axes.text(1.015, i, _words(item), transform=axes.get_yaxis_transform(), va="center", fontsize=8.5,
                       color=style.COLORS[role])  # fmt: skip
         axes.set_xscale("log")
-        axes.set_xlim(floor / 3.0, 1.6)
+        axes.set_xlim(left, 1.6)
         axes.set_yticks(range(len(items)), names)
         axes.set_ylim(len(items) - 0.4, -0.6)
         axes.grid(axis="y", visible=False)

@@ -24,7 +24,9 @@ def exceptions_by_year(
     title: str = "Exceptions by year",
     subtitle: str = "",
 ) -> Any:
-    """Number of exceptions by year (columns) and method (rows); shade is the ratio to the number expected.
+    """Number of exceptions by year (columns) and method (rows); the shade is the ratio to the number expected.
+
+    Years with too few days to expect half an exception are grey.
 
     Parameters
     ----------
@@ -54,12 +56,14 @@ def exceptions_by_year(
     with style.applied():
         ratio = count / (rate * days)
         top = max(4.0, float(np.nanmax(ratio)))
-        norm = TwoSlopeNorm(1.0, -1.0, top)  # too few is worth a pale blue, too many a red
+        norm = TwoSlopeNorm(1.0, -1.5, top)  # too few is worth a pale blue, too many a red
+        ratio[rate * days < 0.5] = np.nan  # a few days of a year say nothing
         image = axes.pcolormesh(ratio, cmap=style.DIVERGING, norm=norm, edgecolors="white", linewidth=1.5)
         for (i, j), number in np.ndenumerate(count):
-            dark = norm(ratio[i, j]) > 0.8
+            dark = np.nan_to_num(ratio[i, j]) > 0.6 * top
             axes.text(j + 0.5, i + 0.5, f"{number:.0f}", ha="center", va="center", fontsize=8.5,
                       color="white" if dark else style.COLORS["ink"])  # fmt: skip
+        axes.set_facecolor(style.COLORS["grid"])
         axes.set_xticks(np.arange(len(labels)) + 0.5, [str(year) for year in labels])
         axes.set_yticks(np.arange(len(names)) + 0.5, [words(name or "VaR") for name in names])
         axes.invert_yaxis()

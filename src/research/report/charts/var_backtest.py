@@ -43,7 +43,7 @@ def var_backtest(
     """
     data = chosen(frame, level, date, returns, value_at_risk)
     names = method_names(data, method)
-    size = (10.0, 1.75 * len(names) + 1.3 if len(names) > 1 else 4.2)
+    size = (10.0, 1.85 * len(names) + 1.1 if len(names) > 1 else 4.2)
     figure, grid = style.subplots(len(names), 1, size=size, sharex=True, sharey=True, squeeze=False)
     with style.applied():
         for axes, name in zip(grid.flat, names):
@@ -82,7 +82,7 @@ def method_names(data: DataFrame, method: str | Sequence[str] | None) -> list[st
 
 def _panel(axes: Any, dates: Series, returns: Series, limit: Series, name: str) -> None:
     broken = returns < -limit
-    axes.vlines(dates, 0.0, returns, color="#B8C1CC", lw=0.5, label="return")
+    axes.plot(dates, returns, color="#B8C1CC", lw=0.5, label="return")
     axes.plot(dates, -limit, color=style.COLORS["model"], lw=1.1, label="−VaR")
     axes.plot(dates[broken], returns[broken], "x", color=style.COLORS["alarm"], ms=4.5, mew=1.2, label="exception")
     n, bad = int(returns.notna().sum()), int(broken.sum())
