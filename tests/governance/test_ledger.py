@@ -142,6 +142,41 @@ def test_a_rewritten_chain_needs_the_signers_key(book, tmp_path):
     assert "must stand in roles.yaml; got a key of nobody there" in ledger.verify(people)[0]
 
 
+def test_a_signer_who_rewrites_his_own_entry_is_found_by_the_next_one(book):
+    """His key is good and the number is right; only the hash in the entry after it disagrees."""
+    ledger, actor, people = book
+    lines = ledger.path.read_bytes().splitlines()
+    content, _ = signatures.read_envelope(lines[1])
+    content["predicate"]["facts"] = {"n": 99}
+    lines[1] = canonical_json(signatures.sign(content, actor.signer))
+    ledger.path.write_bytes(b"\n".join(lines) + b"\n")
+    (problem,) = ledger.verify(people)
+    assert problem.startswith("ledger entry 2: it must follow ")
+    assert problem.endswith("The entry before it was changed.")
+
+
+def test_the_same_envelope_written_another_way_is_found(book):
+    """Base64 leaves slack bits and JSON leaves spaces: neither may hide an edit of the last entry."""
+    ledger, _, people = book
+    *before, last = ledger.path.read_bytes().splitlines()
+    alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+    at = last.index(b'=="', last.index(b'"sig"')) - 1  # the last letter of the signature: four of its bits mean nothing
+    slack = alphabet[alphabet.index(last[at : at + 1]) + 1 : alphabet.index(last[at : at + 1]) + 2]
+    again = {
+        "slack": last[:at] + slack + last[at + 1 :],
+        "space": last.replace(b'":', b'": ', 1),
+        "order": json.dumps(dict(reversed(json.loads(last).items())), separators=(",", ":")).encode(),
+    }
+    assert base64.b64decode(json.loads(again["slack"])["signatures"][0]["sig"]) == base64.b64decode(
+        json.loads(last)["signatures"][0]["sig"]
+    )
+    for how, line in again.items():
+        ledger.path.write_bytes(b"\n".join([*before, line]) + b"\n")
+        assert ledger.verify(people) == [
+            "ledger entry 3: entry must be one signed DSSE envelope in canonical JSON; got other bytes."
+        ], how
+
+
 def test_a_piece_of_an_entry_at_the_end_stops_reading_and_writing(book):
     ledger, actor, people = book
     ledger.path.write_bytes(ledger.path.read_bytes()[:-20])
