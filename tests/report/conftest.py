@@ -48,13 +48,16 @@ READ = {
 
 def notebook(title: str, purpose: str = "", record: dict[str, Any] | None = None) -> str:
     """A notebook as JSON text, executed when it has a record."""
-    data = {"application/vnd.research.record+json": record}
+    names = record or {"metrics": {}, "figures": {}}
+    lines = [f"  {name} = 0" for name in names["metrics"]] + [f"  figure {name}" for name in names["figures"]]
+    card = [line + "\n" for line in ["record: passed", *lines]]
+    data = {"application/vnd.research.record+json": record, "text/plain": card}
     outputs = [{"output_type": "display_data", "data": data, "metadata": {}}] if record else []
     cells = [
         {"cell_type": "markdown", "metadata": {}, "source": [f"# {title}\n", "\n", purpose]},
         {"cell_type": "code", "metadata": {}, "source": ["1"], "outputs": outputs, "execution_count": 1},
     ]
-    return json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
+    return json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}, sort_keys=True)
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ import pytest
 from research.report import index, style
 from research.report.facts import collect
 from research.report.summary import summary
+from research.report.text import inline as text_of
 
 PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x06\x00\x00\x00\x03\x00\x08\x06\x00\x00\x00" + bytes(
     16
@@ -102,9 +103,21 @@ def test_the_same_store_gives_the_same_page(project, add_run):
     assert page(project) == page(project)
 
 
-def test_metrics_keep_the_order_of_the_notebook(project, add_run):
-    add_run(metrics={"zeta": (1.5, ""), "alpha": (2.5, "")})
-    assert list(collect(project).notebooks[0].metrics) == ["zeta", "alpha"]
+def test_metrics_and_figures_keep_the_order_of_the_notebook(project, add_run):
+    add_run(metrics={"zeta": (1.5, ""), "alpha": (2.5, "")}, figures={"smiles": PNG, "fit": PNG, "smile": PNG})
+    (notebook,) = collect(project).notebooks
+    assert list(notebook.metrics) == ["zeta", "alpha"]
+    assert [figure.name for figure in notebook.figures] == ["smiles", "fit", "smile"]
+
+
+def test_markdown_of_a_purpose_is_shown_as_meant(project, add_run):
+    add_run()
+    path = project.root / "notebooks" / "backtesting" / "value_at_risk.ipynb"
+    path.parent.mkdir(parents=True)
+    cell = {"cell_type": "markdown", "source": ["# VaR\n", "\n", "**Purpose.** Is **it** `right` & <b>fair</b>?\n"]}
+    path.write_text(json.dumps({"cells": [cell]}))
+    purpose = next(n.purpose for n in collect(project).notebooks if n.title == "VaR")
+    assert text_of(purpose) == "Is <b>it</b> <code>right</code> &amp; &lt;b&gt;fair&lt;/b&gt;?"
 
 
 def test_the_newest_finished_run_is_shown_and_a_newer_failure_is_told(project, add_run):
@@ -172,7 +185,7 @@ def test_the_summary_is_plain_text_off_a_terminal(project, add_run):
     add_run(metrics={"rmse": (75.1234, "bp")})
     text = summary(project)
     assert "\x1b" not in text
-    assert "calibration/heston" in text and "passed" in text and "rmse 75.123 bp" in text
+    assert "calibration/heston" in text and "passed" in text and "RMSE 75.123 bp" in text
     assert "research reproduce heston-" in text
 
 

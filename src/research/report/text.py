@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import html
 import math
+import re
 from datetime import UTC, datetime
 from typing import Any
 
-_ACRONYMS = {"ewma": "EWMA", "garch": "GARCH", "var": "VaR", "svi": "SVI", "dax": "DAX", "heston": "Heston"}
+_ACRONYMS = {
+    "ewma": "EWMA",
+    "garch": "GARCH",
+    "var": "VaR",
+    "svi": "SVI",
+    "dax": "DAX",
+    "heston": "Heston",
+    "rmse": "RMSE",
+}
 _UNITS = {"1": "", "count": "", "decimal": ""}
 
 
@@ -77,14 +87,27 @@ def short(digest: str | None, length: int = 12) -> str:
     return digest[:length] if digest else "–"
 
 
+def inline(markdown: str) -> str:
+    """Bold and code of a markdown line as HTML; everything else as text.
+
+    Examples
+    --------
+    >>> inline("**Reads.** `a_b` & c")
+    '<b>Reads.</b> <code>a_b</code> &amp; c'
+    """
+    shown = re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(markdown, quote=False))
+    return re.sub(r"\*\*([^*]+)\*\*", r"<b>\1</b>", shown)
+
+
 def words(name: str) -> str:
     """A name of code as people write it.
 
     Examples
     --------
-    >>> words("filtered_historical"), words("ewma")
-    ('Filtered historical', 'EWMA')
+    >>> words("filtered_historical"), words("exceptions/ewma 97.5pct"), words("smallest_p_value")
+    ('Filtered historical', 'Exceptions, EWMA 97.5%', 'Smallest p-value')
     """
-    parts = [_ACRONYMS.get(part, part) for part in name.replace("_", " ").split(" ")]
-    text = " ".join(parts)
+    plain = name.replace("_", " ").replace("/", ", ").replace("p value", "p-value")
+    plain = re.sub(r"(?<=\d) ?pct\b", "%", plain)
+    text = re.sub(r"[A-Za-z]+", lambda found: _ACRONYMS.get(found[0], found[0]), plain)
     return text[:1].upper() + text[1:]

@@ -138,25 +138,31 @@ def _closed(project: Project, run: Run, title: str, purpose: str, common: dict[s
     executed = _kept(capsule, ".ipynb")
     if executed is not None:
         title, purpose = (new or old for new, old in zip(_heading(executed), (title, purpose)))
-    order = _declared(executed)
+    card = _card(executed)
     figures = capsule.results["figures"]
     return Notebook(
         title=title or run.notebook,
         purpose=purpose,
         capsule=capsule,
         problems=problems,
-        metrics={name: capsule.metrics[name] for name in _ordered(capsule.metrics, order["metrics"])},
+        metrics={name: capsule.metrics[name] for name in _ordered(capsule.metrics, card, "\n  {} = ")},
         figures=[
             Figure(name=name, path=capsule.folder / figures[name]["path"], png=figures[name]["path"].endswith(".png"))
-            for name in _ordered(figures, order["figures"])
+            for name in _ordered(figures, card, "\n  figure {}\n")
         ],
         reproductions=reproductions(run.run_id, project=project),
         **common,
     )
 
 
-def _ordered(found: dict[str, Any], declared: list[str]) -> list[str]:
-    return [name for name in declared if name in found] + [name for name in sorted(found) if name not in declared]
+def _ordered(found: dict[str, Any], card: str, line: str) -> list[str]:
+    """Names in the order of the notebook's card; every file in between sorts its keys."""
+
+    def place(name: str) -> tuple[int, str]:
+        at = card.find(line.format(name))
+        return (at if at >= 0 else len(card), name)
+
+    return sorted(found, key=place)
 
 
 def _cells(path: Path) -> list[dict[str, Any]]:
@@ -174,16 +180,16 @@ def _heading(path: Path) -> tuple[str, str]:
             lines = "".join(cell.get("source", "")).strip().splitlines()
             title = lines[0].lstrip("# ").strip() if lines and lines[0].startswith("#") else ""
             paragraphs = "\n".join(lines[1 if title else 0 :]).strip().split("\n\n")
-            return title, " ".join(paragraphs[0].split())
+            return title, " ".join(paragraphs[0].split()).removeprefix("**Purpose.**").strip()
     return "", ""
 
 
-def _declared(executed: Path | None) -> dict[str, list[str]]:
-    """Names in the order in which the notebook recorded them; canonical JSON sorts its keys."""
-    names: dict[str, list[str]] = {"metrics": [], "figures": []}
+def _card(executed: Path | None) -> str:
+    """What `record` showed as text: one line a result, in the order of the notebook."""
+    parts: list[str] = []
     for cell in _cells(executed) if executed else []:
         for output in cell.get("outputs", []):
-            record = output.get("data", {}).get(RECORD) or {}
-            for kind, found in names.items():
-                found += list(record.get(kind, {}))
-    return names
+            data = output.get("data", {})
+            if RECORD in data:
+                parts.append("".join(data.get("text/plain", "")) + "\n")
+    return "".join(parts)
