@@ -3,10 +3,12 @@
 | model | class or module | reference |
 |---|---|---|
 | Black's formula: price, Greeks, implied volatility | `black` | Black (1976) |
+| one smile, a surface of smiles | `SVI`, `SVISurface` | Gatheral (2004) |
 | stochastic variance | `Heston` | Heston (1993) |
 """
 
 from research.models import black
 from research.models.heston import Heston
+from research.models.svi import SVI, SVISurface
 
-__all__ = ["black", "Heston"]
+__all__ = ["black", "Heston", "SVI", "SVISurface"]

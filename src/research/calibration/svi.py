@@ -1,0 +1,198 @@
+"""Raw SVI to a smile, or to a surface slice by slice: `fit(SVI, smile)`, `fit(SVISurface, snapshot)`.
+
+The objective is the (weighted) sum of squared vol residuals. Each slice is first fitted alone. Where a fitted slice
+has butterflies, or slices cross, all are fitted again together with penalties for both; strikes at which a violation
+is left join the penalised grid until none is left on the whole line. The model that comes back is free of static
+arbitrage unless `arbitrage_free=False`.
+
+References
+----------
+Gatheral & Jacquier (2014), "Arbitrage-free SVI volatility surfaces", Quantitative Finance 14, 59-71.
+De Marco & Martini (2009), "Quasi-explicit calibration of Gatheral's SVI model", Zeliade Systems.
+"""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from research.arrays import FloatND
+from research.calibration._registry import fits
+from research.calibration._svi_search import LEAST, Search, search
+from research.calibration.fit import AT_BOUND, MAX_ITERATIONS, Fit
+from research.errors import InputError, require
+from research.market import Smile, Snapshot, Surface, find_arbitrage, find_butterflies
+from research.models import black
+from research.models.svi import LEE, SVI, SVISurface
+
+NAMES = ("a", "b", "rho", "m", "sigma")
+Weights = Literal["equal", "vega"]
+
+
+@fits(SVI)
+def fit_svi(
+    smile: Smile,
+    *,
+    weights: Weights = "equal",
+    allow_arbitrage: bool = False,
+    arbitrage_free: bool = True,
+    max_iter: int = 200,
+) -> Fit[SVI]:
+    """Fit one slice of raw SVI to the quotes of one expiry.
+
+    Parameters
+    ----------
+    smile : Smile
+        At least 5 quotes with a positive weight.
+    weights : {"equal", "vega"}, default "equal"
+        Of the squared vol residuals; multiplied by `smile.weight` where the smile has weights.
+    allow_arbitrage : bool, default False
+        Fit *quotes* that allow a butterfly, instead of refusing them.
+    arbitrage_free : bool, default True
+        Keep the fitted *slice* free of butterflies, if need be by penalties; its least total variance is then at
+        least a fifth of the lowest quoted one. False gives the plain least squares.
+    max_iter : int, default 200
+        Of each climb.
+
+    Returns
+    -------
+    Fit
+        unit "vol"; rmse is weighted. Residuals are model minus market. Standard errors take binding penalties as exact.
+
+    Raises
+    ------
+    InputError
+        On fewer than 5 quotes, or quotes with butterfly arbitrage.
+    NumericalError
+        When no start leads to a smile.
+    """
+    require(isinstance(smile, Smile), "data", type(smile).__name__, "be a market.Smile")
+    _check_options(weights, max_iter)
+    if not allow_arbitrage:
+        _refuse_arbitrage(find_butterflies(smile))
+    fitted = _fit([smile], weights, arbitrage_free, max_iter)
+    return Fit(**{**fitted, "model": fitted["model"].slices[0], "parameters": fitted["parameters"].drop(columns="tau")})
+
+
+@fits(SVISurface)
+def fit_svi_surface(
+    data: Snapshot | Surface,
+    *,
+    weights: Weights = "equal",
+    allow_arbitrage: bool = False,
+    arbitrage_free: bool = True,
+    max_iter: int = 200,
+) -> Fit[SVISurface]:
+    """Fit a slice of raw SVI to every expiry.
+
+    Parameters
+    ----------
+    data : Snapshot or Surface
+        At least 5 quotes with a positive weight an expiry.
+    weights, max_iter
+        As for one slice.
+    allow_arbitrage : bool, default False
+        Fit *quotes* that allow a butterfly or a calendar, instead of refusing them.
+    arbitrage_free : bool, default True
+        Keep the fitted *surface* free of butterflies and calendars; False gives the plain least squares.
+
+    Returns
+    -------
+    Fit
+        One row of `parameters` a parameter and expiry (column tau).
+
+    Raises
+    ------
+    InputError
+        On too few quotes, or quotes with arbitrage.
+    NumericalError
+        When no start leads to a smile.
+    """
+    require(isinstance(data, (Snapshot, Surface)), "data", type(data).__name__, "be a market.Snapshot or Surface")
+    surface = data.surface if isinstance(data, Snapshot) else data
+    _check_options(weights, max_iter)
+    if not allow_arbitrage:
+        _refuse_arbitrage(find_arbitrage(surface))
+    return Fit(**_fit(list(surface), weights, arbitrage_free, max_iter))
+
+
+def _fit(smiles: list[Smile], weights: Weights, arbitrage_free: bool, max_iter: int) -> dict[str, Any]:
+    """The fields of a Fit of SVISurface."""
+    weight = [_weights(smile, weights) for smile in smiles]
+    began = perf_counter()
+    found = search(smiles, weight, arbitrage_free, max_iter)
+    seconds = perf_counter() - began
+    residuals = pd.concat([_residual_table(*row) for row in zip(smiles, found.model.slices, weight)], ignore_index=True)
+    sse = float((residuals["weight"] * residuals["residual"] ** 2).sum())
+    tables = [_parameter_table(*row) for row in zip(smiles, found.model.slices, found.std_error)]
+    return {
+        "model": found.model,
+        "parameters": pd.concat(tables, ignore_index=True),
+        "residuals": residuals,
+        "rmse": float(np.sqrt(sse / residuals["weight"].sum())),
+        "unit": "vol",
+        "sse": sse,
+        "status": found.status,
+        "n_iter": found.n_iter,
+        "message": _message(found),
+        "seconds": seconds,
+    }
+
+
+def _check_options(weights: str, max_iter: int) -> None:
+    require(weights in ("equal", "vega"), "weights", weights, "be equal or vega")
+    require(max_iter >= 1, "max_iter", max_iter, "be at least 1")
+
+
+def _refuse_arbitrage(found: pd.DataFrame) -> None:
+    """InputError naming the first violation, when there is one."""
+    if found.empty:
+        return
+    first = found.iloc[0]
+    where = f"strike {first['strike']:g}, tau {first['tau']:.6g}, against {first['against']}"
+    raise InputError(
+        f"quotes must be free of arbitrage; got a {first['kind']} at {where}: {first['size']:.4g} {first['unit']} "
+        f"({len(found)} in all). market.find_arbitrage lists them; allow_arbitrage=True fits them all the same."
+    )
+
+
+def _weights(smile: Smile, weights: Weights) -> FloatND:
+    """Weight of each squared residual, with mean 1 over the quotes that count."""
+    out = np.ones(len(smile)) if smile.weight is None else np.array(smile.weight)
+    if weights == "vega":
+        out = out * black.greeks(smile.forward, smile.strike, smile.tau, smile.vol)["vega"]
+    n = int((out > 0.0).sum())
+    hint = "SVI has five parameters."
+    require(n >= LEAST, "quotes", n, f"be at least {LEAST} with a positive weight at tau {smile.tau:.6g}", hint=hint)
+    scaled: FloatND = out * (n / out.sum())
+    return scaled
+
+
+def _parameter_table(smile: Smile, model: SVI, error: FloatND) -> pd.DataFrame:
+    value = [getattr(model, name) for name in NAMES]
+    lower, upper = [-np.inf, 0.0, -1.0, -np.inf, 0.0], [np.inf, LEE, 1.0, np.inf, np.inf]
+    columns = {"name": NAMES, "value": value, "std_error": error, "lower": lower, "upper": upper, "tau": smile.tau}
+    return pd.DataFrame(columns)
+
+
+def _residual_table(smile: Smile, model: SVI, weight: FloatND) -> pd.DataFrame:
+    fitted = model.vol(smile.log_moneyness, smile.tau)
+    quotes = smile.to_frame()[["expiry", "tau", "strike", "log_moneyness", "vol"]].rename(columns={"vol": "market"})
+    return quotes.assign(model=fitted, residual=fitted - smile.vol, weight=weight)
+
+
+def _message(found: Search) -> str:
+    what = {MAX_ITERATIONS: "stopped by max_iter", AT_BOUND: "converged on a bound"}.get(found.status, "converged")
+    how = (
+        "together, with arbitrage penalised"
+        if found.penalised
+        else "each slice alone"
+        if len(found.std_error) > 1
+        else ""
+    )
+    left = found.model.arbitrage()["kind"].value_counts()
+    count = ", ".join(f"{n} {kind}" for kind, n in left.items()) or "no"
+    return f"{what}{', ' + how if how else ''}; {count} arbitrage in the fit"
