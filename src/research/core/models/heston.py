@@ -86,7 +86,9 @@ def heston_exponents(xi: complex, tau: float, kappa: float, sigma: float, rho: f
     c_beta = ratio * over_d * (tau - 2.0 * (total * big_e - beta * d * te) * (over_n * over_d))
     along = q * over_d  # dd / dsigma at fixed beta, over sigma
     d_sigma = -sigma * (along * outer * bend)
-    c_sigma = (along * (2.0 * over_d - tau - 2.0 * (1.0 + e - s2 * ratio * te) * over_n) - 2.0 * c_term) / sigma
+    c_sigma = (along * (2.0 * over_d - tau - 2.0 * (1.0 + e - s2 * ratio * te) * over_n) - 2.0 * c_term) * (
+        1.0 / sigma
+    )  # complex division is rounded otherwise with the JIT off
     return d_term, c_term, d_beta, c_beta, d_sigma, c_sigma
 
 
