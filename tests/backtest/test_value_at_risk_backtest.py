@@ -64,13 +64,22 @@ def test_each_day_agrees_with_the_single_forecast_to_the_bit(method: risk.Method
         assert (row["value_at_risk"], row["expected_shortfall"]) == (one.value_at_risk, one.expected_shortfall)
 
 
-def test_rolling_quantiles_agree_with_sorting_each_window() -> None:
-    x = np.round(sample(), 3)  # with ties
-    rows = backtest.value_at_risk(x, methods=["historical"], levels=[0.975], settings=SMALL).rows("historical", 0.975)
+@pytest.mark.parametrize("level", [0.99, 0.975, 0.9, 0.5, 0.05])
+@pytest.mark.parametrize("shape", ["ties", "trend up", "trend down", "volatility falls"])
+def test_rolling_quantiles_agree_with_sorting_each_window(level: float, shape: str) -> None:
+    x = np.round(sample(), 3)
+    if shape != "ties":
+        x = x + {"trend up": 1e-3, "trend down": -1e-3, "volatility falls": 0.0}[shape] * np.arange(x.size)
+    if shape == "volatility falls":
+        x = x * np.linspace(5.0, 0.1, x.size)
+    rows = backtest.value_at_risk(x, methods=["historical"], levels=[level], settings=SMALL).rows("historical", level)
+    mass = 120 * (1.0 - level)
+    whole, k = int(mass + 1e-9), int(np.ceil(mass - 1e-9))
     for day, (var, es) in enumerate(zip(rows["value_at_risk"], rows["expected_shortfall"])):
         low = np.sort(x[day : day + 120])
-        assert var == -low[2]
-        assert es == pytest.approx(-low[:3].mean(), rel=1e-14)
+        assert var == -low[k - 1]
+        part = (mass - whole) * low[whole] if mass - whole > 1e-9 else 0.0
+        assert es == pytest.approx(-(low[:whole].sum() + part) / mass, rel=1e-12, abs=1e-15)
 
 
 def test_between_refits_the_parameters_stay() -> None:

@@ -21,15 +21,15 @@ DUST = 1e-9  # w p is an integer when it is this close to one
 
 
 @inlined
-def tail_quantile(low: Float1D, p: float) -> float:
-    """VaR of a window whose values stand in ascending order."""
-    return -low[ceil(low.size * p - DUST) - 1]
+def tail_quantile(low: Float1D, n: int, p: float) -> float:
+    """VaR of a window of n values whose lowest stand in ascending order."""
+    return -low[ceil(n * p - DUST) - 1]
 
 
 @inlined
-def tail_mean(low: Float1D, p: float) -> float:
-    """ES of a window whose values stand in ascending order."""
-    mass = low.size * p
+def tail_mean(low: Float1D, n: int, p: float) -> float:
+    """ES of a window of n values whose lowest stand in ascending order."""
+    mass = n * p
     whole = floor(mass + DUST)
     total = 0.0
     for i in range(whole):
@@ -41,34 +41,67 @@ def tail_mean(low: Float1D, p: float) -> float:
 
 
 @inlined
-def slide(low: Float1D, leaves: float, enters: float) -> None:
-    """Replace one value of an ascending array by another; it stays ascending."""
-    a, b = 0, low.size - 1
-    while a < b:  # where `leaves` stands
-        middle = (a + b) // 2
-        if low[middle] < leaves:
-            a = middle + 1
-        else:
-            b = middle
-    while a + 1 < low.size and low[a + 1] < enters:
-        low[a] = low[a + 1]
-        a += 1
-    while a > 0 and low[a - 1] > enters:
-        low[a] = low[a - 1]
-        a -= 1
-    low[a] = enters
+def tail_count(n: int, p: Float1D) -> int:
+    """How many of the lowest of n values the deepest of the quantiles and means look at."""
+    most = 0.0
+    for j in range(p.size):
+        most = max(most, p[j])
+    return min(n, ceil(n * most + DUST))
+
+
+@inlined
+def refill(low: Float1D, window: Float1D) -> int:
+    """Fill low with the lowest values of the window, ascending; how many."""
+    ordered = np.sort(window)
+    for i in range(low.size):
+        low[i] = ordered[i]
+    return low.size
+
+
+@inlined
+def slide(low: Float1D, size: int, n: int, leaves: float, enters: float) -> int:
+    """Update the `size` lowest of n values, ascending in low, when one value leaves and one enters; the new size.
+
+    Values not in low are at least its last; low gives up its last when it is full.
+    """
+    if leaves <= low[size - 1]:
+        a, b = 0, size - 1
+        while a < b:  # where `leaves` stands
+            middle = (a + b) // 2
+            if low[middle] < leaves:
+                a = middle + 1
+            else:
+                b = middle
+        for i in range(a, size - 1):
+            low[i] = low[i + 1]
+        size -= 1
+    if size == n - 1 or (size > 0 and enters < low[size - 1]):
+        i = size if size < low.size else size - 1
+        while i > 0 and low[i - 1] > enters:
+            low[i] = low[i - 1]
+            i -= 1
+        low[i] = enters
+        size = min(size + 1, low.size)
+    return size
 
 
 @kernel
 def rolling_tails(x: Float1D, first: int, last: int, window: int, p: Float1D, var: Float2D, es: Float2D) -> None:
-    """Fill var and es, shape (last - first, levels), from the `window` values before each day."""
-    low = np.sort(x[first - window : first])
+    """Fill var and es, shape (last - first, levels), from the `window` values before each day.
+
+    Only the lowest values are kept in order, with a reserve; most days change none of them.
+    """
+    need = tail_count(window, p)
+    low = np.empty(min(window, 2 * need + 16))
+    size = refill(low, x[first - window : first])
     for t in range(first, last):
         for j in range(p.size):
-            var[t - first, j] = tail_quantile(low, p[j])
-            es[t - first, j] = tail_mean(low, p[j])
+            var[t - first, j] = tail_quantile(low, window, p[j])
+            es[t - first, j] = tail_mean(low, window, p[j])
         if t + 1 < last:
-            slide(low, x[t - window], x[t])
+            size = slide(low, size, window, x[t - window], x[t])
+            if size < need:
+                size = refill(low, x[t + 1 - window : t + 1])
 
 
 @kernel
@@ -115,14 +148,19 @@ def garch_filtered_tails(
             e = x[t] - mu
             z[t - start] = e / sqrt(h)
             h = (omega + alpha * (e * e)) + beta * h
-        low = np.sort(z[width - window : width])
+        need = tail_count(window, p)
+        low = np.empty(min(window, 2 * need + 16))
+        size = refill(low, z[width - window : width])
         for t in range(begin[i], end[i]):
             s = sqrt(h)
             for j in range(p.size):
-                var[t - first, j] = s * tail_quantile(low, p[j]) - mu
-                es[t - first, j] = s * tail_mean(low, p[j]) - mu
+                var[t - first, j] = s * tail_quantile(low, window, p[j]) - mu
+                es[t - first, j] = s * tail_mean(low, window, p[j]) - mu
             if t + 1 < end[i]:
                 e = x[t] - mu
                 z[t - start] = e / s
-                slide(low, z[t - start - window], z[t - start])
+                k = t + 1 - start
+                size = slide(low, size, window, z[k - 1 - window], z[k - 1])
+                if size < need:
+                    size = refill(low, z[k - window : k])
                 h = (omega + alpha * (e * e)) + beta * h
