@@ -130,8 +130,7 @@ def _together(p: _Problem, x: Float1D, on: Float1D, max_iter: int) -> _Penalised
 
     Strikes at which a violation is left join the grid, and the penalties grow on, until none is left.
     """
-    starts = [_flat(p)] if min(_least(x)) < 1e-9 else [_flat(p), x]
-    found = [_climb_with_penalties(p, start, on, max_iter) for start in starts]
+    found = [_climb_with_penalties(p, start, on, max_iter) for start in (_flat(p), _lifted(p, x))]
     fair = [one for one in found if one.fair]
     best = min(fair or found, key=lambda one: one.value)
     return replace(best, n_iter=sum(one.n_iter for one in found))
@@ -168,6 +167,13 @@ def _flat(p: _Problem) -> Float1D:
         slope = min(0.25 * level / span, 0.5)
         rows.append([level, slope, slope, 0.0, span])
     return np.clip(np.array(rows).reshape(-1), p.lower, p.upper)
+
+
+def _lifted(p: _Problem, x: Float1D) -> Float1D:
+    """The slices alone as a start: each lifted until its least total variance is above the floor."""
+    out = x.copy()
+    out[::LEAST] += np.maximum(2.0 * p.floor - np.array(_least(x)), 0.0)
+    return np.clip(out, p.lower, p.upper)
 
 
 def _grid(p: _Problem) -> Float1D:
