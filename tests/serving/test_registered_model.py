@@ -8,7 +8,7 @@ import sys
 import pandas as pd
 import pytest
 
-from research.errors import IntegrityError
+from research.errors import InputError, IntegrityError, RefusedError
 from research.governance import audit, payload, projection, promotion
 from research.project import find_project
 from research.serving import load
@@ -50,6 +50,16 @@ def test_a_promoted_model_prices_through_mlflow_and_a_foreign_alias_is_found(wor
         assert shown.run_id is not None
         assert shown.tags["research.state"] == "production"
         assert shown.tags["research.signed.approve"] == "abe"
+
+        pinned = load("heston_dax@champion", pinned=True)
+        pd.testing.assert_frame_equal(pinned.price(frame), ours, check_exact=True)
+        assert repr(pinned).endswith("rho -0.7), pinned")
+        with pytest.raises(RefusedError, match="tau must lie in"):
+            pinned.price(frame.assign(tau=9.0))
+        with pytest.raises(InputError, match="strike must be finite and > 0; got -1"):
+            pinned.scorer.price(frame.assign(strike=-1.0))
+        pinned.scorer.close()
+        assert world.git("worktree", "list").count("\n") == 0
 
         world.promoted()
         projection.sync(world.office)

@@ -15,6 +15,7 @@ from research.errors import IntegrityError, RefusedError
 from research.governance import payload, promotion
 from research.project import find_project
 from research.serving import _load, _scorers, load
+from research.serving._pinned import PinnedScorer
 
 
 class Stub:
@@ -170,7 +171,7 @@ def test_an_edited_tree_is_refused_before_the_scorer_is_imported(world, made, mo
     edited.write_text(edited.read_text() + "# one line more\n")
     with pytest.raises(
         IntegrityError,
-        match=r"installed code must be the approved code; research/models/heston\.py differs\. Check out commit",
+        match=r"installed code must be the approved code; research/models/heston\.py differs\. Load it with pinned",
     ):
         load("heston_dax@champion")
     assert made == ["heston_surface"]  # from the first load
@@ -250,3 +251,29 @@ def test_a_demo_model_needs_demo(world, made):
 def test_an_unknown_scorer_is_never_imported():
     with pytest.raises(ValueError, match=r"scorer must be one of heston_surface; got 'os\.system'"):
         _scorers.make({"scorer": "os.system", "parameters": {}, "tables": {}}, Path())
+
+
+def test_a_pinned_load_runs_the_approved_code_whatever_is_installed(world, made, monkeypatch):
+    """The child can't be made from this small firm's few files; what reaches it is what counts here."""
+    asked = []
+    monkeypatch.setattr(
+        _load, "PinnedScorer", lambda root, commit, folder, modules: asked.append((commit, modules)) or Stub()
+    )
+    world.promoted()
+    head = world.git("rev-parse", "HEAD")
+    monkeypatch.setattr(payload, "changed_modules", lambda modules: ["research/models/heston.py differs"])
+    with pytest.raises(IntegrityError, match=f"Load it with pinned=True \\(runs commit {head[:12]}\\)"):
+        load("heston_dax@champion")
+    load("heston_dax@champion", pinned=True)
+    ((commit, modules),) = asked
+    assert commit == head
+    assert "research/models/heston.py" in modules
+    assert made == []
+
+
+def test_a_commit_without_the_approved_code_is_refused_and_leaves_no_checkout(world):
+    with pytest.raises(
+        IntegrityError, match=r"must hold the approved code; research/models/heston\.py is not the approved"
+    ):
+        PinnedScorer(world.root, world.git("rev-parse", "HEAD"), world.root, {"research/models/heston.py": "0" * 64})
+    assert world.git("worktree", "list").count("\n") == 0

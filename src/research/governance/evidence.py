@@ -41,17 +41,13 @@ def own_files(root: Path, capsule: Capsule, modules: dict[str, str], pack: Pack)
 
 
 def uncommitted(root: Path, capsule: Capsule, modules: dict[str, str]) -> list[str]:
-    """Modules of the scorer that are neither the run's own code nor what is committed at HEAD."""
-    found, rest = [], {}
-    for name, digest in modules.items():
-        path = f"src/{name}"
-        ran = capsule.closure.get(path)
-        if ran is None:
-            rest[path] = digest
-        elif ran != digest:
+    """Modules of the scorer that are not the run's own code, or not what is committed at HEAD."""
+    wanted = {f"src/{name}": digest for name, digest in modules.items()}
+    found = []
+    for path, content in git.contents(root, wanted).items():
+        if capsule.closure.get(path, wanted[path]) != wanted[path]:
             found.append(f"{path} must be the code of the run; it was edited since. Run the notebook again")
-    for path, content in git.contents(root, rest).items():
-        if content is None or digest_bytes(content) != rest[path]:
+        elif content is None or digest_bytes(content) != wanted[path]:
             found.append(f"{path} must be committed; got {'edits' if content is not None else 'a new file'}")
     return found
 

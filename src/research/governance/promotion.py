@@ -26,7 +26,7 @@ from research.governance.needs import Case, unmet
 from research.governance.office import Office, resolve
 from research.governance.roles import Actor, actor
 from research.governance.rules import Pack
-from research.lineage import load_capsule, verify_run
+from research.lineage import git, load_capsule, verify_run
 from research.lineage.capsule import Capsule
 
 
@@ -121,7 +121,8 @@ def _submit(office: Office, draft: Version, card: Card, who: Actor, folder: Path
         target.parent.mkdir(parents=True, exist_ok=True)
         folder.rename(target)
         version = replace(draft, number=number)
-        facts = {**_facts(version, card), "commit": capsule_commit(target), "note": note}
+        head = git.head(office.realm.project.root).commit
+        facts = {**_facts(version, card), "commit": capsule_commit(target), "head": head, "note": note}
         return writer.append(_step("submit", version, facts), who, objection=office.objection)
 
 

@@ -6,7 +6,7 @@
     4  payload         every file has the digest that was signed
     5  use             the purpose is one of the card's intended uses, when one is given
     6  code            every module that the scorer runs is, byte for byte, the approved one
-    7  only now the scorer is imported
+    7  only now the scorer is imported (with `pinned=True` from a checkout of the approved commit, instead of 6)
 
 Each refusal says which of these failed and why. Paths are relative to `mlruns/`, so a moved checkout loads.
 """
@@ -23,6 +23,7 @@ from research.governance.office import Office, open_office, resolve, split
 from research.governance.realm import Realm, realm
 from research.lineage import registry
 from research.project import Project
+from research.serving._pinned import PinnedScorer
 from research.serving._scorers import Scorer, make
 
 
@@ -87,7 +88,12 @@ class ServedModel:
 
 
 def load(
-    reference: str, *, demo: bool = False, purpose: str | None = None, project: Project | None = None
+    reference: str,
+    *,
+    demo: bool = False,
+    purpose: str | None = None,
+    pinned: bool = False,
+    project: Project | None = None,
 ) -> ServedModel:
     """An approved model, after verifying everything that its approval rests on.
 
@@ -99,6 +105,8 @@ def load(
         Take it from the demo's ledger, whose people and keys are not the firm's.
     purpose : str, optional
         What it is for; refused unless the card names it as an intended use.
+    pinned : bool, default False
+        Run the approved code from a clean checkout, in a process of its own, whatever is installed here.
 
     Raises
     ------
@@ -116,14 +124,12 @@ def load(
         raise IntegrityError(f"{version.model} version {version.number} refused: {'; '.join(damage)}")
     content = payload.read_scorer(folder)
     _check_purpose(version, content["uses"], purpose)
-    changed = payload.changed_modules(content["modules"])
-    if changed:
-        more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
-        raise IntegrityError(
-            f"{version.model} version {version.number} refused: installed code must be the approved code; "
-            f"{', '.join(changed[:3])}{more}. "
-            f"Check out commit {content['capsule']['commit'][:12]}, or promote a run of this code."
-        )
+    commit = str(version.steps("submit")[0].facts["head"])
+    if pinned:
+        scorer: Scorer = PinnedScorer(where.project.root, commit, folder, content["modules"])
+    else:
+        _check_code(version, content["modules"], commit)
+        scorer = make(content, folder)
     steps = ("submit", "validate", "approve", "promote")
     return ServedModel(
         name=version.model,
@@ -135,8 +141,20 @@ def load(
         scope=tuple(content["scope"]),
         uses=content["uses"],
         demo=demo,
-        scorer=make(content, folder),
+        scorer=scorer,
     )
+
+
+def _check_code(version: Version, modules: dict[str, str], commit: str) -> None:
+    """What is installed must be, file by file, what was approved."""
+    changed = payload.changed_modules(modules)
+    if changed:
+        more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
+        raise IntegrityError(
+            f"{version.model} version {version.number} refused: installed code must be the approved code; "
+            f"{', '.join(changed[:3])}{more}. Load it with pinned=True (runs commit {commit[:12]}), or promote a run "
+            "of this code."
+        )
 
 
 def _approved(where: Realm, reference: str) -> tuple[Version, str]:

@@ -15,12 +15,7 @@ SCORERS: dict[str, str] = {
 
 
 class Scorer(Protocol):
-    """What every scorer can do."""
-
-    @classmethod
-    def from_payload(cls, parameters: dict[str, Any], tables: dict[str, Any]) -> Scorer:
-        """The scorer from its approved parameters and tables."""
-        ...
+    """What every scorer can do; its class also has `from_payload(parameters, tables)`."""
 
     def price(self, frame: Any) -> Any:
         """Results, one row for each row of `frame`."""
@@ -45,6 +40,7 @@ def make(content: dict[str, Any], folder: Path) -> Scorer:
         hint = f" Did you mean '{close[0]}'?" if close else ""
         raise InputError(f"scorer must be one of {', '.join(SCORERS)}; got {name!r}.{hint}")
     module, _, attribute = SCORERS[name].partition(":")
-    kind: type[Scorer] = getattr(importlib.import_module(module), attribute)
+    kind: Any = getattr(importlib.import_module(module), attribute)
     tables = {key: pd.read_parquet(folder / path) for key, path in content["tables"].items()}
-    return kind.from_payload(content["parameters"], tables)
+    scorer: Scorer = kind.from_payload(content["parameters"], tables)
+    return scorer
