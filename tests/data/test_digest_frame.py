@@ -90,6 +90,9 @@ SAME = {
     "a text index": lambda f: f.set_axis([f"r{i}" for i in range(len(f))]),
     "chunks": lambda f: pd.concat([f.iloc[:100], f.iloc[100:5000], f.iloc[5000:]]),
     "a slice of a longer frame": lambda f: pd.concat([f.iloc[:9], f]).iloc[9:],
+    "a slice of a longer frame in Arrow text": lambda f: (
+        pd.concat([f.iloc[3:12], f]).astype({"name": pd.ArrowDtype(pa.string())}).iloc[9:]
+    ),
     "every other row of a doubled frame": lambda f: f.loc[f.index.repeat(2)].iloc[::2],
     "Parquet": round_trip,
     "Parquet in small row groups": lambda f: round_trip(f, row_group_size=1000),
@@ -109,6 +112,12 @@ SAME = {
 def test_storage_does_not_change_the_digest(what):
     before = panel()
     assert digest_frame(SAME[what](before)) == digest_frame(before)
+
+
+@pytest.mark.parametrize("kind", ["str", pd.ArrowDtype(pa.string()), pd.ArrowDtype(pa.large_string())])
+def test_a_slice_of_text_with_nothing_missing_has_the_digest_of_its_copy(kind):
+    long = pd.DataFrame({"t": pd.Series(["lead", "a", "bcd", ""], dtype=kind)})
+    assert digest_frame(long.iloc[1:]) == digest_frame(pd.DataFrame({"t": ["a", "bcd", ""]}))
 
 
 def test_negative_zero_is_another_number():

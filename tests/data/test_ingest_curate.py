@@ -264,6 +264,15 @@ def test_a_derived_date_keeps_to_the_end_of_short_months(scratch):
     assert data.load("test/prices")["known"].dt.date.tolist() == [date(2019, 3, 1), date(2020, 3, 1)]
 
 
+def test_a_derived_date_can_be_days_later(scratch):
+    column = "      known: {type: date, meaning: k, derive: {column: date, days: 3}}\n      close:"
+    scratch.catalog(scratch.PRICES.replace("      close:", column))
+    scratch.write("data/raw/test/prices.csv", scratch.PRICES_CSV)
+    data.curate("test/prices")
+    frame = data.load("test/prices")
+    assert (frame["known"] - frame["date"] == pd.Timedelta(days=3)).all()
+
+
 def test_numbers_are_read_to_the_last_bit(scratch):
     rng = np.random.default_rng(11)
     values = np.abs(rng.standard_normal(500)) * 10.0 ** rng.integers(-300, 300, 500)

@@ -55,6 +55,7 @@ def test_a_date_means_the_end_of_its_day_and_a_time_means_itself(scratch):
     data.curate("test/prices")
     assert len(data.load("test/prices", as_of=date(2018, 12, 7))) == 2
     assert len(data.load("test/prices", as_of=datetime(2018, 12, 7, 12))) == 1
+    assert len(data.load("test/prices", as_of=datetime(2018, 12, 7, 16))) == 2
 
 
 def test_the_read_is_noted_with_digests_rows_and_quality(prices):
