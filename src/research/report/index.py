@@ -85,6 +85,7 @@ def render(facts: Facts, links: Mapping[str, str] | None = None) -> str:
         width=max(len(command) for command, _ in commands),
         slug=graph.slug,
         words=text.words,
+        label=text.label,
         inline=lambda line: jinja2.filters.Markup(text.inline(line)),
         tone=_tone,
         mark=lambda word: _MARKS.get(word, ""),

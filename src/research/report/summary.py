@@ -82,7 +82,9 @@ def _table(ran: list[Notebook]) -> Any:
         run = notebook.run
         assert run is not None
         shown = list(notebook.headline.items())[:_SHOWN]
-        numbers = "; ".join(f"{text.words(name)} {text.quantity(m['value'], m['unit'])}" for name, m in shown)
+        numbers = "; ".join(
+            f"{text.label(name, m['unit'])} {text.quantity(m['value'], m['unit'])}" for name, m in shown
+        )
         verdict = Text(notebook.verdict, style=_STYLES.get(notebook.verdict, ""))
         took = text.duration(run.seconds)
         table.add_row(notebook.key, verdict, Text(numbers), took, run.run_id.rsplit("-", 1)[-1])

@@ -111,3 +111,15 @@ def words(name: str) -> str:
     plain = re.sub(r"(?<=\d) ?pct\b", "%", plain)
     text = re.sub(r"[A-Za-z]+", lambda found: _ACRONYMS.get(found[0], found[0]), plain)
     return text[:1].upper() + text[1:]
+
+
+def label(name: str, unit: str) -> str:
+    """A metric's name in words, without the unit that stands beside its value.
+
+    Examples
+    --------
+    >>> label("rmse_bp", "bp of volatility"), label("days", "days")
+    ('RMSE', 'Days')
+    """
+    stem, _, last = name.rpartition("_")
+    return words(stem if stem and last == unit.split(" ")[0] else name)

@@ -52,7 +52,7 @@ def residual_heatmap(
         image = axes.pcolormesh(cells, cmap=style.DIVERGING, vmin=-top, vmax=top, edgecolors="white", linewidth=1.5)
         for (i, j), number in np.ndenumerate(cells):
             if np.isfinite(number):
-                ink = "white" if abs(number) > 0.62 * top else style.COLORS["ink"]
+                ink = "white" if abs(number) > 0.55 * top else style.COLORS["ink"]
                 axes.text(j + 0.5, i + 0.5, _cell(number), ha="center", va="center", fontsize=8, color=ink)
         axes.set_xticks(np.arange(cells.shape[1]) + 0.5, [_tick(v) for v in table.columns])
         axes.set_yticks(np.arange(cells.shape[0]) + 0.5, [label(rows, v) for v in table.index])
