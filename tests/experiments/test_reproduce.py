@@ -30,7 +30,7 @@ def test_an_unpinned_run_is_refused_with_the_reason_and_can_be_tried_here(projec
     assert "Warning: --here runs today's code" in err
 
 
-def test_an_altered_run_a_failed_run_and_missing_data_are_refused_before_anything_runs(project):
+def test_an_altered_run_a_failed_run_and_missing_data_are_refused_before_the_notebook_runs(project):
     run = run_notebook(project.notebook).capsule
     raw = json.loads((run.folder / capsule.FILE).read_text())
     raw["data"] = [
@@ -43,7 +43,8 @@ def test_an_altered_run_a_failed_run_and_missing_data_are_refused_before_anythin
     with lineage.index.writing(project.store) as db:
         db.execute("UPDATE runs SET record = ?", (edited.record,))
     with pytest.raises(
-        DataError, match=r"missing: fx/ecb \(data/curated/fx.parquet, SHA-256 111111111111...\). Nothing was run."
+        DataError,
+        match=r"missing: fx/ecb \(data/curated/fx.parquet, SHA-256 111111111111...\). The notebook was not run.",
     ):
         reproduce(run.run_id)
     with lineage.index.writing(project.store) as db:

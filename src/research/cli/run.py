@@ -75,6 +75,8 @@ def run(
         print(json.dumps({"hit": outcome.hit, **run_json(outcome.capsule)}))
     else:
         run_lines(outcome.capsule, hit=outcome.hit)
+        if outcome.untold:
+            print(f"  MLflow will be told by a later run: {outcome.untold}", file=sys.stderr)
 
 
 def read_parameters(files: list[str], words: list[str]) -> dict[str, Any]:

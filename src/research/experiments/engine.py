@@ -143,7 +143,7 @@ class ResearchEngine(Engine):  # type: ignore[misc]
         own = kernel or Kernel(cwd=Path.cwd(), env={})
         client = None
         try:
-            client = _Client(manager, km=own.manager, kernel_name="python3", startup_timeout=60)
+            client = _Client(manager, km=own.manager, kernel_name="python3", startup_timeout=120, iopub_timeout=60)
             client.execute(cleanup_kc=False)
         finally:
             if client is not None and client.kc is not None:
@@ -190,9 +190,11 @@ def execute(
     except PapermillExecutionError as error:
         raise RunError(f"{_where(positions)}: {error.ename}: {_one_line(error.evalue)}") from None
     except (DeadKernelError, RuntimeError) as error:
-        if kernel.exit_status() is None and not isinstance(error, DeadKernelError):
-            raise
-        raise RunError(f"{_where(positions)}: the kernel died ({_ending(kernel.exit_status())}).") from None
+        if kernel.exit_status() is None and not isinstance(error, DeadKernelError):  # outputs were lost, for one
+            raise RunError(f"{_where(positions)}: {_one_line(str(error))}") from None
+        last = kernel.last_words()
+        said = f" Its last words: {last}" if last else ""
+        raise RunError(f"{_where(positions)}: the kernel died ({_ending(kernel.exit_status())}).{said}") from None
 
 
 def _literal(path: Path) -> str:

@@ -27,6 +27,7 @@ class Kernel:
         )
         command = [sys.executable, "-P", "-m", "research.experiments.kernel", "-f", "{connection_file}"]
         self.manager._kernel_spec = KernelSpec(argv=command, display_name="Python 3 (research)", language="python")
+        self._log_path = log
         self._log = open(log, "ab") if log else open(os.devnull, "ab")  # noqa: SIM115
         full = {
             **os.environ,
@@ -43,6 +44,11 @@ class Kernel:
         """How the process ended: its code, minus a signal number; None while it lives."""
         process = getattr(self.manager.provisioner, "process", None)
         return process.poll() if process is not None else None
+
+    def last_words(self) -> str:
+        """The last line that the process wrote to its own output, as when Python stops with an error."""
+        text = self._log_path.read_text(encoding="utf-8", errors="replace") if self._log_path else ""
+        return text.strip().splitlines()[-1][:300] if text.strip() else ""
 
     def close(self) -> None:
         """Stop the process at once and remove its folder."""

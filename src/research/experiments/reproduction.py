@@ -7,6 +7,7 @@ The verdict is kept in the run's folder and in the index.
 
 from __future__ import annotations
 
+import configparser
 import json
 import os
 import shutil
@@ -83,11 +84,15 @@ def reproduce(
     where = project or find_project()
     root = store.root_of(where)
     recorded = _reproducible(where, run, here)
-    files = _find_data(where, recorded)
+    files, missing = _find_data(where, recorded)
+    if missing and here:
+        raise _missing(recorded, missing)
     say = say or (lambda text: None)
     started = time.monotonic()
     with _place(where, recorded, files, here, say) as place:
-        folder = root / "runs" / recorded.run_id / "reproductions" / store.now().replace(":", "").replace("-", "")[:15]
+        _remake(place, recorded, missing, say)
+        stamp = "".join(c for c in store.now() if c.isalnum())
+        folder = root / "runs" / recorded.run_id / "reproductions" / stamp
         again, message = _run_again(place, recorded, say)
         verdict = _judge(where, recorded, again, message, here, time.monotonic() - started, folder)
         _keep(root, verdict, again, folder)
@@ -118,22 +123,41 @@ def _reproducible(project: Project, run: str, here: bool) -> Capsule:
     return recorded
 
 
-def _find_data(project: Project, recorded: Capsule) -> dict[str, Path]:
-    """Path in the project and a file with the recorded bytes, for every read."""
-    found, missing = dict[str, Path](), []
+def _find_data(project: Project, recorded: Capsule) -> tuple[dict[str, Path], list[dict[str, Any]]]:
+    """Path in the project and a file with the recorded bytes, for every read; and the reads without one."""
+    found, missing = dict[str, Path](), list[dict[str, Any]]()
     for read in recorded.data:
         candidates = [project.root / read["path"], *_in_dvc_cache(project, read.get("dvc_md5"))]
-        source = next((p for p in candidates if p.is_file() and digest_file(p) == read["file_sha256"]), None)
+        source = next((p for p in candidates if _has(p, read["file_sha256"])), None)
         if source is None:
-            missing.append(f"{read['name']} ({read['path']}, SHA-256 {str(read['file_sha256'])[:12]}...)")
+            missing.append(read)
         else:
             found[read["path"]] = source
-    if missing:
-        raise DataError(
-            f"data of run {recorded.run_id} must be at hand with the recorded digest; missing: {', '.join(missing)}. "
-            "Nothing was run. Try dvc checkout, or the ingest stage: dvc repro."
-        )
-    return found
+    return found, missing
+
+
+def _has(path: Path, digest: str) -> bool:
+    return path.is_file() and digest_file(path) == digest
+
+
+def _missing(recorded: Capsule, reads: list[dict[str, Any]]) -> DataError:
+    names = [f"{r['name']} ({r['path']}, SHA-256 {str(r['file_sha256'])[:12]}...)" for r in reads]
+    return DataError(
+        f"data of run {recorded.run_id} must be at hand with the recorded digest; missing: {', '.join(names)}. "
+        "The notebook was not run. Try dvc checkout, or the ingest stage: dvc repro."
+    )
+
+
+def _remake(place: _Place, recorded: Capsule, missing: list[dict[str, Any]], say: Callable[[str], None]) -> None:
+    """Make missing data anew with the ingest of the recorded commit, and check the digest."""
+    names = sorted({read["name"] for read in missing})
+    for step in ("ingest", "curate") if names else ():
+        say(f"missing data: {step} {', '.join(names)}")
+        call = [sys.executable, "-m", "research", "data", step, *names]
+        subprocess.run(call, cwd=place.root, env=place.env(), capture_output=True, check=False)
+    wrong = [read for read in missing if not _has(place.root / read["path"], read["file_sha256"])]
+    if wrong:
+        raise _missing(recorded, wrong)
 
 
 def _in_dvc_cache(project: Project, md5: str | None) -> list[Path]:
@@ -141,8 +165,11 @@ def _in_dvc_cache(project: Project, md5: str | None) -> list[Path]:
     if not md5:
         return []
     caches = [project.root / ".dvc" / "cache"]
-    if given := os.environ.get("DVC_CACHE_DIR"):
-        caches.append(Path(given))
+    for name in ("config", "config.local"):
+        settings = configparser.ConfigParser()
+        settings.read(project.root / ".dvc" / name, encoding="utf-8")
+        if given := settings.get("cache", "dir", fallback=None):
+            caches.append(project.root / ".dvc" / given)  # an absolute path stays what it is
     return [cache / "files" / "md5" / md5[:2] / md5[2:] for cache in caches]
 
 
@@ -153,6 +180,12 @@ class _Place:
     root: Path  # of the project
     source: Path | None  # its src/, when the code must come from there
     store: Path
+
+    def env(self) -> dict[str, str]:
+        """The environment of a command that works here, with the code that stands here."""
+        own = {"RESEARCH_PROJECT": str(self.root), "RESEARCH_STORE": str(self.store), "RESEARCH_MLFLOW": "off"}
+        code = {"RESEARCH_SOURCE": str(self.source), "PYTHONPATH": str(self.source)} if self.source else {}
+        return {**os.environ, **own, **code}
 
 
 @contextmanager
@@ -184,26 +217,19 @@ def _run_again(place: _Place, recorded: Capsule, say: Callable[[str], None]) -> 
     place.store.mkdir(parents=True)
     parameters = place.store / "parameters.json"
     parameters.write_text(json.dumps(recorded.parameters), encoding="utf-8")
-    env = {
-        **os.environ,
-        "RESEARCH_PROJECT": str(place.root),
-        "RESEARCH_STORE": str(place.store),
-        "RESEARCH_MLFLOW": "off",
-    }
-    if place.source is not None:
-        env |= {"RESEARCH_SOURCE": str(place.source), "PYTHONPATH": str(place.source)}
     call = [sys.executable, "-m", "research", "run", recorded.notebook, "-f", str(parameters), "--force", "--json"]
-    with subprocess.Popen(
-        call, cwd=place.root, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stderr is not None
-        assert process.stdout is not None
-        tail: list[str] = []
-        for line in process.stderr:
-            tail = [*tail[-5:], line.rstrip()]
-            if line.startswith("  cell "):
-                say(line.rstrip())
-        answer = process.stdout.read()
+    with tempfile.TemporaryFile("w+") as output:  # a pipe that nobody empties would stop the child
+        with subprocess.Popen(
+            call, cwd=place.root, env=place.env(), stdout=output, stderr=subprocess.PIPE, text=True
+        ) as process:
+            assert process.stderr is not None
+            tail: list[str] = []
+            for line in process.stderr:
+                tail = [*tail[-5:], line.rstrip()]
+                if line.startswith("  cell "):
+                    say(line.rstrip())
+        output.seek(0)
+        answer = output.read()
     if process.returncode == 0:
         return capsule.read(Path(json.loads(answer)["folder"])), ""
     try:

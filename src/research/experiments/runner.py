@@ -36,6 +36,7 @@ class Outcome:
 
     capsule: Capsule
     hit: bool
+    untold: str = ""  # why MLflow has not heard of it yet
 
     @property
     def run_id(self) -> str:
@@ -82,8 +83,9 @@ def run_notebook(
     request = hits.request_digest(notebook, checked.to_json(), surroundings)
     found = None if force else hits.find_hit(where, request, name, notebook.digest)
     if found is None:
-        found = _Attempt(where, notebook, name, checked, surroundings, request).run(progress)
-        outcome = Outcome(capsule=found, hit=False)
+        attempt = _Attempt(where, notebook, name, checked, surroundings, request)
+        found = attempt.run(progress)
+        outcome = Outcome(capsule=found, hit=False, untold=attempt.untold)
     else:
         outcome = Outcome(capsule=found, hit=True)
     if results_path is not None:
@@ -117,6 +119,7 @@ class _Attempt:
     ) -> None:
         self.project, self.notebook, self.name, self.parameters = project, notebook, name, parameters
         self.root = store.root_of(project)
+        self.untold = ""
         self.tracker = tracking.Background(project, first=page.prepare)
         values = parameters.to_json()
         skeleton: dict[str, Any] = {
@@ -153,12 +156,11 @@ class _Attempt:
                 error = failure
             self.tracker.wait()
             done = self._close(error)
-            self.tracker.flush()
+            self.untold = self.tracker.flush().waiting.get(self.run_id, "")
         except BaseException as failure:  # Ctrl-C, a full disk: the run must not stay open
             if (self.folder / "opened.json").exists():
-                self._close(
-                    RunError(f"{type(failure).__name__}: {failure}" if str(failure) else type(failure).__name__)
-                )
+                message = f"{type(failure).__name__}: {failure}" if str(failure) else type(failure).__name__
+                self._close(RunError(message), with_page=False)
             raise
         if error is not None:
             error.run_id = self.run_id  # type: ignore[attr-defined]
@@ -217,8 +219,10 @@ class _Attempt:
         ]
 
     def _read(self, read: dict[str, Any]) -> dict[str, Any]:
+        """A read with the digest of its file, where the reader did not say it."""
         path = self.project.root / read["path"]
-        return {**read, "file_sha256": digest_file(path) if path.is_file() else None}
+        known = read.get("file_sha256") or (digest_file(path) if path.is_file() else None)
+        return {**read, "file_sha256": known}
 
     def _changed(self, files: dict[str, str]) -> list[str]:
         """Code edited while the run was going on: the kernel may have imported what no longer stands there."""
@@ -231,7 +235,7 @@ class _Attempt:
         self.raw["results"] = results.collect(executed, self.folder)
         results.write_summary(self.raw["results"], self.folder / "results.json")
 
-    def _close(self, error: ResearchError | None) -> Capsule:
+    def _close(self, error: ResearchError | None, *, with_page: bool = True) -> Capsule:
         """Write page, patch and capsule; close the run."""
         raw = self.raw
         raw["status"] = "FINISHED" if error is None else "FAILED"
@@ -239,7 +243,8 @@ class _Attempt:
             raw["unpinned_reasons"] = [*raw["unpinned_reasons"], "the run failed"]
         raw["pinned"] = not raw["unpinned_reasons"]
         raw["times"] = {**raw["times"], "ended": store.now(), "cells": self._cell_times()}
-        self._write_page()
+        if with_page:
+            self._write_page()
         if raw["code"]["dirty"]:
             (self.folder / "code.patch").write_bytes(git.patch(self.project.root, raw["code"]["dirty"]))
         raw["artifacts"] = store.artifacts(self.folder)

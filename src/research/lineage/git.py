@@ -15,6 +15,8 @@ from pathlib import Path
 
 from research.errors import RefusedError
 
+_FOREIGN = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"}
+
 
 @dataclass(frozen=True, slots=True)
 class Head:
@@ -25,8 +27,16 @@ class Head:
 
 
 def _git(root: Path, *args: str, stdin: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
-    env = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
-    return subprocess.run(["git", *args], cwd=root, input=stdin, capture_output=True, env=env, check=False)
+    env = {name: value for name, value in os.environ.items() if name not in _FOREIGN}  # set inside git hooks
+    env |= {"GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
+    return subprocess.run(
+        ["git", "-c", "core.hooksPath=/dev/null", *args],
+        cwd=root,
+        input=stdin,
+        capture_output=True,
+        env=env,
+        check=False,
+    )
 
 
 def head(root: Path) -> Head:
