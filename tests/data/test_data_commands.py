@@ -32,13 +32,13 @@ def test_list_says_what_is_there_and_what_is_not(prices, run):
     lines = out.splitlines()
     assert lines[0].split() == ["name", "description", "rows", "columns", "file"]
     assert lines[1].split() == ["test/prices", "three", "days", "of", "prices", "4", "3", "ready"]
-    assert lines[2].split()[-2:] == ["not", "made"]
+    assert lines[2].split()[-2:] == ["not", "here"]
 
 
 def test_list_as_json(prices, run):
     code, out, _ = run("list", "--json")
     found = {entry["name"]: entry for entry in json.loads(out)}
-    assert code == 0 and found["test/prices"]["rows"] == 4 and found["test/quotes"]["state"] == "not made"
+    assert code == 0 and found["test/prices"]["rows"] == 4 and found["test/quotes"]["state"] == "not here"
 
 
 def test_list_shows_a_damaged_file(prices, run):
@@ -95,10 +95,41 @@ def test_check_exits_1_and_lists_where_the_contract_is_broken(prices, run):
     assert "must be > 0" in out and "row 4" in out
 
 
-def test_check_of_all_goes_on_past_what_is_not_made(prices, run):
+def test_check_of_all_fails_where_a_data_set_could_be_made_and_was_not(prices, run):
+    prices.write("data/raw/test/quotes.csv", prices.QUOTES_CSV)
     code, out, _ = run("check")
     assert code == 1
     assert "not made" in out and "pass" in out and "research data ingest" in out
+
+
+def test_an_imported_data_set_that_was_not_delivered_holds_up_nobody(prices, run):
+    code, out, _ = run("check")
+    assert code == 0 and "not here" in out and "dvc pull" in out
+    assert json.loads(run("check", "--json")[1])["test/quotes"]["verdict"] == "not here"
+    code, out, _ = run("curate")
+    assert code == 0 and out.splitlines()[-1].startswith("test/quotes: not here; dvc pull, or research data import")
+
+
+def test_check_writes_its_figures_the_same_each_time(prices, run):
+    path = prices.root / "out" / "quality.json"
+    assert run("check", "--results", path)[0] == 0
+    first = path.read_bytes()
+    found = json.loads(first)
+    assert found["test/prices"].pop("sha256") == data.digest_frame(data.load("test/prices"))
+    assert found["test/prices"] == {
+        "rows": 4, "missing": 0.0, "duplicates": 0, "gaps": 0, "extra": 0, "freshness": 0, "verdict": "pass",
+    }  # fmt: skip
+    path.unlink()
+    run("check", "--results", path)
+    assert path.read_bytes() == first
+
+
+def test_check_writes_its_figures_also_when_it_fails(scratch, run):
+    scratch.write("data/raw/test/prices.csv", "date,close,volume\n2018-12-03,1,1\n2018-12-07,1,1\n")
+    data.curate("test/prices")
+    path = scratch.root / "quality.json"
+    assert run("check", "test/prices", "--results", path)[0] == 1
+    assert json.loads(path.read_bytes())["test/prices"]["verdict"] == "fail"
 
 
 def test_check_as_json_is_keyed_by_name_with_plain_figures(prices, run):
@@ -110,7 +141,9 @@ def test_check_as_json_is_keyed_by_name_with_plain_figures(prices, run):
 
 def test_check_of_what_is_not_made_names_the_command(scratch, run):
     code, _, err = run("check", "test/quotes")
-    assert code == 2 and err.endswith("got no such file. Make it: research data curate test/quotes.\n")
+    assert code == 2 and err.endswith(
+        "got no such file. Make it: research data curate test/quotes, or bring it: dvc pull.\n"
+    )
 
 
 def test_curate_says_what_it_wrote_and_the_second_time_that_nothing_changed(prices, run):

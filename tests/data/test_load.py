@@ -168,9 +168,7 @@ def test_quality_beyond_its_limits_warns_and_is_noted(scratch):
 
 
 def test_a_file_that_is_not_there_names_the_command(scratch, refuses):
-    message = (
-        "data/curated/test/prices.parquet must exist; got no such file. Make it: research data curate test/prices."
-    )
+    message = "data/curated/test/prices.parquet must exist; got no such file. Make it: research data curate test/prices, or bring it: dvc pull."
     assert refuses(data.load, "test/prices") == message
 
 
@@ -225,7 +223,10 @@ def test_several_broken_rules_are_counted(prices, refuses):
         (lambda f: f.assign(volume=[1.0, 2.0, 3.0, 4.0]), ": volume must be of type int; got float. Curate it again."),
         (lambda f: f.drop(columns="close"), " must have the column 'close'; got 'date', 'volume'. Curate it again."),
         (lambda f: f.assign(more=1), " must have only declared columns; got 'more'. Curate it again."),
-        (lambda f: f.iloc[:0], " must hold rows; got none. Make it: research data curate test/prices."),
+        (
+            lambda f: f.iloc[:0],
+            " must hold rows; got none. Make it: research data curate test/prices, or bring it: dvc pull.",
+        ),
     ],
 )
 def test_a_table_of_another_shape_is_refused(prices, refuses, change, message):

@@ -17,7 +17,7 @@ pytestmark = [
     pytest.mark.skipif(not SHARED.is_dir(), reason="no folder of sample files (RESEARCH_SHARED_DATA)"),
 ]
 
-# file: rows (the files' line counts), key, calendar with gaps and extra days (the folder's own README for CSI 300 and the
+# file: rows (line counts), key, calendar with gaps and extra days (the folder's README for CSI 300 and the
 # 100 working weekends of SHIBOR; the others are pinned)
 FILES = {
     "aapl_4day_smile.csv": (33, ["strike"], None),

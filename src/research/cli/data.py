@@ -6,7 +6,7 @@ import itertools
 import json
 import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -124,33 +124,32 @@ def show(name: Name, as_json: Json = False) -> None:
 def check(
     names: Names = None,
     as_of: Annotated[str | None, typer.Option("--as-of", help="Only what was known by this day.")] = None,
-    results: Annotated[Path | None, typer.Option(help="Write the figures there, as canonical JSON.")] = None,
+    results: Annotated[
+        Path | None, typer.Option("--results", help="Write the figures there, as canonical JSON.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Contract and quality, with a verdict; exit 1 where a data set fails."""
+    """Contract and quality, with a verdict; exit 1 where a data set fails or was not made."""
     from research import data
+    from research.data.quality import summary
+    from research.data.storage import write_bytes
+    from research.fingerprint import canonical_json
 
     chosen = _chosen(names)
-    made = chosen if names else [name for name in chosen if data.is_made(name)]
-    reports = [data.check(name, as_of=as_of) for name in made]
-    absent = [name for name in chosen if name not in made]
+    states = {name: "ready" if names else data.state(name) for name in chosen}
+    reports = [data.check(name, as_of=as_of) for name in chosen if states[name] == "ready"]
+    absent = {name: state for name, state in states.items() if state != "ready"}
     if results is not None:
-        from research.data.storage import write_bytes
-        from research.fingerprint import canonical_json
-
-        figures = {
-            report.name: {**report.to_json()["figures"], "sha256": report.to_json()["sha256"]} for report in reports
-        }
-        results.parent.mkdir(parents=True, exist_ok=True)
+        figures = {r.name: {**summary(r.figures), "verdict": r.verdict, "sha256": r.sha256} for r in reports}
         write_bytes(canonical_json(figures) + b"\n", results)
     if as_json:
-        not_made = {name: {"name": name, "verdict": "not made"} for name in absent}
-        _print_json({**{report.name: report.to_json() for report in reports}, **not_made})
+        not_here = {name: {"name": name, "verdict": state} for name, state in absent.items()}
+        _print_json({**{report.name: report.to_json() for report in reports}, **not_here})
     elif len(chosen) == 1 and reports:
         _one_report(reports[0])
     else:
         _many_reports(reports, absent)
-    if absent or any(report.verdict == "fail" for report in reports):
+    if "not made" in absent.values() or any(report.verdict == "fail" for report in reports):
         raise typer.Exit(1)
 
 
@@ -166,7 +165,7 @@ def _one_report(report: Any) -> None:
     print(f"{report.name}: {report.verdict.upper()}")
 
 
-def _many_reports(reports: Sequence[Any], absent: Sequence[str]) -> None:
+def _many_reports(reports: Sequence[Any], absent: Mapping[str, str]) -> None:
     wanted = ["rows", "missing", "duplicates", "gaps", "extra", "outliers", "longest run"]
     rows = []
     for report in reports:
@@ -179,11 +178,13 @@ def _many_reports(reports: Sequence[Any], absent: Sequence[str]) -> None:
                 "fail" if report.broken else report.verdict,
             ]
         )
-    rows += [[name, *[""] * (len(wanted) + 1), "not made"] for name in absent]
+    rows += [[name, *[""] * (len(wanted) + 1), state] for name, state in absent.items()]
     headers = ["run" if name == "longest run" else name for name in wanted]
     _table(rows, ["name", *headers, "last", "verdict"], numbers=headers)
-    if absent:
-        print("To make what is not there: research data ingest, then research data curate.")
+    if "not made" in absent.values():
+        print("To make what is not made: research data ingest, then research data curate.")
+    if "not here" in absent.values():
+        print("To bring what is not here: dvc pull, or research data import FILE --as NAME.")
     for report in reports:
         for figure in report.figures:
             if figure.grade != "pass":
@@ -222,7 +223,11 @@ def curate(names: Names = None, as_json: Json = False) -> None:
     """From data/raw to checked Parquet in data/curated; the same bytes every time."""
     from research import data
 
-    _steps([(name, data.curate(name)) for name in _chosen(names)], as_json)
+    known = data.catalog()
+    absent = [] if names else [n for n in known if data.state(n) == "not here"]
+    _steps([(name, data.curate(name)) for name in _chosen(names) if name not in absent], as_json)
+    for name in absent if not as_json else ():
+        print(f"{name}: not here; dvc pull, or research data import FILE --as {name}")
 
 
 def _steps(done: Sequence[tuple[str, Any]], as_json: bool) -> None:

@@ -7,7 +7,7 @@
 | what is there, what does a column mean? | `catalog` |
 | is it the same data? | `digest_frame`, `digest_columns` |
 | is it good enough? | `check` |
-| make the files of a data set; are they there? | `ingest`, `curate`, `is_made` |
+| make the files of a data set; are they here? | `ingest`, `curate`, `state` |
 | bring in my own file, through a contract | `draft`, `import_file` |
 """
 
@@ -16,11 +16,11 @@ from research.data.check import check
 from research.data.digest import digest_columns, digest_frame
 from research.data.draft import draft
 from research.data.importer import import_file
-from research.data.ingest import curate, ingest, is_made
+from research.data.ingest import curate, ingest, state
 from research.data.journal import Read, reads, reset_reads
 from research.data.reader import load
 
 __all__ = [
     "load", "Read", "reads", "reset_reads", "catalog", "check", "digest_columns", "digest_frame",
-    "ingest", "curate", "is_made", "draft", "import_file",
+    "ingest", "curate", "state", "draft", "import_file",
 ]  # fmt: skip

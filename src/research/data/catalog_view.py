@@ -6,22 +6,23 @@ from datetime import date
 from typing import Any
 
 from research.data.catalog import Column, Dataset
+from research.data.ingest import state
 from research.project import Project, find_project
 
 
 def overview(entry: Dataset, project: Project | None = None) -> dict[str, Any]:
     """One line of the list: name, description, rows and columns, and whether the file is there."""
-    path = (project or find_project()).root / entry.path
-    rows, state = None, "not made"
-    if path.is_file():
-        rows, state = _rows(path)
+    project = project or find_project()
+    rows, found = None, state(entry.name, project)
+    if found == "ready":
+        rows, found = _rows(project.root / entry.path)
     return {
         "name": entry.name, "description": entry.description, "owner": entry.owner, "rows": rows,
-        "columns": len(entry.columns), "path": entry.path, "state": state,
+        "columns": len(entry.columns), "path": entry.path, "state": found,
     }  # fmt: skip
 
 
-def _rows(path: Any) -> tuple[int | None, str]:
+def _rows(path: Any) -> tuple[int | None, Any]:
     """Rows from the file's footer, without reading the data."""
     import pyarrow as pa
     import pyarrow.parquet as pq

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from research.data.catalog import Dataset, catalog
 from research.data.curate import to_frame, typed_table
@@ -37,7 +38,7 @@ def make_hint(entry: Dataset) -> str:
     """The command that makes the curated file of a data set."""
     if entry.ingest:
         return f"Make it: research data ingest {entry.name}, then research data curate {entry.name}."
-    return f"Make it: research data curate {entry.name}."
+    return f"Make it: research data curate {entry.name}, or bring it: dvc pull."
 
 
 def _write(name: str, content: bytes, relative: str, project: Project, shape: tuple[int, int]) -> Written:
@@ -64,10 +65,16 @@ def ingest(name: str, project: Project | None = None) -> Written | None:
     return _write(name, parquet_bytes(found.table), entry.raw, project, shape)
 
 
-def is_made(name: str, project: Project | None = None) -> bool:
-    """Whether the curated file of a data set is there."""
+def state(name: str, project: Project | None = None) -> Literal["ready", "not made", "not here"]:
+    """Whether the curated file of a data set is there, can be made here, or must be brought first.
+
+    "not here" is an imported data set whose file was not delivered to this checkout.
+    """
     project = project or find_project()
-    return (project.root / catalog(project)[name].path).is_file()
+    entry = catalog(project)[name]
+    if (project.root / entry.path).is_file():
+        return "ready"
+    return "not made" if entry.ingest or (project.root / entry.raw).is_file() else "not here"
 
 
 def read_raw(entry: Dataset, project: Project) -> Found:

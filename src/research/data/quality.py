@@ -28,6 +28,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from research.conventions import sessions
 from research.data.catalog import Column, Dataset
 
 Grade = Literal["pass", "warn", "fail"]
@@ -114,8 +115,6 @@ def _days(frame: pd.DataFrame, entry: Dataset) -> pd.DatetimeIndex | None:
 
 def compare_sessions(frame: pd.DataFrame, entry: Dataset) -> Sessions:
     """Sessions without a row, and rows without a session."""
-    from research.conventions import sessions
-
     days = _days(frame, entry)
     if entry.calendar is None or days is None or not len(days):
         return Sessions((), ())
