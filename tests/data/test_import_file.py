@@ -325,6 +325,12 @@ def test_a_vendor_file_in_another_encoding_and_delimiter_enters(scratch):
     assert data.load("test/more")["strike"].tolist() == [3400.0, 3600.0, 3400.0, 3600.0]
 
 
+def test_a_file_without_a_suffix_is_read_as_text(scratch):
+    source = file(scratch, scratch.QUOTES_CSV, "quotes")
+    contract = scratch.write("in/contract.yaml", data.draft(source, "test/more"))
+    assert data.import_file(source, "test/more", contract=contract).raw == "data/raw/test/more.csv"
+
+
 def test_a_byte_order_mark_and_windows_line_ends_do_not_matter(scratch):
     body = b"\xef\xbb\xbf" + scratch.QUOTES_CSV.replace("\n", "\r\n").encode()
     data.import_file(file(scratch, body), "test/quotes")

@@ -136,6 +136,21 @@ def test_a_tighter_contract_is_applied_to_bytes_checked_before(prices, refuses):
     assert refuses(data.load, "test/prices") == message
 
 
+def test_the_code_that_a_read_imports_does_not_depend_on_the_memory_of_checks(prices, tmp_path, monkeypatch):
+    """The modules a run imports are part of its recipe: equal runs must import the same ones."""
+    import subprocess
+    import sys
+
+    code = "import sys; from research import data; data.load('test/prices'); print(sorted(m for m in sys.modules if m.startswith('research')))"
+    monkeypatch.setenv("RESEARCH_CACHE", str(tmp_path / "fresh"))
+    seen = [
+        subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, timeout=240).stdout
+        for _ in range(2)
+    ]
+    assert (tmp_path / "fresh" / "data").is_dir()
+    assert seen[0] == seen[1] and b"research.conventions.calendars" in seen[0]
+
+
 def test_a_damaged_note_of_a_check_is_made_anew(prices, tmp_path):
     before = data.load("test/prices")
     for path in (tmp_path / "cache" / "data").iterdir():

@@ -140,7 +140,7 @@ def _entry(name: str, contract: str | Path | None, file: Path, project: Project)
             rule(Path(contract).name, f"hold one entry called {name}", got, "As `research data draft` writes it.")
         )
     entry = parse_dataset(name, value[name], Path(contract).name)
-    suffix = file.suffix.lower()
+    suffix = file.suffix.lower() or ".csv"
     require(
         Path(entry.raw).suffix.lower() == suffix,
         f"{Path(contract).name}: raw",
