@@ -95,6 +95,8 @@ def test_what_a_shell_or_papermill_gives_becomes_what_the_annotation_says(name, 
         ({"levels": "a"}, "levels must be a list[float]; got 'a'."),
         ({"full": "maybe"}, "full must be a bool; got 'maybe'."),
         ({"n_paths": None}, "n_paths must be an int; got None."),
+        ({"tol": True}, "tol must be a float; got True."),
+        ({"tol": "tight"}, "tol must be a float; got 'tight'."),
     ],
 )
 def test_a_wrong_value_is_refused_by_one_sentence(given, message):

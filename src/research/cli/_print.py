@@ -44,8 +44,9 @@ def table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]], *, rig
     made = Table(
         title=title or None, title_justify="left", title_style="bold", header_style="dim", box=None, pad_edge=False
     )
-    for i, name in enumerate(head):
-        made.add_column(name, justify="right" if i in right else "left", overflow="fold")
+    for i, name in enumerate(head):  # only the last column gives way
+        last = i == len(head) - 1
+        made.add_column(name, justify="right" if i in right else "left", no_wrap=not last, overflow="fold")
     for row in rows:
         made.add_row(*(f"[{_COLOURS[c]}]{c}[/]" if c in _COLOURS else escape(c) for c in row))
     Console().print(made)

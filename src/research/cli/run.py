@@ -150,7 +150,9 @@ class _Bar:
         from rich.markup import escape
 
         done = step.cell if step.done else step.cell - 1
-        self._bar.update(self._task, total=step.total, completed=done, description=escape(step.line))
+        closing = step.done and step.cell == step.total
+        what = "keeping the record" if closing else escape(step.line[:40])
+        self._bar.update(self._task, total=step.total, completed=done, description=what)
 
     def close(self) -> None:
         self._bar.stop()

@@ -101,7 +101,7 @@ def _details(found: Capsule, again: list[dict[str, Any]]) -> None:
         ["record", found.record],
         ["folder", str(found.folder)],
     ]
-    _print.table("", ["", ""], facts)
+    _print.table("", ["fact", "value"], facts)
     if found.parameters:
         _print.line("")
         _print.table("Parameters", ["name", "value"], [[k, str(v)] for k, v in found.parameters.items()])

@@ -129,7 +129,16 @@ def _sentence(error: ValidationError, items: Mapping[str, Parameter]) -> str:
             name + where, f"be one of {', '.join(choices)}", value, f"Did you mean {close[0]}?" if close else ""
         )
     hint = "Write it as 2002-07-05." if "date" in item.text and "list" not in item.text else ""
-    return rule(name, f"be {_article(item.text)} {item.text}", value, hint)
+    kind = _plain_kind(item.text)
+    return rule(name, f"be {_article(kind)} {kind}", value, hint)
+
+
+def _plain_kind(text: str) -> str:
+    """The annotation without its constraints: `Annotated[float, Gt(0)]` is a float."""
+    node = ast.parse(text, mode="eval").body
+    if isinstance(node, ast.Subscript) and ast.unparse(node.value).endswith("Annotated"):
+        return ast.unparse(node.slice.elts[0]) if isinstance(node.slice, ast.Tuple) else text
+    return text
 
 
 def _article(text: str) -> str:
