@@ -72,10 +72,10 @@ def _prices(
         start, stop = first[g], first[g + 1]
         split = split_sides(x, start, stop, heston_shift(tau[g], p))
         w = 0.0
-        if split > start:
-            w, _ = heston_group_gradient(p, tau[g], -1.0, start, split, x, h, negligible, sums)
-        if stop > split:
-            w, _ = heston_group_gradient(p, tau[g], 1.0, split, stop, x, h, negligible, sums)
+        for part in range(2):  # one call: the compiler would write the function out at each
+            low, high, side = (start, split, -1.0) if part == 0 else (split, stop, 1.0)
+            if high > low:
+                w, _ = heston_group_gradient(p, tau[g], side, low, high, x, h, negligible, sums)
         for i in range(start, stop):
             black = black_time_value(forward[i], strike[i], sqrt(w))
             least = _TINY_VALUE * min(forward[i], strike[i])
@@ -136,6 +136,25 @@ def _evaluate(
 
 
 @kernel
+def _step_within_reach(
+    y: Float1D, matrix: Float2D, gradient: Float1D, damping: float, free: Int1D, lower: Float1D, upper: Float1D,
+    work: Float2D, step: Float1D,
+) -> float:  # fmt: skip
+    """Raise the damping until the step can be solved for and no parameter moves by more than a factor of 4."""
+    while damping < MAX_DAMPING:
+        solved = damped_step(y, matrix, gradient, damping, free, lower, upper, work, step)
+        longest = 0.0
+        for j in range(y.size):
+            longest = max(longest, abs(step[j]))
+        if solved and longest <= _MAX_STEP:
+            return damping
+        damping = max(10.0 * damping, START_DAMPING)
+    for j in range(y.size):
+        step[j] = 0.0
+    return damping
+
+
+@kernel
 def heston_fit(
     y: Float1D, tau: Float1D, first: Int1D, quotes: Float2D, lower: Float1D, upper: Float1D, tolerance: float,
     max_iter: int, p: Float1D, model: Float2D, jacobian: Float2D,
@@ -146,48 +165,38 @@ def heston_fit(
     Returns (sum of squares, gap between the rules, status, number of evaluations).
     """
     n = quotes.shape[1]
-    trial_p, trial_model, trial_jacobian = np.empty(5), np.empty((3, n)), np.empty((5, n))
-    matrix, gradient, work, step, trial = np.empty((5, 5)), np.empty(5), np.empty((6, 5)), np.empty(5), np.empty(5)
-    free = np.empty(5, dtype=np.int64)
+    trial, trial_p, trial_model, trial_jacobian = np.empty(5), np.empty(5), np.empty((3, n)), np.empty((5, n))
+    matrix, gradient, work, step = np.empty((5, 5)), np.empty(5), np.empty((6, 5)), np.zeros(5)
+    free = np.ones(5, dtype=np.int64)
     h, negligible, limit = _COARSE, _COARSE_NEGLIGIBLE, max(tolerance, _COARSE_TOLERANCE)
     damping, growth = START_DAMPING, 2.0
-    total, gap = _evaluate(y, tau, first, quotes, h, negligible, p, model, jacobian)
-    normal_equations(jacobian, model[1], matrix, gradient)
-    n_iter = 1
-    while n_iter < max_iter:
-        free_parameters(y, gradient, lower, upper, free)
-        solved = damped_step(y, matrix, gradient, damping, free, lower, upper, work, step)
-        longest = 0.0
-        for j in range(5):
-            longest = max(longest, abs(step[j]))
-        if solved and longest <= _MAX_STEP:
-            expected = predicted_decrease(matrix, gradient, step)
-            for j in range(5):
-                trial[j] = y[j] + step[j]
-            after, trial_gap = _evaluate(trial, tau, first, quotes, h, negligible, trial_p, trial_model, trial_jacobian)
-            n_iter += 1
-            gain = (total - after) / expected if expected > 0.0 else 0.0
-            settled = abs(total - after) <= limit * total and expected <= limit * total
-            settled = settled or total <= _NOTHING_LEFT * n
-            damping, growth = next_damping(damping, growth, gain)
-            if after < total:
-                total, gap = after, trial_gap
-                y[:], p[:], model[:], jacobian[:] = trial, trial_p, trial_model, trial_jacobian
-                normal_equations(jacobian, model[1], matrix, gradient)
-        else:
-            settled = False
-            damping, growth = max(10.0 * damping, 1e-3), 2.0
-        if damping >= MAX_DAMPING:
-            if h == _COARSE:
-                settled = True
-            else:
-                return total, gap, STUCK, n_iter
-        if settled:
-            if h <= _FINE and (gap <= _RULES_AGREE or h < _FINEST):
-                return total, gap, CONVERGED, n_iter
-            h, negligible, limit = (_FINE if h == _COARSE else 0.5 * h), _FINE_NEGLIGIBLE, tolerance
-            damping, growth = min(damping, START_DAMPING), 2.0
-            total, gap = _evaluate(y, tau, first, quotes, h, negligible, p, model, jacobian)
+    total, gap, expected, fresh = np.inf, 0.0, 0.0, True
+    for j in range(5):
+        trial[j] = y[j]
+    for n_iter in range(1, max_iter + 1):
+        after, trial_gap = _evaluate(trial, tau, first, quotes, h, negligible, trial_p, trial_model, trial_jacobian)
+        settled = not fresh and abs(total - after) <= limit * total and expected <= limit * total
+        if not fresh:
+            damping, growth = next_damping(damping, growth, (total - after) / expected if expected > 0.0 else 0.0)
+        if fresh or after < total:
+            total, gap, fresh = after, trial_gap, False
+            for j in range(5):  # loops, because whole-array assignments take seconds to compile
+                y[j], p[j] = trial[j], trial_p[j]
+                for i in range(n):
+                    jacobian[j, i] = trial_jacobian[j, i]
+            for j in range(3):
+                for i in range(n):
+                    model[j, i] = trial_model[j, i]
             normal_equations(jacobian, model[1], matrix, gradient)
-            n_iter += 1
-    return total, gap, MAX_ITERATIONS, n_iter
+        settled = settled or total <= _NOTHING_LEFT * n
+        free_parameters(y, gradient, lower, upper, free)
+        damping = _step_within_reach(y, matrix, gradient, damping, free, lower, upper, work, step)
+        expected = predicted_decrease(matrix, gradient, step)
+        if settled or damping >= MAX_DAMPING:
+            if h <= _FINE and (gap <= _RULES_AGREE or h < _FINEST):
+                return total, gap, CONVERGED if settled else STUCK, n_iter
+            h, negligible, limit = (_FINE if h == _COARSE else 0.5 * h), _FINE_NEGLIGIBLE, tolerance
+            damping, growth, fresh = min(damping, START_DAMPING), 2.0, True
+        for j in range(5):
+            trial[j] = y[j] if fresh else y[j] + step[j]
+    return total, gap, MAX_ITERATIONS, max_iter

@@ -213,10 +213,10 @@ def heston_values(
         even, odd = value, gap
         split = split_sides(x, start, stop, heston_shift(tau[g], p))
         w = 0.0
-        if split > start:
-            w, _ = heston_group(p, tau[g], -1.0, start, split, x, h, NEGLIGIBLE, even, odd)
-        if stop > split:
-            w, _ = heston_group(p, tau[g], 1.0, split, stop, x, h, NEGLIGIBLE, even, odd)
+        for part in range(2):  # one call: the compiler would write the function out at each
+            low, high, side = (start, split, -1.0) if part == 0 else (split, stop, 1.0)
+            if high > low:
+                w, _ = heston_group(p, tau[g], side, low, high, x, h, NEGLIGIBLE, even, odd)
         for i in range(start, stop):
             total, difference = even[i] + odd[i], abs(even[i] - odd[i])
             black = black_time_value(forward[i], strike[i], sqrt(w))
