@@ -16,7 +16,7 @@ from math import sqrt
 import numpy as np
 
 from research.arrays import Float1D, Float2D
-from research.core._jit import kernel
+from research.core._jit import inlined, kernel
 from research.core.calibration.levenberg_marquardt import (
     CONVERGED,
     MAX_ITERATIONS,
@@ -34,7 +34,7 @@ _N = 5
 _INF = float("inf")
 
 
-@kernel
+@inlined
 def svi_residuals(
     x: Float1D, k: Float1D, vol: Float1D, root_weight: Float1D, tau: float, residual: Float1D, jacobian: Float2D
 ) -> float:
@@ -60,7 +60,7 @@ def svi_residuals(
     return total
 
 
-@kernel
+@inlined
 def svi_start(
     k: Float1D, vol: Float1D, root_weight: Float1D, tau: float, lower: Float1D, upper: Float1D, m: float, sigma: float,
     x: Float1D,

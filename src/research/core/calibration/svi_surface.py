@@ -36,7 +36,7 @@ _W_MARGIN = 1e-6  # total variance
 _SLOPE_MARGIN = 1e-6
 
 
-@kernel
+@inlined
 def _shape(x: Float1D, i: int, k: float, value: Float1D, by: Float2D) -> None:
     """value = (w, w', w'') of slice i at k, and by[j] its derivatives by the five parameters, shape (3, 5)."""
     level, left, right, m, sigma = x[i], x[i + 1], x[i + 2], x[i + 3], x[i + 4]
@@ -57,7 +57,7 @@ def _shape(x: Float1D, i: int, k: float, value: Float1D, by: Float2D) -> None:
     by[2, 4] = half * sigma * u * u * u * (2.0 - 3.0 * sigma * sigma * u * u)
 
 
-@kernel
+@inlined
 def _durrleman(k: float, value: Float1D, by: Float2D, row: Float1D) -> float:
     """g at k, and row its derivatives by the five parameters of the slice."""
     w, slope = value[0], value[1]
@@ -78,7 +78,7 @@ def _add(i: int, p: int, residual: float, row: Float1D, matrix: Float2D, gradien
             matrix[i + a, i + b] += row[a] * row[b]
 
 
-@kernel
+@inlined
 def _add_quotes(
     x: Float1D, i: int, k: Float1D, vol: Float1D, root_weight: Float1D, tau: float, matrix: Float2D, gradient: Float1D
 ) -> float:
@@ -98,7 +98,7 @@ def _add_quotes(
     return total
 
 
-@kernel
+@inlined
 def _add_butterflies(x: Float1D, i: int, grid: Float1D, strength: float, matrix: Float2D, gradient: Float1D) -> float:
     """Penalty of one slice for g below its margin; inf where w <= 0."""
     value, by, row = np.empty(3), np.empty((3, _N)), np.empty(_N)
@@ -116,7 +116,7 @@ def _add_butterflies(x: Float1D, i: int, grid: Float1D, strength: float, matrix:
     return total
 
 
-@kernel
+@inlined
 def _add_floor(x: Float1D, i: int, floor: float, strength: float, matrix: Float2D, gradient: Float1D) -> float:
     """Penalty of one slice for a least total variance below `floor`."""
     level, left, right, sigma = x[i], x[i + 1], x[i + 2], x[i + 4]
@@ -134,7 +134,7 @@ def _add_floor(x: Float1D, i: int, floor: float, strength: float, matrix: Float2
     return strength * short * strength * short
 
 
-@kernel
+@inlined
 def _add_calendar(x: Float1D, i: int, grid: Float1D, strength: float, matrix: Float2D, gradient: Float1D) -> float:
     """Penalty of slice i / 5 and the next for crossing, and for wings that get flatter."""
     value, by, row = np.empty(3), np.empty((3, _N)), np.empty(2 * _N)
