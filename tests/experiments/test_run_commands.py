@@ -39,7 +39,7 @@ def test_runs_are_listed_filtered_sorted_and_shown(three, capfd):
     capfd.readouterr()
     assert main(["runs"]) == 0
     lines = capfd.readouterr().out.splitlines()
-    assert [line.split()[1] for line in lines[1:]] == ["FAILED", "FINISHED", "FINISHED"]
+    assert [line.split()[1] for line in lines[1:]] == ["FAILED", "not", "passed"]
     assert "ZeroDivisionError" not in lines[0]
     assert main(["runs", "-w", "count < 5 and passed = no", "--json"]) == 0
     found = json.loads(capfd.readouterr().out)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 _COLOURS = {
     "FINISHED": "green",
@@ -16,6 +16,8 @@ _COLOURS = {
     "DIFFERS": "bold red",
     "pass": "green",
     "fail": "red",
+    "passed": "green",
+    "not passed": "red",
     "yes": "green",
     "no": "red",
 }
@@ -32,8 +34,10 @@ def number(value: Any) -> str:
     return str(value)
 
 
-def table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> None:
-    """Print a table; columns in `right` are numbers."""
+def table(
+    title: str, head: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = (), cut: bool = False
+) -> None:
+    """Print a table; columns in `right` are numbers; with `cut` the last one gives way on a narrow terminal."""
     if not sys.stdout.isatty():
         _plain_table(title, head, rows, right)
         return
@@ -44,9 +48,12 @@ def table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]], *, rig
     made = Table(
         title=title or None, title_justify="left", title_style="bold", header_style="dim", box=None, pad_edge=False
     )
-    for i, name in enumerate(head):  # only the last column gives way
-        last = i == len(head) - 1
-        made.add_column(name, justify="right" if i in right else "left", no_wrap=not last, overflow="fold")
+    for i, name in enumerate(head):
+        side: Literal["left", "right"] = "right" if i in right else "left"
+        if i < len(head) - 1 or not cut:
+            made.add_column(name, justify=side, no_wrap=i < len(head) - 1, overflow="fold")
+        else:
+            made.add_column(name, justify=side, no_wrap=True, overflow="ellipsis", ratio=1)
     for row in rows:
         made.add_row(*(f"[{_COLOURS[c]}]{c}[/]" if c in _COLOURS else escape(c) for c in row))
     Console().print(made)

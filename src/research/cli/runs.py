@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from research.lineage.store import Run
 
 app = typer.Typer(add_completion=False)
 
@@ -38,23 +41,24 @@ def runs(
     if not found:
         _print.line("No runs. Try research run notebooks/calibration/heston.ipynb")
         return
-    rows = []
-    for run in found:
-        metrics = ", ".join(
-            f"{k} {_print.number(m['value'])}{' ' + m['unit'] if m['unit'] else ''}"
-            for k, m in list(run.metrics.items())[:3]
-        )
-        seconds = "-" if run.seconds is None else f"{run.seconds:.1f}"
-        passed = "-" if run.passed is None else ("yes" if run.passed else "no")
-        rows.append(
-            [
-                run.run_id,
-                run.status,
-                run.started[:16].replace("T", " "),
-                seconds,
-                passed,
-                "yes" if run.pinned else "no",
-                metrics or run.message[:60],
-            ]
-        )
-    _print.table("", ["run", "status", "started (UTC)", "s", "passed", "pinned", "results"], rows, right=[3])
+    rows = [[run.run_id, _state(run), _seconds(run), "yes" if run.pinned else "no", _results(run)] for run in found]
+    _print.table("", ["run (UTC)", "state", "s", "pinned", "results"], rows, right=[2], cut=True)
+
+
+def _state(run: Run) -> str:
+    """One word for status and verdict."""
+    if run.status != "FINISHED":
+        return run.status
+    return {True: "passed", False: "not passed", None: "recorded"}[run.passed]
+
+
+def _seconds(run: Run) -> str:
+    return "-" if run.seconds is None else f"{run.seconds:.1f}"
+
+
+def _results(run: Run) -> str:
+    """The first metrics, or why there are none."""
+    from research.cli import _print
+
+    shown = [f"{k} {_print.number(m['value'])} {m['unit']}".rstrip() for k, m in list(run.metrics.items())[:4]]
+    return ", ".join(shown) or run.message[:100]
