@@ -52,12 +52,12 @@ class Quotes:
         """The table of a fit, in the order of the surface; error_bp is model minus market."""
         back = _reversed_within(self.first)
         sizes = np.diff(self.first)
-        expiry = [pd.NaT if smile.expiry is None else np.datetime64(smile.expiry, "s") for smile in self.surface]
+        expiry = [np.datetime64(smile.expiry or "NaT", "s") for smile in self.surface]
         x, strike, market, tau = self.table[0, back], self.table[2, back], self.table[3, back], self.table[5, back]
         model = model_vol[back]
         return pd.DataFrame(
             {
-                "expiry": np.repeat(np.array(expiry, dtype="datetime64[s]"), sizes),
+                "expiry": np.repeat(np.array(expiry), sizes),
                 "tau": tau,
                 "strike": strike,
                 "log_moneyness": -x,

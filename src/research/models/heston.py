@@ -36,6 +36,7 @@ class Heston:
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
             require(bool(np.isfinite(value)), name, value, "be finite")
+            object.__setattr__(self, name, float(value))
         require(self.v0 >= 0.0, "v0", self.v0, "be >= 0", hint="v0 is a variance: 20% vol is 0.04.")
         require(self.kappa >= 0.0, "kappa", self.kappa, "be >= 0")
         require(self.theta >= 0.0, "theta", self.theta, "be >= 0", hint="theta is a variance: 20% vol is 0.04.")
