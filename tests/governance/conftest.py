@@ -60,7 +60,13 @@ class World:
             for who in ("AUTHOR", "COMMITTER")
             for what, value in (("NAME", name), ("EMAIL", email))
         }
-        done = subprocess.run(["git", *args], cwd=self.root, env={**os.environ, **who}, capture_output=True, text=True)
+        done = subprocess.run(
+            ["git", *args],
+            cwd=self.root,
+            env={**os.environ, "GIT_CONFIG_GLOBAL": os.devnull, **who},
+            capture_output=True,
+            text=True,
+        )
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 

@@ -43,11 +43,20 @@ def test_a_changed_byte_of_the_ledger_is_found(firm, share):
     assert problems(firm)[0].startswith("ledger entry ")
 
 
-def test_a_changed_byte_of_a_capsule_is_found_twice(firm):
-    flip(firm.store / "runs" / firm.made[0] / "capsule.json", 0.7)
+@pytest.mark.parametrize("share", [0.02, 0.3, 0.5, 0.7, 0.9, 0.99])
+def test_a_changed_byte_of_a_capsule_is_found_twice(firm, share):
+    flip(firm.store / "runs" / firm.made[0] / "capsule.json", share)
     found = problems(firm)
     assert any(p.startswith("heston_dax version 1: ") for p in found)
     assert any(p.startswith(f"run {firm.made[0]}: ") for p in found)
+
+
+def test_a_capsule_with_a_misspelt_part_is_found(firm):
+    file = firm.store / "runs" / firm.made[0] / "capsule.json"
+    file.write_bytes(file.read_bytes().replace(b'"results"', b'"resultz"'))
+    assert any(
+        "must hold what a capsule holds" in p or "must have the digest of the index" in p for p in problems(firm)
+    )
 
 
 def test_a_changed_artifact_is_found(firm):
@@ -119,3 +128,14 @@ def test_the_log_is_readable(firm, capsys):
     assert main(["audit", "log", "--json"]) == 0
     steps = [entry["step"] for entry in json.loads(capsys.readouterr().out)]
     assert steps == ["submit", "validate", "approve", "promote"]
+
+
+def test_a_run_killed_before_it_left_a_record_is_no_problem(firm):
+    from research.lineage import store
+
+    skeleton = json.loads((firm.store / "runs" / firm.made[0] / "capsule.json").read_bytes())
+    run, folder = store.open_run(firm.store, skeleton, request="killed")
+    (folder / "opened.json").unlink()
+    with closing(sqlite3.connect(firm.store / "index.db")) as db, db:
+        db.execute("UPDATE runs SET status = 'FAILED' WHERE run_id = ?", (run,))
+    assert problems(firm) == []

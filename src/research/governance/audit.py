@@ -22,7 +22,7 @@ from research.governance import evidence, payload, projection
 from research.governance.ledger import Head
 from research.governance.office import Office, open_office
 from research.governance.realm import Realm
-from research.lineage import list_runs, load_capsule, registry, verify_run
+from research.lineage import list_runs, load_capsule, registry
 from research.project import Project
 
 
@@ -108,8 +108,10 @@ def _runs(project: Project, checked: dict[str, int]) -> Iterator[str]:
         known.add(run.run_id)
         if run.status == "RUNNING":
             continue
+        if run.record is None and not (project.mlruns / "runs" / run.run_id / "capsule.json").exists():
+            continue  # killed before anything was recorded
         checked["runs"] += 1
-        problems = verify_run(run.run_id, project=project)
+        problems = evidence.damage(project, run.run_id)
         yield from (f"run {run.run_id}: {p}" for p in problems)
         if run.record is None or problems:
             continue

@@ -165,7 +165,7 @@ def _reproduce(project: Project, run: str, lines: list[str]) -> None:
     if not reproductions(run, project=project):
         from research.experiments import reproduce
 
-        reproduce(run)
+        reproduce(run, project=project)
     lines.append(f"reproduced: {reproductions(run, project=project)[0]['verdict']}")
 
 

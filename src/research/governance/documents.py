@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -47,18 +48,24 @@ def _sentence(path: Path, model: type[BaseModel], error: ValidationError) -> str
 
 
 def parse(path: Path) -> Any:
-    """The plain content of a YAML 1.2 file."""
-    from ruamel.yaml import YAML
+    """The plain content of a YAML 1.2 file; not to be changed."""
     from ruamel.yaml.error import YAMLError
 
     try:
-        return YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+        return _parsed(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ProjectError(f"governance file must exist; got no {path.parent.name}/{path.name}.") from None
     except YAMLError as error:
         line = getattr(getattr(error, "problem_mark", None), "line", None)
         where = f" line {line + 1}" if line is not None else ""
         raise ProjectError(f"{path.name} must be YAML; got {getattr(error, 'problem', error)}{where}.") from None
+
+
+@functools.lru_cache(maxsize=32)
+def _parsed(text: str) -> Any:
+    from ruamel.yaml import YAML
+
+    return YAML(typ="safe", pure=True).load(text)
 
 
 def read(path: Path, model: type[M]) -> M:

@@ -19,6 +19,14 @@ _ROOMS = "src/research/"
 _CORE = "src/research/core/"
 
 
+def damage(project: Project, run: str) -> list[str]:
+    """What is wrong with a recorded run; also when a capsule is too damaged to be read."""
+    try:
+        return verify_run(run, project=project)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        return [f"capsule.json of run {run} must hold what a capsule holds; got a damaged file ({error!r})"]
+
+
 def own_files(root: Path, capsule: Capsule, modules: dict[str, str], pack: Pack) -> list[str]:
     """The notebook, and every file that the run or the scorer executed and that is not shared ground.
 
@@ -128,7 +136,7 @@ def _sound(project: Project, capsule: Capsule) -> Capsule:
     if not capsule.pinned or capsule.passed is not True:
         state = "unpinned" if not capsule.pinned else f"passed = {capsule.passed}"
         raise RefusedError(f"evidence must be a pinned run that passed; got {capsule.run_id}, {state}.")
-    problems = verify_run(capsule.run_id, project=project)
+    problems = damage(project, capsule.run_id)
     if problems:
         raise RefusedError(f"evidence must be as recorded; {problems[0]}")
     return capsule

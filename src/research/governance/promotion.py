@@ -26,7 +26,7 @@ from research.governance.needs import Case, unmet
 from research.governance.office import Office, resolve
 from research.governance.roles import Actor, actor
 from research.governance.rules import Pack
-from research.lineage import git, load_capsule, verify_run
+from research.lineage import git, load_capsule
 from research.lineage.capsule import Capsule
 
 
@@ -55,7 +55,7 @@ def _refuse(office: Office, step: str, version: Version, why: list[str], pack: P
 def verified_capsule(office: Office, run: str) -> Capsule:
     """The capsule of a run, after checking its folder against its digests."""
     capsule = load_capsule(run, project=office.realm.project)
-    problems = verify_run(capsule.run_id, project=office.realm.project)
+    problems = proof.damage(office.realm.project, capsule.run_id)
     if problems:
         raise IntegrityError(f"run {capsule.run_id} must be as recorded; {problems[0]}")
     return capsule
