@@ -189,3 +189,9 @@ def test_charts_leave_the_settings_of_matplotlib_alone(quotes):
     before = dict(matplotlib.rcParams)
     charts.smiles(quotes)
     assert dict(matplotlib.rcParams) == before
+
+
+def test_a_peak_of_g_does_not_hide_what_happens_near_zero(quotes):
+    figure = charts.durrleman(quotes.assign(g=[10.9, *[0.4] * (len(quotes) - 1)]))
+    assert figure.axes[0].get_ylim()[1] == 2.0
+    assert "the largest is 10.9" in texts(figure)
