@@ -127,7 +127,7 @@ def test_dax_of_5_july_2002_has_its_published_shape():
     path = Path(__file__).parents[2] / "data" / "raw" / "dax_surface_20020705.csv"
     if not path.is_file():
         pytest.skip(f"{path.name} is not in data/raw")
-    frame = pd.read_csv(path, parse_dates=["as_of", "expiry"])
+    frame = pd.read_csv(path, comment="#", parse_dates=["as_of", "expiry"])
     snapshot = build_snapshot(frame, as_of=date(2002, 7, 5))
     assert snapshot.spot == 4468.17
     assert np.round(snapshot.surface.tau * 365).astype(int).tolist() == [13, 41, 75, 165, 256, 345, 524, 703]
