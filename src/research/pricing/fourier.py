@@ -18,7 +18,7 @@ from research.models.heston import Heston
 
 NEEDS = "characteristic_function"
 _STEPS = (0.1, 0.05, 0.025, 0.0125)
-_RULES_AGREE = 2e-7  # relative; the finer rule's error is near the square of the gap, and is taken as its power 3/2
+_RULES_AGREE = 5e-8  # relative; the finer rule's error is near the square of the gap, and is taken as its power 3/2
 _CHUNK = 128  # options that share one evaluation of the characteristic function
 
 

@@ -1,7 +1,8 @@
 """Heston prices and calibration by QuantLib: an independent C++ implementation.
 
-`AnalyticHestonEngine` with its optimal control variate (Andersen-Piterbarg) and Gauss-Lobatto or Gauss-Laguerre
-integration. QuantLib counts whole days, so each tau here must be a whole number of days over 365.
+Prices by `AnalyticHestonEngine` with its optimal control variate and adaptive Gauss-Kronrod integration; calibration
+as in its own tests, with Gauss-Laguerre of order 64. QuantLib counts whole days, so each tau must be a whole number of
+days over 365.
 """
 
 from __future__ import annotations
@@ -41,8 +42,7 @@ def quantlib_price(
     *,
     dividend_yield: float = 0.0,
     is_call: ArrayLike = True,
-    order: int = 192,
-    exponential: bool = False,
+    tolerance: float = 1e-12,
 ) -> Real1D:
     """Prices of European options; strike, tau, zero_rate and is_call broadcast together.
 
@@ -51,10 +51,8 @@ def quantlib_price(
     zero_rate : array-like, 1/year
         Continuously compounded rate to each expiry.
     parameters : v0, kappa, theta, sigma, rho
-    order : int, default 192
-        Nodes of the Gauss-Laguerre rule.
-    exponential : bool, default False
-        Use QuantLib's ExponentialFittingHestonEngine instead.
+    tolerance : float, default 1e-12
+        Of the adaptive Gauss-Kronrod rule.
     """
     ql = _quantlib()
     shape = np.broadcast_shapes(*(np.shape(a) for a in (strike, tau, zero_rate, is_call)))
@@ -66,7 +64,7 @@ def quantlib_price(
     try:
         out = np.empty(k.size)
         for one, rate in sorted({(int(a), float(b)) for a, b in zip(days, r)}):
-            engine = _engine(ql, _model(ql, spot, rate, dividend_yield, today, parameters), order, exponential)
+            engine = _engine(ql, _model(ql, spot, rate, dividend_yield, today, parameters), tolerance)
             exercise = ql.EuropeanExercise(today + one)
             for i in np.flatnonzero((days == one) & (r == rate)):
                 kind = ql.Option.Call if call[i] else ql.Option.Put
@@ -90,10 +88,8 @@ def _model(ql: Any, spot: float, rate: float, dividend_yield: float, today: Any,
     return ql.HestonModel(process)
 
 
-def _engine(ql: Any, model: Any, order: int, exponential: bool) -> Any:
-    if exponential:
-        return ql.ExponentialFittingHestonEngine(model)
-    integration = ql.AnalyticHestonEngine_Integration.gaussLaguerre(min(order, 192))
+def _engine(ql: Any, model: Any, tolerance: float) -> Any:
+    integration = ql.FourierIntegration.gaussKronrod(tolerance, 100_000)
     return ql.AnalyticHestonEngine(model, ql.AnalyticHestonEngine.OptimalCV, integration)
 
 
