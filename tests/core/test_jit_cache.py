@@ -85,6 +85,25 @@ def test_an_edit_in_a_called_module_reaches_the_cached_caller(checkout: Path) ->
     assert run(checkout) == [40.0, 1.0, 0.0]  # and the old core finds its old code
 
 
+EDIT_BETWEEN_HASH_AND_IMPORT = """
+import pathlib, sys
+from research.core._jit import cache_key
+cache_key()  # the core is hashed here
+called = pathlib.Path(sys.argv[1]) / "research/core/called.py"
+text = called.read_text()
+called.write_text(text.replace("0.20", "0.35"))
+from research.core.caller import price
+print(price(100.0))
+called.write_text(text)
+"""
+
+
+@pytest.mark.slow
+def test_code_compiled_while_the_core_was_being_edited_is_not_kept(checkout: Path) -> None:
+    assert run(checkout, EDIT_BETWEEN_HASH_AND_IMPORT) == [70.0]
+    assert run(checkout) == [40.0, 0.0, 1.0]
+
+
 @pytest.mark.slow
 def test_another_checkout_of_the_same_core_hits(checkout: Path, tmp_path: Path) -> None:
     assert run(checkout) == [40.0, 0.0, 1.0]

@@ -115,6 +115,12 @@ class _Impl(caching.CompileResultCacheImpl):  # type: ignore[misc]
 class _Cache(caching.Cache):  # type: ignore[misc]
     _impl_class = _Impl
 
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """Keep the code, unless the core was edited since this process hashed it: then what was compiled may be
+        of another text than the key says."""
+        if core_fingerprint.__wrapped__() == core_fingerprint():
+            super().save_overload(sig, data)
+
 
 def _build(func: F, kind: str, statistical: str, **options: Any) -> F:
     dispatcher = numba.njit(error_model="numpy", fastmath=False, nogil=True, **options)(func)
