@@ -1,6 +1,6 @@
 # make help lists the targets. Everything runs from .venv, which the first target makes.
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-fast lint lab ui bench docs clean lock
+.PHONY: help install demo test test-fast test-deep lint lab ui bench docs clean lock
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1
 export MLFLOW_DISABLE_TELEMETRY := true
@@ -15,11 +15,14 @@ install:         ## .venv from requirements.lock (a look when it is there alread
 demo: install  ## data to promoted model on real data, then a summary and reports/index.html
 	@research demo
 
-test: install  ## every test
-	@python -m pytest -q -n 2 --dist loadfile
+test: install  ## the tests (the few that compile the core again are in test-deep)
+	@python -m pytest -q -n 2 --dist worksteal -m "not deep"
+
+test-deep: install  ## every kernel on another CPU, many processes on an empty store, no network
+	@python -m pytest -q -n 2 --dist worksteal -m deep
 
 test-fast: install  ## the tests that take seconds
-	@python -m pytest -q -n 2 --dist loadfile -m "not slow"
+	@python -m pytest -q -n 2 --dist worksteal -m "not slow and not deep"
 
 lint: install  ## ruff, import contracts, mypy, notebooks without outputs
 	@ruff check src tests benchmarks tools && ruff format --check src tests benchmarks tools && lint-imports --no-cache && mypy && python tools/check_notebooks.py

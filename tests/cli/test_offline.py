@@ -48,6 +48,7 @@ def clone(tmp_path: Path) -> Path:
     return target
 
 
+@pytest.mark.deep
 @pytest.mark.slow
 def test_run_promote_and_report_need_no_network(clone: Path, tmp_path: Path) -> None:
     hooks = tmp_path / "hooks"

@@ -72,6 +72,7 @@ def test_every_kernel_gives_the_same_bits_in_two_processes(by_threads: dict[str,
     assert not differing(by_threads, digests("--threads", "2", "--reverse", NUMBA_NUM_THREADS="2"))
 
 
+@pytest.mark.deep
 @pytest.mark.slow
 def test_every_exact_kernel_gives_the_same_bits_on_another_cpu() -> None:
     here = digests("--only-exact")

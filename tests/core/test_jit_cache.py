@@ -123,6 +123,7 @@ def test_a_cache_that_cannot_be_written_costs_time_not_results(checkout: Path, t
     assert run(checkout, RESEARCH_CACHE=str(tmp_path / "file" / "cache"))[0] == 40.0
 
 
+@pytest.mark.deep
 @pytest.mark.slow
 def test_another_cpu_does_not_meet_our_machine_code(checkout: Path) -> None:
     run(checkout)

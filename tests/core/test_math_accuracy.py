@@ -112,6 +112,7 @@ print(running.hexdigest())
 """
 
 
+@pytest.mark.deep
 @pytest.mark.slow
 def test_the_bits_are_the_same_with_the_jit_off_and_on_another_cpu() -> None:
     table = Path(__file__).parents[1] / "reference" / "elementary_functions.csv"

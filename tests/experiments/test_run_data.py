@@ -70,6 +70,7 @@ def test_data_are_recorded_by_digest_and_a_hit_asks_for_the_same_bytes(with_data
     assert again.capsule.recipe == run.recipe
 
 
+@pytest.mark.deep
 @pytest.mark.slow
 def test_a_run_is_reproduced_with_data_from_the_dvc_cache_or_made_anew(with_data, capfd):
     project = with_data

@@ -107,6 +107,7 @@ print(tracking.flush(Project(Path(sys.argv[1])), wait_s=120).waiting)
 """
 
 
+@pytest.mark.deep
 def test_flushers_that_start_together_on_a_fresh_store_tell_each_run_once(project):
     runs = [finish(project.mlruns) for _ in range(4)]
     call = [sys.executable, "-c", FLUSH, str(project.root)]

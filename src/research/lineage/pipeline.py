@@ -67,6 +67,7 @@ def _noise(text: str) -> bool:
             "Generating lock file",
             "To track",
             "\tgit add",
+            "\tdvc config",
             "To enable auto",
             "Use `dvc push`",
             "> ",

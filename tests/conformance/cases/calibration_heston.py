@@ -62,6 +62,7 @@ CASES: dict[str, Callable[[], tuple[Any, ...]]] = {
     "research.core.calibration.heston.heston_vol_errors": _errors,
     "research.core.calibration.heston._evaluate": _evaluate,
     "research.core.calibration.heston.heston_fit": _fit,
+    "research.core.calibration.heston._step_within_reach": _step,
     _LM + "sum_of_squares": lambda: (_gradient(),),
     _LM + "normal_equations": lambda: (
         np.random.default_rng(6).normal(size=(5, 9)), np.linspace(0.0, 1.0, 9), np.zeros((5, 5)), np.zeros(5)
