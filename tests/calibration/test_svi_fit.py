@@ -174,3 +174,18 @@ def test_an_iteration_limit_is_reported():
     found = fit(SVI, smile_of(TRUE, noise=2e-3 * rng.standard_normal(K.size)), allow_arbitrage=True, max_iter=1)
     assert not found.converged
     assert found.message.startswith("stopped by max_iter")
+
+
+def test_a_wider_least_width_takes_the_kink_out_of_the_last_dax_slice():
+    snapshot = dax()
+    narrow = fit(SVISurface, snapshot, allow_arbitrage=True, least_width=0.02)
+    smooth = fit(SVISurface, snapshot, allow_arbitrage=True, least_width=0.2)
+    beyond = float(np.log(6000.0 / snapshot.surface.smiles[-1].forward))
+    assert narrow.model.slices[-1].vol(beyond, 1.926) > 0.24 > 0.23 > smooth.model.slices[-1].vol(beyond, 1.926)
+    assert smooth.rmse_bp < 1.002 * narrow.rmse_bp
+    assert smooth.parameters["std_error"].notna().all()
+
+
+def test_a_least_width_in_percent_is_refused():
+    with pytest.raises(InputError, match=r"least_width must lie in \(0, 1\]; got 20. A share of the quoted range."):
+        fit(SVI, smile_of(TRUE), least_width=20)

@@ -60,9 +60,11 @@ class _Penalised:
     fair: bool
 
 
-def search(smiles: list[Smile], weight: list[FloatND], arbitrage_free: bool, max_iter: int) -> Search:
+def search(
+    smiles: list[Smile], weight: list[FloatND], arbitrage_free: bool, least_width: float, max_iter: int
+) -> Search:
     """Least squares over all slices; free of butterflies and calendars if so asked."""
-    problem = _problem(smiles, weight, _FLOOR if arbitrage_free else 1e-3)
+    problem = _problem(smiles, weight, _FLOOR if arbitrage_free else 1e-3, least_width)
     x, status, n_iter = _alone(problem, max_iter)
     strength, grid = np.zeros(3), np.zeros(1)
     fair = min(_least(x)) >= 0.0 and (not arbitrage_free or _model(problem, x).arbitrage().empty)
@@ -80,11 +82,11 @@ def search(smiles: list[Smile], weight: list[FloatND], arbitrage_free: bool, max
     )
 
 
-def _problem(smiles: list[Smile], weight: list[FloatND], floor: float) -> _Problem:
+def _problem(smiles: list[Smile], weight: list[FloatND], floor: float, least_width: float) -> _Problem:
     lower, upper = [], []
     for smile in smiles:
         k, span = smile.log_moneyness, float(np.ptp(smile.log_moneyness))
-        lower.append([1e-12, 1e-9, 1e-9, k[0] - 2.0 * span, 1e-3 * span])
+        lower.append([1e-12, 1e-9, 1e-9, k[0] - 2.0 * span, least_width * span])
         upper.append([100.0 * smile.total_variance.max(), _STEEPEST, _STEEPEST, k[-1] + 2.0 * span, 10.0 * span])
     return _Problem(
         offset=np.cumsum([0, *(len(smile) for smile in smiles)]).astype(np.int64),

@@ -39,6 +39,7 @@ def fit_svi(
     weights: Weights = "equal",
     allow_arbitrage: bool = False,
     arbitrage_free: bool = True,
+    least_width: float = 0.05,
     max_iter: int = 200,
 ) -> Fit[SVI]:
     """Fit one slice of raw SVI to the quotes of one expiry.
@@ -54,6 +55,9 @@ def fit_svi(
     arbitrage_free : bool, default True
         Keep the fitted *slice* free of butterflies, if need be by penalties; its least total variance is then at
         least a fifth of the lowest quoted one. False gives the plain least squares.
+    least_width : float, default 0.05
+        Lower bound of sigma, as a share of the quoted range of log moneyness. A bend narrower than the gap between
+        quotes rests on one of them, and says much about the strikes beyond; 0.2 asks for smooth slices.
     max_iter : int, default 200
         Of each climb.
 
@@ -70,10 +74,10 @@ def fit_svi(
         When no start leads to a smile.
     """
     require(isinstance(smile, Smile), "data", type(smile).__name__, "be a market.Smile")
-    _check_options(weights, max_iter)
+    _check_options(weights, least_width, max_iter)
     if not allow_arbitrage:
         _refuse_arbitrage(find_butterflies(smile))
-    fitted = _fit([smile], weights, arbitrage_free, max_iter)
+    fitted = _fit([smile], weights, arbitrage_free, least_width, max_iter)
     return Fit(**{**fitted, "model": fitted["model"].slices[0], "parameters": fitted["parameters"].drop(columns="tau")})
 
 
@@ -84,6 +88,7 @@ def fit_svi_surface(
     weights: Weights = "equal",
     allow_arbitrage: bool = False,
     arbitrage_free: bool = True,
+    least_width: float = 0.05,
     max_iter: int = 200,
 ) -> Fit[SVISurface]:
     """Fit a slice of raw SVI to every expiry.
@@ -92,7 +97,7 @@ def fit_svi_surface(
     ----------
     data : Snapshot or Surface
         At least 5 quotes with a positive weight an expiry.
-    weights, max_iter
+    weights, least_width, max_iter
         As for one slice.
     allow_arbitrage : bool, default False
         Fit *quotes* that allow a butterfly or a calendar, instead of refusing them.
@@ -113,17 +118,19 @@ def fit_svi_surface(
     """
     require(isinstance(data, (Snapshot, Surface)), "data", type(data).__name__, "be a market.Snapshot or Surface")
     surface = data.surface if isinstance(data, Snapshot) else data
-    _check_options(weights, max_iter)
+    _check_options(weights, least_width, max_iter)
     if not allow_arbitrage:
         _refuse_arbitrage(find_arbitrage(surface))
-    return Fit(**_fit(list(surface), weights, arbitrage_free, max_iter))
+    return Fit(**_fit(list(surface), weights, arbitrage_free, least_width, max_iter))
 
 
-def _fit(smiles: list[Smile], weights: Weights, arbitrage_free: bool, max_iter: int) -> dict[str, Any]:
+def _fit(
+    smiles: list[Smile], weights: Weights, arbitrage_free: bool, least_width: float, max_iter: int
+) -> dict[str, Any]:
     """The fields of a Fit of SVISurface."""
     weight = [_weights(smile, weights) for smile in smiles]
     began = perf_counter()
-    found = search(smiles, weight, arbitrage_free, max_iter)
+    found = search(smiles, weight, arbitrage_free, least_width, max_iter)
     seconds = perf_counter() - began
     residuals = pd.concat([_residual_table(*row) for row in zip(smiles, found.model.slices, weight)], ignore_index=True)
     sse = float((residuals["weight"] * residuals["residual"] ** 2).sum())
@@ -142,8 +149,9 @@ def _fit(smiles: list[Smile], weights: Weights, arbitrage_free: bool, max_iter: 
     }
 
 
-def _check_options(weights: str, max_iter: int) -> None:
+def _check_options(weights: str, least_width: float, max_iter: int) -> None:
     require(weights in ("equal", "vega"), "weights", weights, "be equal or vega")
+    require(0.0 < least_width <= 1.0, "least_width", least_width, "lie in (0, 1]", hint="A share of the quoted range.")
     require(max_iter >= 1, "max_iter", max_iter, "be at least 1")
 
 
