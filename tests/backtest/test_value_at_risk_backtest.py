@@ -8,7 +8,9 @@ import pandas as pd
 import pytest
 
 from research import backtest, risk
+from research.calibration import fit
 from research.errors import InputError
+from research.models.garch import GARCH
 from research.risk import Settings
 
 SMALL = Settings(window=120, fit_window=260, refit_every=15)
@@ -86,6 +88,8 @@ def test_between_refits_the_parameters_stay() -> None:
     found = backtest.value_at_risk(sample(), methods=["garch"], settings=SMALL)
     assert found.garch["date"].tolist() == list(range(260, 420, 15))
     assert (found.garch["persistence"] < 1.0).all()
+    first = fit(GARCH, sample()[:260]).model
+    assert found.garch[["mu", "omega", "alpha", "beta"]].iloc[0].tolist() == list(first.to_json().values())
     none = backtest.value_at_risk(sample(), methods=["historical"], settings=SMALL)
     assert len(none.garch) == 0
 

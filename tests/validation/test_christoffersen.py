@@ -39,6 +39,13 @@ def test_statistics_agree_with_the_matlab_documentation() -> None:
     assert both.p_value == pytest.approx(0.69763, abs=5e-6)
 
 
+def test_transitions_go_forward_in_time() -> None:
+    assert transitions(np.array([0, 0, 0, 1, 1, 1, 1])) == (2, 1, 0, 3)
+    found = christoffersen_independence([0] * 50 + [1] * 3 + [0] * 40 + [1], level=0.95)
+    assert found.details["transitions"] == {"00": 88, "01": 2, "10": 1, "11": 2}
+    assert found.details["rate_after_exception"] == pytest.approx(2 / 3)
+
+
 @pytest.mark.parametrize("coverage", [False, True])
 @pytest.mark.parametrize(("probability", "after"), [(0.2, 0.2), (0.2, 0.5), (0.3, 0.05)])
 def test_enumeration_agrees_with_all_series_of_ten_days(coverage: bool, probability: float, after: float) -> None:
