@@ -78,12 +78,22 @@ def run_lines(found: Capsule, *, hit: bool = False, message: str = "") -> None:
         _print.line(f"  {message}", "red")
     for name, item in found.metrics.items():
         _print.line(f"  {name} = {_print.number(item['value'])} {item['unit']}".rstrip())
-    for item in found.evidence:
-        _print.line(f"  {item['test']}: {item['verdict']}", {"fail": "red"}.get(item["verdict"], ""))
+    _evidence(found.evidence)
     if found.pinned:
         _print.line(f"  pinned at {str(found.commit)[:12]}")
     else:
         _print.line("  not pinned: " + "; ".join(found.unpinned_reasons), "yellow")
+
+
+def _evidence(items: list[dict[str, Any]]) -> None:
+    """A few tests by name; of many, how many passed and which did not."""
+    from research.cli import _print
+
+    shown = items if len(items) <= 6 else [item for item in items if item["verdict"] != "pass"]
+    for item in shown:
+        _print.line(f"  {item['test']}: {item['verdict']}  {item['claim']}", {"fail": "red"}.get(item["verdict"], ""))
+    if len(items) > 6:
+        _print.line(f"  {sum(item['verdict'] == 'pass' for item in items)} of {len(items)} tests passed")
 
 
 def _details(found: Capsule, again: list[dict[str, Any]]) -> None:
