@@ -101,7 +101,7 @@ def kupiec_pof(exceptions: ArrayLike, *, level: float, size: float = 0.05, alter
     >>> days = [1] * 7 + [0] * 248
     >>> found = kupiec_pof(days, level=0.99)
     >>> found.verdict, round(found.statistic, 2), round(found.p_value, 3)
-    ('fail', 5.3, 0.021)
+    ('fail', 5.32, 0.021)
     """
     from scipy.stats import binom, binomtest, chi2
 
