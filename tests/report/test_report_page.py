@@ -232,3 +232,12 @@ def test_the_colours_are_those_of_okabe_and_ito():
     published = ["#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7"]
     names = ("black", "orange", "sky", "green", "yellow", "blue", "vermillion", "purple")
     assert [style.COLORS[name] for name in names] == published
+
+
+def test_many_tests_fold_and_the_failed_one_stays_in_sight(project, add_run):
+    passed = [KUPIEC | {"test": f"law_{i}", "verdict": "pass", "p_value": None, "power": None} for i in range(9)]
+    add_run(evidence=[*passed, KUPIEC | {"p_value": None, "power": None}])
+    text = page(project)
+    assert "9 of 10 tests passed" in text
+    shown = text.split("tests passed")[2].split("<details>")[0]
+    assert "Kupiec" in shown and "Law 1" not in shown and "p-value" not in text

@@ -86,6 +86,7 @@ def render(facts: Facts, links: Mapping[str, str] | None = None) -> str:
         slug=graph.slug,
         words=text.words,
         label=text.label,
+        unit_beside=text.unit_beside,
         inline=lambda line: jinja2.filters.Markup(text.inline(line)),
         tone=_tone,
         mark=lambda word: _MARKS.get(word, ""),

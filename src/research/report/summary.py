@@ -83,7 +83,8 @@ def _table(ran: list[Notebook]) -> Any:
         assert run is not None
         shown = list(notebook.headline.items())[:_SHOWN]
         numbers = "; ".join(
-            f"{text.label(name, m['unit'])} {text.quantity(m['value'], m['unit'])}" for name, m in shown
+            f"{text.label(name, m['unit'])} {text.quantity(m['value'], text.unit_beside(name, m['unit']))}"
+            for name, m in shown
         )
         verdict = Text(notebook.verdict, style=_STYLES.get(notebook.verdict, ""))
         took = text.duration(run.seconds)

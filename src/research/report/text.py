@@ -16,6 +16,7 @@ _ACRONYMS = {
     "dax": "DAX",
     "heston": "Heston",
     "rmse": "RMSE",
+    "sse": "SSE",
 }
 _UNITS = {"1": "", "count": "", "decimal": ""}
 
@@ -111,6 +112,11 @@ def words(name: str) -> str:
     plain = re.sub(r"(?<=\d) ?pct\b", "%", plain)
     text = re.sub(r"[A-Za-z]+", lambda found: _ACRONYMS.get(found[0], found[0]), plain)
     return text[:1].upper() + text[1:]
+
+
+def unit_beside(name: str, unit: str) -> str:
+    """The unit to write behind a value, unless the name has said it: Days 4,030."""
+    return "" if unit == name else _UNITS.get(unit, unit)
 
 
 def label(name: str, unit: str) -> str:
