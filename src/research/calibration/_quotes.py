@@ -24,7 +24,7 @@ class Quotes:
     weight: Float1D  # of the squared error, in the order of `table`
     tau: Float1D  # of each expiry
     first: Int1D  # where each expiry starts in `table`, and the end
-    table: Float2D  # shape (9, n): see core.calibration.heston.heston_vol_errors
+    table: Float2D  # shape (7, n): see core.calibration.heston.heston_vol_errors
 
     @property
     def n(self) -> int:
@@ -53,12 +53,12 @@ class Quotes:
         back = _reversed_within(self.first)
         sizes = np.diff(self.first)
         expiry = [np.datetime64(smile.expiry or "NaT", "s") for smile in self.surface]
-        x, strike, market, tau = self.table[0, back], self.table[2, back], self.table[3, back], self.table[5, back]
+        x, strike, market = self.table[0, back], self.table[2, back], self.table[3, back]
         model = model_vol[back]
         return pd.DataFrame(
             {
                 "expiry": np.repeat(np.array(expiry), sizes),
-                "tau": tau,
+                "tau": np.repeat(self.tau, sizes),
                 "strike": strike,
                 "log_moneyness": -x,
                 "market_vol": market,
@@ -94,10 +94,9 @@ def read_quotes(
     back = _reversed_within(first)
     strike, vol = (np.concatenate([getattr(smile, name) for smile in smiles])[back] for name in ("strike", "vol"))
     forward, tau = (np.repeat([getattr(smile, name) for smile in smiles], sizes) for name in ("forward", "tau"))
-    x, one = np.log(forward / strike), np.ones(strike.size)
-    sign = np.where(strike >= forward, 1.0, -1.0)
+    x = np.log(forward / strike)
     weight = _weights(weights, surface, x, vol, tau, forward, back)
-    table = np.array([x, forward, strike, vol, np.sqrt(weight), tau, one, sign, np.sqrt(forward * strike)])
+    table = np.array([x, forward, strike, vol, np.sqrt(weight), np.sqrt(tau), np.sqrt(forward * strike)])
     return Quotes(surface, weight, surface.tau, first, table)
 
 

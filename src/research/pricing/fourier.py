@@ -1,7 +1,8 @@
 """Fourier engine: European options under a model with a characteristic function, with an error bound for each.
 
 Lewis' integral on a tilted contour (see `research.core.pricing.fourier`). The rule is refined, option by option, until
-two steps agree; prices are good to about 1e-14 of the forward for any Heston parameters, and to 1e-10 where it says so.
+two steps agree; the error stated with each price is a cautious bound: prices are mostly good to 1e-14 of the forward,
+and to 1e-11 for the hardest parameters.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ from research.models.heston import Heston
 
 NEEDS = "characteristic_function"
 _STEPS = (0.1, 0.05, 0.025, 0.0125)
-_RULES_AGREE = 5e-8  # relative; the finer rule's error is near the square of the gap, and is taken as its power 3/2
+# relative; the finer rule's error was at most the gap's power 1.17 over 9,000 random options, mostly its square
+_RULES_AGREE, _POWER = 1e-8, 1.15
+_ROUNDING = 4e-15  # of the sums, relative
 _CHUNK = 128  # options that share one evaluation of the characteristic function
 
 
@@ -98,7 +101,7 @@ def _time_values(model: Heston, forward: Float1D, strike: Float1D, tau: Float1D)
     if rest.size:
         what = f"settle for every option; got a gap of {gap[rest[0]]:.1e} at log moneyness {-x[rest[0]]:.3g}"
         raise NumericalError(rule("the Fourier integral", what, model, f"({rest.size} of {x.size} options)."))
-    error = np.sqrt(forward * strike) * gap**1.5 + 4e-16 * np.maximum(forward, strike)
+    error = np.sqrt(forward * strike) * gap**_POWER + _ROUNDING * np.maximum(forward, strike)
     return value, error
 
 

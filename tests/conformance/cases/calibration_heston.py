@@ -19,8 +19,7 @@ def _quotes() -> tuple[Any, Any]:
     strike = 100.0 * np.exp(-x)
     vol = 0.25 + 0.15 * x + 0.3 * x * x + 0.01 * np.sin(np.arange(12.0))
     one = np.ones(12)
-    sign = np.where(strike >= 100.0, 1.0, -1.0)
-    rows = [x, 100.0 * one, strike, vol, one, tau, one, sign, np.sqrt(100.0 * strike)]
+    rows = [x, 100.0 * one, strike, vol, one, np.sqrt(tau), np.sqrt(100.0 * strike)]
     return np.array([0, 6, 12]), np.array(rows)
 
 
@@ -39,7 +38,7 @@ def _fit() -> tuple[Any, ...]:
     first, quotes = _quotes()
     y = np.append(np.log(P[:4]), np.arctanh(P[4]))
     out = (np.zeros(5), np.zeros((3, 12)), np.zeros((5, 12)))
-    return (y, TAU.copy(), first, quotes, LOWER.copy(), UPPER.copy(), 1e-10, 40, *out)
+    return (y, TAU.copy(), first, quotes, LOWER.copy(), UPPER.copy(), 1e-10, 6, *out)
 
 
 def _matrix() -> Any:

@@ -31,11 +31,10 @@ from research.core.calibration.levenberg_marquardt import (
     predicted_decrease,
     sum_of_squares,
 )
-from research.core.math.elementary import exp
+from research.core.math.elementary import exp, log
 from research.core.math.normal import norm_pdf
 from research.core.models.black import black_time_value
 from research.core.models.heston import heston_shift
-from research.core.models.implied_vol import implied_vols
 from research.core.pricing.fourier import heston_group_gradient, split_sides
 
 _COARSE, _FINE = 0.2, 0.1  # step of the trapezoidal rule
@@ -46,6 +45,7 @@ _FINEST = 0.02
 _MAX_STEP = 1.4  # of a logarithm: a factor of 4
 _NOTHING_LEFT = 1e-24  # mean squared vol error
 _MAX_VOL = 10.0
+_MAX_HALLEY = 100
 _TINY_VALUE = 1e-13  # of the smaller of forward and strike: below it an implied vol has no digits
 
 
@@ -66,7 +66,7 @@ def _prices(
     p: Float1D, tau: Float1D, first: Int1D, quotes: Float2D, h: float, negligible: float, model: Float2D, sums: Float2D
 ) -> float:
     """Fill model[2] with out-of-the-money values and sums with the integrals; the gap between rules h and 2h."""
-    x, forward, strike, root = quotes[0], quotes[1], quotes[2], quotes[8]
+    x, forward, strike, root = quotes[0], quotes[1], quotes[2], quotes[6]
     worst = 0.0
     for g in range(tau.size):
         start, stop = first[g], first[g + 1]
@@ -84,35 +84,52 @@ def _prices(
     return worst
 
 
+@inlined
+def _vol_of_value(value: float, forward: float, strike: float, x: float, years: float, vol: float) -> float:
+    """Implied vol of an out-of-the-money value, by Halley's method on its logarithm from a vol nearby; years is a root.
+
+    One thread on purpose: a hundred options are done before a second one wakes up.
+    """
+    if not value < min(forward, strike):
+        return _MAX_VOL
+    target, s = log(value), vol * years
+    for _ in range(_MAX_HALLEY):
+        now = black_time_value(forward, strike, s)
+        if now <= 0.0:  # underflow: the vol is far too low
+            s *= 2.0
+            continue
+        ratio = x / s
+        slope = forward * norm_pdf(ratio + 0.5 * s) / now
+        step = (target - log(now)) / slope
+        bend = 1.0 + 0.5 * step * (ratio * ratio / s - 0.25 * s - slope)
+        after = min(max(s + step / max(bend, 0.5), 0.25 * s), 4.0 * s)
+        moved = abs(after - s)
+        s = after
+        if moved <= 1e-6 * s:  # the next error is its cube
+            break
+    return min(s / years, _MAX_VOL)
+
+
 @kernel
 def heston_vol_errors(
-    p: Float1D,
-    tau: Float1D,
-    first: Int1D,
-    quotes: Float2D,
-    h: float,
-    negligible: float,
-    model: Float2D,
+    p: Float1D, tau: Float1D, first: Int1D, quotes: Float2D, h: float, negligible: float, model: Float2D,
     jacobian: Float2D,
-) -> float:
+) -> float:  # fmt: skip
     """Residuals root_weight (model vol - vol), and their derivatives in v0, kappa, theta, sigma, rho.
 
-    quotes, shape (9, n): x = log(F/K), forward, strike, vol, root_weight, tau, df = 1, sign of the out-of-the-money
-    option, sqrt(F K); expiry g holds quotes first[g]..first[g + 1], x increasing. model, shape (3, n), gets the implied
-    vol, the residual and the undiscounted value; jacobian has shape (5, n). Returns the largest difference between the
-    rules of step h and 2h, in units of sqrt(F K).
+    quotes, shape (7, n): x = log(F/K), forward, strike, vol, root_weight, sqrt(tau), sqrt(F K); expiry g holds quotes
+    first[g]..first[g + 1], x increasing. model, shape (3, n), gets the implied vol, the residual and the undiscounted
+    out-of-the-money value; jacobian has shape (5, n). Returns the largest difference between the rules of step h and
+    2h, in units of sqrt(F K).
     """
     n = quotes.shape[1]
-    x, forward = quotes[0], quotes[1]
     sums = np.empty((n, 7))
     worst = _prices(p, tau, first, quotes, h, negligible, model, sums)
-    implied_vols(model[2], forward, quotes[2], quotes[5], quotes[6], quotes[7], model[0])
     for i in range(n):
-        years = sqrt(quotes[5, i])
-        vol = model[0, i]
-        vol = min(vol, _MAX_VOL) if vol > 0.0 else _MAX_VOL  # nan: the value is above every Black value
-        vega = forward[i] * norm_pdf(x[i] / (vol * years) + 0.5 * vol * years) * years
-        scale = quotes[4, i] * quotes[8, i] / max(vega, 1e-300)
+        x, forward, years = quotes[0, i], quotes[1, i], quotes[5, i]
+        vol = _vol_of_value(model[2, i], forward, quotes[2, i], x, years, quotes[3, i])
+        vega = forward * norm_pdf(x / (vol * years) + 0.5 * vol * years) * years
+        scale = quotes[4, i] * quotes[6, i] / max(vega, 1e-300)
         model[0, i] = vol
         model[1, i] = quotes[4, i] * (vol - quotes[3, i])
         for j in range(5):

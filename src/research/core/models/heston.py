@@ -127,10 +127,11 @@ def heston_scales(tau: float, v0: float, kappa: float, theta: float, sigma: floa
 
 @inlined
 def heston_shift(tau: float, p: Float1D) -> float:
-    """Far out phi(xi) turns like exp(-i shift xi); 0 where it has died as a Gaussian before (2 a^2 / w > 40)."""
+    """Far out phi(xi) turns like exp(-i shift xi); 0 where it has died as a Gaussian before it gets there."""
     a = (p[0] + p[1] * p[2] * tau) / max(p[3], _SIGMA_MIN)
     most = max(p[0], p[2]) * tau
-    return 0.0 if 2.0 * a * a > 40.0 * most else p[4] * a
+    gaussian = 2.0 * a * a * (1.0 - p[4]) * (1.0 + p[4]) > 40.0 * most
+    return 0.0 if gaussian else p[4] * a
 
 
 @kernel

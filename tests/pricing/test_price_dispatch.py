@@ -1,0 +1,98 @@
+"""`pricing.price` finds the engine that the model allows, and names the others when it cannot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import ClassVar
+
+import numpy as np
+import pytest
+
+from research.errors import InputError, NoEngineError
+from research.instruments import European
+from research.market import DiscountCurve, Smile, Snapshot, Surface
+from research.models import SVI, Heston, SVISurface, black
+from research.pricing import Price, engines_for, price
+
+MODEL = Heston(v0=0.04, kappa=1.5, theta=0.06, sigma=0.5, rho=-0.7)
+TODAY = date(2024, 1, 2)
+
+
+@pytest.fixture
+def snapshot() -> Snapshot:
+    smile = Smile(tau=1.0, forward=103.0, df=0.97, strike=np.array([100.0]), vol=np.array([0.2]))
+    surface = Surface(as_of=TODAY, spot=100.0, smiles=(smile,))
+    curve = DiscountCurve(as_of=TODAY, tau=np.array([1.0]), zero_rate=np.array([0.03]))
+    return Snapshot(as_of=TODAY, spot=100.0, discount=curve, surface=surface, dividend_yield=0.01)
+
+
+def test_one_option_gives_floats(snapshot: Snapshot) -> None:
+    found = price(European(strike=100.0, tau=1.0), MODEL, snapshot)
+    assert isinstance(found, Price)
+    assert (found.method, found.model, found.std_error) == ("fourier", "Heston", 0.0)
+    assert float(found) == found.value == pytest.approx(8.8943, abs=0.5)
+    assert 0.0 < found.error < 1e-8
+    assert "by fourier under Heston" in repr(found)
+
+
+def test_several_options_keep_their_order(snapshot: Snapshot) -> None:
+    options = [
+        European(strike=k, tau=t, is_call=c) for k, t, c in [(120, 2.0, True), (80, 0.1, False), (100, 0.1, True)]
+    ]
+    together = price(options, MODEL, snapshot)
+    assert together.value.tolist() == pytest.approx([float(price(o, MODEL, snapshot)) for o in options], abs=1e-10)
+    assert "3 values" in repr(together)
+
+
+def test_put_call_parity_holds_with_the_curve_of_the_snapshot(snapshot: Snapshot) -> None:
+    call, put = (float(price(European(strike=95.0, tau=0.7, is_call=c), MODEL, snapshot)) for c in (True, False))
+    assert call - put == pytest.approx(100.0 * np.exp(-0.007) - 95.0 * np.exp(-0.021), abs=1e-11)
+
+
+def test_an_expiry_date_counts_from_the_snapshots_day(snapshot: Snapshot) -> None:
+    dated = price(European(strike=100.0, expiry=date(2025, 1, 1)), MODEL, snapshot)
+    assert dated.value == price(European(strike=100.0, tau=1.0), MODEL, snapshot).value
+
+
+def test_an_svi_surface_is_priced_by_black_at_its_own_vol(snapshot: Snapshot) -> None:
+    slice_ = SVI(a=0.02, b=0.1, rho=-0.5, m=0.0, sigma=0.2)
+    found = price(European(strike=90.0, tau=1.0), SVISurface(tau=(1.0,), slices=(slice_,)), snapshot)
+    forward, df = snapshot.forward(1.0), snapshot.discount.df(1.0)
+    vol = slice_.vol(np.log(90.0 / forward), 1.0)
+    assert found.method == "analytic"
+    assert found.value == pytest.approx(black.price(forward, 90.0, 1.0, vol, df=df), rel=1e-13)
+
+
+@dataclass(frozen=True)
+class RoughBergomi:
+    abilities: ClassVar[frozenset[str]] = frozenset({"paths"})
+
+
+def test_a_method_that_the_model_lacks_names_those_it_has(snapshot: Snapshot) -> None:
+    sentence = "Heston has no implied_vol, needed by 'analytic'. Available: 'fourier'."
+    with pytest.raises(NoEngineError, match=f"^{sentence}$"):
+        price(European(strike=100.0, tau=1.0), MODEL, snapshot, method="analytic")
+
+
+def test_a_model_that_nothing_can_price_is_refused(snapshot: Snapshot) -> None:
+    assert engines_for(RoughBergomi()) == []
+    with pytest.raises(NoEngineError, match="RoughBergomi has none of implied_vol, characteristic_function"):
+        price(European(strike=100.0, tau=1.0), RoughBergomi(), snapshot)
+    with pytest.raises(NoEngineError, match=r"needed by 'fourier'\. Available: none\."):
+        price(European(strike=100.0, tau=1.0), RoughBergomi(), snapshot, method="fourier")
+
+
+def test_an_unknown_method_is_refused(snapshot: Snapshot) -> None:
+    with pytest.raises(InputError, match="method must be 'auto' or one of 'analytic', 'fourier'; got 'pde'"):
+        price(European(strike=100.0, tau=1.0), MODEL, snapshot, method="pde")
+
+
+def test_what_is_not_a_european_option_has_no_engine(snapshot: Snapshot) -> None:
+    with pytest.raises(NoEngineError, match="'fourier' prices European options; got str"):
+        price(["a call"], MODEL, snapshot)  # type: ignore[list-item]
+
+
+def test_an_empty_list_is_refused(snapshot: Snapshot) -> None:
+    with pytest.raises(InputError, match="instruments must hold at least one instrument"):
+        price([], MODEL, snapshot)
