@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+ROOMS = ("cli", "conventions", "data", "experiments", "lineage")
 SOURCE = Path(__file__).resolve().parents[2] / "src"
 PERSON = {
     "GIT_AUTHOR_NAME": "Ada",
@@ -123,6 +124,20 @@ class TinyProject:
         return subprocess.run(call, cwd=self.root, env={**self.env, **env}, capture_output=True, text=True, check=False)
 
 
+def _copy_code(target: Path) -> None:
+    """The ground and the rooms that a run needs, without the finance."""
+    shutil.copytree(
+        SOURCE / "research", target, ignore=lambda folder, names: [n for n in names if _is_left_out(folder, n)]
+    )
+
+
+def _is_left_out(folder: str, name: str) -> bool:
+    if name == "__pycache__" or name.endswith(".pyc"):
+        return True
+    top = Path(folder) == SOURCE / "research"
+    return top and (SOURCE / "research" / name).is_dir() and name not in ROOMS
+
+
 @pytest.fixture
 def make_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., TinyProject]:
     """Makes a committed project; MLflow is off unless asked for."""
@@ -148,7 +163,7 @@ def make_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..
         }.items():
             project.write(path, text)
         if source:
-            shutil.copytree(SOURCE, root / "src", ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
+            _copy_code(root / "src" / "research")
         if committed:
             project.git("init", "-q")
             project.commit("first")

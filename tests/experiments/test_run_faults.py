@@ -99,6 +99,15 @@ def test_a_cell_that_ends_the_process_gives_a_failed_run(bare):
     assert lineage.load_capsule("latest").status == "FAILED"
 
 
+def test_a_crash_in_native_code_is_placed(bare):
+    bare.notebook.write_text(bare.study("import ctypes\ndef deep():\n    ctypes.string_at(0)\ndeep()"))
+    with pytest.raises(
+        RunError, match=r"cell 5 \(import ctypes\): the kernel died \(killed by SIGSEGV\).*Fatal Python error: Seg"
+    ):
+        run_notebook(bare.notebook)
+    assert "in deep" in (lineage.load_capsule("latest").folder / "kernel.log").read_text()
+
+
 def test_a_wrong_value_that_only_the_notebook_can_see_stops_it(bare):
     cells = (
         bare.code(bare.parameters_cell, "parameters"),

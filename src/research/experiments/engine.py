@@ -193,7 +193,7 @@ def execute(
         if kernel.exit_status() is None and not isinstance(error, DeadKernelError):  # outputs were lost, for one
             raise RunError(f"{_where(positions)}: {_one_line(str(error))}") from None
         last = kernel.last_words()
-        said = f" Its last words: {last}" if last else ""
+        said = f" Its last words: {_one_line(last)}" if last else ""
         raise RunError(f"{_where(positions)}: the kernel died ({_ending(kernel.exit_status())}).{said}") from None
 
 

@@ -7,6 +7,7 @@ user; in JupyterLab the same notebooks run on the standard kernel.
 from __future__ import annotations
 
 import ctypes
+import faulthandler
 import os
 import signal
 import sys
@@ -27,6 +28,7 @@ def main() -> None:
     """Start the kernel; returns when it is shut down."""
     _die_with_parent()
     assert_source()
+    crash_log = os.fdopen(os.dup(2), "w")
     witness.install()
     sys.modules["debugpy"] = None  # type: ignore[assignment]  # half of the start-up, for a debugger that none attaches
     from ipykernel.kernelapp import IPKernelApp
@@ -34,6 +36,7 @@ def main() -> None:
     app = IPKernelApp.instance()
     app.initialize([*sys.argv[1:], "--HistoryManager.enabled=False"])
     del sys.modules["debugpy"]
+    faulthandler.enable(crash_log)  # ipykernel has sent it into a stream that dies with the process
     if "" not in sys.path:
         sys.path.insert(0, "")  # the notebook's folder, as in JupyterLab; `research` is already imported
     witness.begin()

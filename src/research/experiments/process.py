@@ -46,9 +46,14 @@ class Kernel:
         return process.poll() if process is not None else None
 
     def last_words(self) -> str:
-        """The last line that the process wrote to its own output, as when Python stops with an error."""
+        """What the process wrote to its own output as it died: where a crash was, or the last line."""
         text = self._log_path.read_text(encoding="utf-8", errors="replace") if self._log_path else ""
-        return text.strip().splitlines()[-1][:300] if text.strip() else ""
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
+        crash = next((i for i, line in enumerate(lines) if line.startswith("Fatal Python error")), None)
+        if crash is None:
+            return lines[-1][:300] if lines else ""
+        place = next((line for line in lines[crash:] if line.startswith("File ")), "")
+        return f"{lines[crash]}, {place}"[:300]
 
     def close(self) -> None:
         """Stop the process at once and remove its folder."""

@@ -139,9 +139,9 @@ def _operator(raw: dict[str, Any]) -> str | None:
 
 
 def close_run(root: Path, raw: dict[str, Any], message: str = "") -> Capsule:
-    """Write the capsule, then close the run in the index and put it into the outbox."""
+    """Write the capsule, then close the run in the index and put it into the outbox; `message` says why it failed."""
     folder = folder_of(root, raw["run_id"])
-    done = capsule.write(folder, raw)
+    done = capsule.write(folder, {**raw, "message": message})
     started, ended = raw["times"]["started"], raw["times"]["ended"]
     seconds = (datetime.fromisoformat(ended) - datetime.fromisoformat(started)).total_seconds()
     passed = done.passed

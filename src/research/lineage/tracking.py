@@ -219,6 +219,8 @@ def describe(run: Capsule) -> str:
     )
     reasons = "; ".join(run.unpinned_reasons)
     lines = [f"### {run.raw['notebook']['title']}: {verdict}", ""]
+    if run.status != "FINISHED":
+        return "\n".join([*lines, str(run.raw.get("message", "")), "", f"`research show {run.run_id}`"])
     lines.append(f"Pinned at commit `{str(run.commit)[:12]}`." if run.pinned else f"Not pinned: {reasons}.")
     if run.metrics:
         rows = [f"| {name} | {_short(item['value'])} | {item['unit']} |" for name, item in run.metrics.items()]
