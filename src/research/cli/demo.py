@@ -24,8 +24,9 @@ def command() -> None:
     count, seconds = warm()
     _say(f"Kernels: {count} compiled in {seconds:.0f} s" if seconds else f"Kernels: {count} warm")
     before = pipeline.read_lock(project)
-    _say("Pipeline: dvc repro")
-    ran = pipeline.run_pipeline(project, pipeline.environment(project), _say)
+    missing = pipeline.without_run(project)
+    _say("Pipeline: dvc repro" + (f" --force ({len(missing)} notebooks have no run in this store)" if missing else ""))
+    ran = pipeline.run_pipeline(project, pipeline.environment(project), _say, force=bool(missing))
     _say(
         f"Pipeline: {len(ran)} stages ran. {pipeline.settle_lock(project, before)}"
         if ran

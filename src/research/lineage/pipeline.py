@@ -37,9 +37,28 @@ def environment(project: Project) -> dict[str, str]:
     return env
 
 
-def run_pipeline(project: Project, env: dict[str, str], say: Callable[[str], None]) -> list[str]:
+def notebooks(project: Project) -> list[str]:
+    """The notebooks that stages of dvc.yaml run."""
+    stages = (yaml.safe_load((project.root / "dvc.yaml").read_text()) or {}).get("stages", {})
+    found = (re.search(r"research run (\S+\.ipynb)", str(stage.get("cmd", ""))) for stage in stages.values())
+    return [match.group(1) for match in found if match]
+
+
+def without_run(project: Project) -> list[str]:
+    """Notebooks of the pipeline of which this store has no finished run.
+
+    Results live in git, so DVC finds nothing to do in a fresh clone; but a number without a run here has no evidence.
+    """
+    from research.lineage.store import list_runs
+
+    return [n for n in notebooks(project) if not list_runs(notebook=n, status="FINISHED", project=project, limit=1)]
+
+
+def run_pipeline(
+    project: Project, env: dict[str, str], say: Callable[[str], None], *, force: bool = False
+) -> list[str]:
     """`dvc repro`; each line worth reading goes to `say`. The names of the stages that ran."""
-    call = [sys.executable, "-m", "dvc", "repro"]
+    call = [sys.executable, "-m", "dvc", "repro", *(["--force"] if force else [])]
     ran: list[str] = []
     with subprocess.Popen(
         call, cwd=project.root, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
