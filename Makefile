@@ -16,12 +16,15 @@ demo: install  ## data to promoted model on real data, then a summary and report
 	@research demo
 
 test: install  ## the tests (the few that compile the core again are in test-deep)
+	@research warmup
 	@python -m pytest -q -n 2 --dist worksteal -m "not deep"
 
 test-deep: install  ## every kernel on another CPU, many processes on an empty store, no network
+	@research warmup
 	@python -m pytest -q -n 2 --dist worksteal -m deep
 
 test-fast: install  ## the tests that take seconds
+	@research warmup
 	@python -m pytest -q -n 2 --dist worksteal -m "not slow and not deep"
 
 lint: install  ## ruff, import contracts, mypy, notebooks without outputs
