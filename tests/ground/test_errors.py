@@ -19,7 +19,7 @@ def test_require_all_shows_the_first_bad_value_and_the_count() -> None:
 
 
 def test_require_all_passes_an_empty_array() -> None:
-    errors.require_all(np.array([], dtype=bool), "forward", np.array([]), "be > 0")
+    assert errors.require_all(np.array([], dtype=bool), "forward", np.array([]), "be > 0") is None
 
 
 def test_long_values_are_cut() -> None:
