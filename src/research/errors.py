@@ -17,9 +17,8 @@ The message form is: NAME must RULE; got VALUE. HINT
 
 from __future__ import annotations
 
+import sys
 from typing import Any
-
-import numpy as np
 
 
 class ResearchError(Exception):
@@ -77,10 +76,13 @@ class IntegrityError(RefusedError):
 
 
 def _show(value: Any) -> str:
-    if isinstance(value, (float, np.floating)):
-        return f"{float(value):g}"
-    if isinstance(value, np.generic):
-        return str(value.item())
+    np = sys.modules.get("numpy")  # a command that lists runs does not pay for NumPy
+    if np is not None and isinstance(value, np.generic):
+        value = value.item()
+        if not isinstance(value, float):
+            return str(value)
+    if isinstance(value, float):
+        return f"{value:g}"
     text = repr(value)
     return text if len(text) <= 200 else text[:197] + "..."
 
@@ -109,6 +111,8 @@ def require_all(
     condition: Any, name: str, values: Any, must: str, *, hint: str = "", error: type[ResearchError] = InputError
 ) -> None:
     """Raise `error` unless every element of `condition` holds; show the first bad value and the count."""
+    import numpy as np
+
     good = np.asarray(condition, dtype=bool)
     if good.all():
         return

@@ -196,3 +196,19 @@ def test_parallel_kernels_work_after_a_fork_and_from_several_threads() -> None:
         [sys.executable, "-W", "ignore", "-c", FORK], capture_output=True, text=True, timeout=300, check=False
     )
     assert done.returncode == 0, done.stderr[-3000:]
+
+
+def test_a_kernel_from_the_cache_leaves_scipy_alone_and_blas_usable() -> None:
+    text = """
+import sys
+from research.models import black
+black.price(100.0, 100.0, 1.0, 0.2)
+assert not [name for name in sys.modules if name.startswith("scipy.linalg")], "scipy.linalg was imported"
+import numba, numpy as np
+dot = numba.njit(lambda a, b: np.dot(a, b))
+assert dot(np.ones((2, 2)), np.ones((2, 2)))[0, 0] == 2.0
+assert hasattr(sys.modules["scipy.linalg.cython_blas"], "__pyx_capi__"), "the placeholder stayed"
+"""
+    for _ in range(2):  # the first may compile
+        done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -14,11 +14,13 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import importlib.util
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any, ClassVar, TypeVar, overload
 
 import llvmlite
@@ -112,8 +114,33 @@ class _Impl(caching.CompileResultCacheImpl):  # type: ignore[misc]
     _locator_classes: ClassVar = [_Locator]
 
 
+@contextlib.contextmanager
+def _without_blas() -> Iterator[None]:
+    """numba imports scipy.linalg (0.2 s) only to learn whether BLAS is there, when it loads its first cached code.
+
+    An empty module answers that question; it is taken away again, and whoever needs BLAS later imports the true one.
+    """
+    name = "scipy.linalg.cython_blas"
+    if name in sys.modules or "numba.np.arraymath" in sys.modules or importlib.util.find_spec("scipy") is None:
+        yield
+        return
+    placeholder = ModuleType(name)
+    sys.modules[name] = placeholder
+    try:
+        importlib.import_module("numba.np.arraymath")
+        yield
+    finally:
+        if sys.modules.get(name) is placeholder:
+            del sys.modules[name]
+
+
 class _Cache(caching.Cache):  # type: ignore[misc]
     _impl_class = _Impl
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """As numba's, without its import of scipy.linalg."""
+        with _without_blas():
+            return super().load_overload(sig, target_context)
 
     def save_overload(self, sig: Any, data: Any) -> None:
         """Keep the code, unless the core was edited since this process hashed it: then what was compiled may be
