@@ -1,9 +1,9 @@
-"""`research runs`: list runs; filter and sort them."""
+"""`research runs`: list runs; filter, sort and choose columns."""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,39 +17,90 @@ app = typer.Typer(add_completion=False)
 def runs(
     where: Annotated[
         str | None,
-        typer.Option("-w", "--where", metavar="TEST", help='Keep runs where, e.g. "rmse < 20 and passed = yes".'),
+        typer.Option(
+            "-w",
+            "--where",
+            metavar="TEST",
+            help="Keep runs where, e.g. \"rmse < 20 and model = 'heston'\". Names: fields, metrics, parameters.",
+        ),
     ] = None,
     notebook: Annotated[str | None, typer.Option("-n", "--notebook", help="Part of the notebook's path.")] = None,
     status: Annotated[str | None, typer.Option("--status", help="FINISHED, FAILED or RUNNING.")] = None,
+    columns: Annotated[
+        str | None,
+        typer.Option("-c", "--columns", metavar="NAMES", help="Columns by choice: started,rmse,n_paths."),
+    ] = None,
     sort: Annotated[
         str | None,
         typer.Option("--sort", metavar="NAME", help="A field, metric or parameter; -NAME for largest first."),
     ] = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 20,
+    limit: Annotated[int, typer.Option("--limit", min=0, help="At most so many; 0 for all.")] = 20,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """List runs, newest first; filter and sort them by fields, metrics and parameters."""
+    """List runs, newest first; filter and sort them by fields, metrics and parameters.
+
+    Tests join by and, or, not and brackets; = != < <= > >= ~ (contains), in (a, b). `age < 2d` takes the last two days.
+    """
+    from research.lineage import query
     from research.lineage.store import close_dead_runs, list_runs, root_of
 
     close_dead_runs(root_of())
-    found = list_runs(notebook=notebook, status=status, where=where, sort=sort, limit=limit)
+    plain = not (where or sort or columns)
+    found = list_runs(notebook=notebook, status=status, where=where, sort=sort, limit=limit if plain else None)
+    names = query.columns(found, columns) if columns else []
+    shown = found[:limit] if limit else found
     if as_json:
-        print(json.dumps([run.to_json() for run in found]))
+        rows = [run.to_json() for run in shown]
+        print(json.dumps([{"run_id": run.run_id, **_chosen(run, names)} for run in shown] if names else rows))
         return
     from research.cli import _print
 
     if not found:
-        _print.line("No runs. Try research run notebooks/calibration/heston.ipynb")
+        _print.line("No runs. Try research run notebooks/calibration/heston.ipynb" if plain else "No run passes.")
         return
-    rows = [[run.run_id, _state(run), _seconds(run), "yes" if run.pinned else "no", _results(run)] for run in found]
-    _print.table("", ["run (UTC)", "state", "s", "pinned", "results"], rows, right=[2], cut=True)
+    if names:
+        _table_of(shown, names)
+    else:
+        rows = [[run.run_id, query.state(run), _seconds(run), _yes(run.pinned), _results(run)] for run in shown]
+        _print.table("", ["run (UTC)", "state", "s", "pinned", "results"], rows, right=[2], cut=True)
+    if len(found) > len(shown):
+        _print.line(f"{len(shown)} of {len(found):,} runs; --limit 0 shows all.", "dim")
 
 
-def _state(run: Run) -> str:
-    """One word for status and verdict."""
-    if run.status != "FINISHED":
-        return run.status
-    return {True: "passed", False: "not passed", None: "recorded"}[run.passed]
+def _chosen(run: Run, names: list[str]) -> dict[str, Any]:
+    from research.lineage.query import value_of
+
+    return {name: value_of(run, name) for name in names}
+
+
+def _table_of(found: list[Run], names: list[str]) -> None:
+    from research.cli import _print
+    from research.lineage.query import value_of
+
+    values = [[value_of(run, name) for name in names] for run in found]
+    right = [
+        i + 1
+        for i, _ in enumerate(names)
+        if all(
+            isinstance(row[i], (int, float)) and not isinstance(row[i], bool) for row in values if row[i] is not None
+        )
+    ]
+    rows = [[run.run_id, *(_cell(name, v) for name, v in zip(names, row))] for run, row in zip(found, values)]
+    _print.table("", ["run (UTC)", *names], rows, right=right)
+
+
+def _cell(name: str, value: Any) -> str:
+    from research.cli import _print
+
+    if name in ("started", "ended") and value:
+        return str(value)[:19].replace("T", " ")
+    if name == "commit" and value:
+        return str(value)[:12]
+    return _print.number(value)
+
+
+def _yes(value: bool) -> str:
+    return "yes" if value else "no"
 
 
 def _seconds(run: Run) -> str:

@@ -1,39 +1,70 @@
-"""Which runs: `rmse < 20 and method = garch`. Names are those of a run, its metrics and its parameters."""
+"""Which runs, in which order: names are those of a run, its metrics and its parameters.
+
+`metrics.rmse` and `parameters.rmse` say which one is meant where both have the name. The language of the filter
+stands in `filters`.
+"""
 
 from __future__ import annotations
 
-import difflib
-import operator
-import re
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from research.errors import InputError, rule
+from research.lineage import filters
 
 if TYPE_CHECKING:
     from research.lineage.store import Run
 
-_TERM = re.compile(r"\s*([A-Za-z_][\w./: -]*?)\s*(<=|>=|!=|==|=|<|>|~)\s*(.+?)\s*\Z")
-_FIELDS = ("run_id", "notebook", "status", "started", "seconds", "operator", "commit", "pinned", "passed", "message")
-_TESTS: dict[str, Callable[[Any, Any], bool]] = {
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-    "=": operator.eq,
-    "==": operator.eq,
-    "!=": operator.ne,
-    "~": lambda a, b: str(b).lower() in str(a).lower(),
-}
+FIELDS = (
+    "run_id",
+    "notebook",
+    "status",
+    "started",
+    "ended",
+    "seconds",
+    "operator",
+    "commit",
+    "pinned",
+    "passed",
+    "message",
+    "recipe",
+    "identity",
+)
+_COMPUTED = ("age", "name", "state")
 
 
 def value_of(run: Run, name: str) -> Any:
     """A field, metric or parameter of a run; None when it has none of this name."""
-    if name in _FIELDS:
+    if name in FIELDS:
         return getattr(run, name)
     if name in run.metrics:
         return _number(run.metrics[name]["value"])
-    return run.parameters.get(name)
+    if name in run.parameters:
+        return run.parameters[name]
+    if name in _COMPUTED:
+        return _computed(run, name)
+    space, _, rest = name.partition(".")
+    if space in ("metrics", "m") and rest in run.metrics:
+        return _number(run.metrics[rest]["value"])
+    if space in ("parameters", "params", "p"):
+        return run.parameters.get(rest)
+    return None
+
+
+def _computed(run: Run, name: str) -> Any:
+    if name == "age":
+        return (datetime.now(UTC) - datetime.fromisoformat(run.started)).total_seconds()
+    if name == "name":
+        return run.notebook.rpartition("/")[2].removesuffix(".ipynb")
+    return state(run)
+
+
+def state(run: Run) -> str:
+    """One word for status and verdict."""
+    if run.status != "FINISHED":
+        return run.status
+    return {True: "passed", False: "not passed", None: "recorded"}[run.passed]
 
 
 def _number(value: Any) -> Any:
@@ -43,54 +74,75 @@ def _number(value: Any) -> Any:
         return value
 
 
+def names_of(runs: Iterable[Run]) -> list[str]:
+    """Every name that a filter, a column or an order may use on these runs."""
+    metrics, parameters = set[str](), set[str]()
+    for run in runs:
+        metrics.update(run.metrics)
+        parameters.update(run.parameters)
+    spaced = [f"metrics.{n}" for n in sorted(metrics)] + [f"parameters.{n}" for n in sorted(parameters)]
+    return [*FIELDS, *_COMPUTED, *sorted(metrics), *sorted(parameters - metrics), *spaced]
+
+
 def predicate(text: str) -> Callable[[Run], bool]:
-    """A test of one run: terms NAME OP VALUE joined by `and`; a run without the name does not pass."""
-    terms = [_term(part) for part in re.split(r"\s+and\s+|\s*&\s*", text.strip(), flags=re.IGNORECASE)]
-    return lambda run: all(term(run) for term in terms)
+    """A test of one run; see `filters` for the language."""
+    test = filters.parse(text)
+    return lambda run: test(lambda name: value_of(run, name))
 
 
-def _term(text: str) -> Callable[[Run], bool]:
-    found = _TERM.match(text)
-    if not found:
-        raise InputError(
-            rule("--where", "be NAME OP VALUE joined by 'and'", text, 'Write "rmse < 20 and passed = true".')
-        )
-    name, sign, wanted = found[1].strip(), found[2], found[3].strip().strip("'\"")
+def selected(runs: list[Run], text: str) -> list[Run]:
+    """The runs that pass the filter.
 
-    def test(run: Run) -> bool:
-        value = value_of(run, name)
-        if value is None:
-            return sign == "!=" and wanted.lower() not in ("none", "null")
-        return _compare(value, sign, wanted)
-
-    return test
-
-
-def _compare(value: Any, sign: str, wanted: str) -> bool:
-    if isinstance(value, bool):
-        return _TESTS[sign](
-            str(value).lower(),
-            {"1": "true", "0": "false", "yes": "true", "no": "false"}.get(wanted.lower(), wanted.lower()),
-        )
-    if isinstance(value, (int, float)) and sign != "~":
-        try:
-            return _TESTS[sign](float(value), float(wanted))
-        except ValueError:
-            return sign == "!="
-    return _TESTS[sign](str(value), wanted)
+    Raises
+    ------
+    InputError
+        When it cannot be read, or asks for a name that no run has.
+    """
+    test = filters.parse(text)
+    if runs:
+        known = names_of(runs)
+        short = [f"{n[0]}.{n.partition('.')[2]}" for n in known if n.startswith(("metrics.", "parameters."))]
+        long = [f"params.{n.partition('.')[2]}" for n in known if n.startswith("parameters.")]
+        test.check_names([*known, *short, *long] if any("." in name for name, _ in test.names) else known)
+    return [run for run in runs if test(lambda name, run=run: value_of(run, name))]  # type: ignore[misc]
 
 
 def ordered(runs: Iterable[Run], sort: str) -> list[Run]:
-    """Runs by a field, metric or parameter; `-rmse` or `rmse:desc` for the largest first."""
+    """Runs by a field, metric or parameter; `-rmse` or `rmse:desc` for the largest first; those without it last."""
     name = sort.removesuffix(":desc").removesuffix(":asc").lstrip("-")
     down = sort.startswith("-") or sort.endswith(":desc")
-    found = list(runs)
-    have = [run for run in found if value_of(run, name) is not None]
+    found = [(value_of(run, name), run) for run in runs]
+    have = [(value, run) for value, run in found if value is not None and value == value]  # no NaN
     if not have and found:
-        known = sorted({*_FIELDS, *(n for run in found for n in (*run.metrics, *run.parameters))})
-        close = difflib.get_close_matches(name, known, n=1)
-        hint = f"Did you mean '{close[0]}'?" if close else f"Known: {', '.join(known)}."
-        raise InputError(rule("--sort", "name a field, metric or parameter", name, hint))
-    numbers = all(isinstance(value_of(run, name), (int, float)) for run in have)
-    have.sort(key=lambda run: value_of(run, name) if numbers else str(value_of(run, name)), reverse=down)
-    return have + [run for run in found if value_of(run, name) is None]
+        known = names_of(run for _, run in found)
+        raise InputError(
+            rule("--sort", "name a field, metric or parameter", name, filters.nearest(name, _plain(known)))
+        )
+    numbers = all(isinstance(value, (int, float)) for value, _ in have)
+    have.sort(key=lambda pair: pair[0] if numbers else str(pair[0]), reverse=down)
+    return [run for _, run in have] + [run for value, run in found if value is None or value != value]
+
+
+def columns(runs: list[Run], wanted: str) -> list[str]:
+    """The names in a list like `started,rmse,model`.
+
+    Raises
+    ------
+    InputError
+        When no run has one of them.
+    """
+    names = [name.strip() for name in wanted.split(",") if name.strip()]
+    if not names:
+        raise InputError(rule("--columns", "name at least one column", wanted, "Write --columns started,rmse."))
+    if runs:
+        known = names_of(runs)
+        for name in names:
+            if name not in known and all(value_of(run, name) is None for run in runs):
+                raise InputError(
+                    rule("--columns", "name a field, metric or parameter", name, filters.nearest(name, _plain(known)))
+                )
+    return names
+
+
+def _plain(known: Iterable[str]) -> list[str]:
+    return [name for name in known if not name.startswith(("metrics.", "parameters."))]

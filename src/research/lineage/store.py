@@ -13,12 +13,16 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from research.errors import InputError, ProjectError, rule
+from research.errors import InputError, rule
 from research.lineage import capsule, index
 from research.lineage.capsule import Capsule
 from research.lineage.processes import Process, is_dead, this_process
@@ -48,6 +52,8 @@ class Run:
     parameters: dict[str, Any]
     metrics: dict[str, Any]  # name: {"value", "unit"}
     unpinned_reasons: list[str]
+    sweep: str | None = None
+    point: int | None = None  # of the sweep
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -67,7 +73,8 @@ def folder_of(root: Path, run_id: str) -> Path:
     return root / "runs" / run_id
 
 
-def _row(row: Any) -> Run:
+def row_to_run(row: Any) -> Run:
+    """A row of the index as a value."""
     return Run(
         run_id=row["run_id"],
         notebook=row["notebook"],
@@ -86,7 +93,23 @@ def _row(row: Any) -> Run:
         parameters=json.loads(row["parameters"]),
         metrics=json.loads(row["metrics"]),
         unpinned_reasons=json.loads(row["reasons"]),
+        sweep=row["sweep"],
+        point=row["point"],
     )
+
+
+_PART_OF: ContextVar[tuple[str, int] | None] = ContextVar("part_of", default=None)
+_CLOCKS: dict[str, float] = {}  # of the runs that this process opened: the monotonic time
+
+
+@contextmanager
+def part_of(sweep: str, point: int) -> Iterator[None]:
+    """Runs that are opened inside belong to this point of this sweep."""
+    token = _PART_OF.set((sweep, point))
+    try:
+        yield
+    finally:
+        _PART_OF.reset(token)
 
 
 def new_run_id(stem: str) -> str:
@@ -107,10 +130,15 @@ def open_run(root: Path, skeleton: dict[str, Any], request: str) -> tuple[str, P
     folder, owner, started = folder_of(root, run_id), this_process(), now()
     try:
         folder.mkdir(parents=True)
+        raw = {
+            **skeleton,
+            "run_id": run_id,
+            "status": "RUNNING",
+            "times": {"started": started, "ended": None, "cells": []},
+        }
+        (folder / "opened.json").write_text(json.dumps(raw), encoding="utf-8")
     except OSError as error:
-        raise ProjectError(f"the store must be writable; got {root} ({error}).") from None
-    raw = {**skeleton, "run_id": run_id, "status": "RUNNING", "times": {"started": started, "ended": None, "cells": []}}
-    (folder / "opened.json").write_text(json.dumps(raw), encoding="utf-8")
+        raise index.unwritable(root, error) from None
     values = (
         run_id,
         raw["notebook"]["path"],
@@ -123,13 +151,15 @@ def open_run(root: Path, skeleton: dict[str, Any], request: str) -> tuple[str, P
         owner.boot_id,
         owner.pid,
         owner.start_ticks,
+        *(_PART_OF.get() or (None, None)),
     )
     with index.writing(root) as db:
         db.execute(
             "INSERT INTO runs (run_id, notebook, status, started, operator, commit_id, request, parameters, host, "
-            "boot_id, pid, start_ticks) VALUES (?, ?, 'RUNNING', ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "boot_id, pid, start_ticks, sweep, point) VALUES (?, ?, 'RUNNING', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             values,
         )
+    _CLOCKS[run_id] = time.monotonic()
     return run_id, folder
 
 
@@ -141,9 +171,11 @@ def _operator(raw: dict[str, Any]) -> str | None:
 def close_run(root: Path, raw: dict[str, Any], message: str = "") -> Capsule:
     """Write the capsule, then close the run in the index and put it into the outbox; `message` says why it failed."""
     folder = folder_of(root, raw["run_id"])
-    done = capsule.write(folder, {**raw, "message": message})
-    started, ended = raw["times"]["started"], raw["times"]["ended"]
-    seconds = (datetime.fromisoformat(ended) - datetime.fromisoformat(started)).total_seconds()
+    seconds = _seconds(raw)
+    try:
+        done = capsule.write(folder, {**raw, "message": message, "times": {**raw["times"], "seconds": seconds}})
+    except OSError as error:
+        raise index.unwritable(root, error) from None
     passed = done.passed
     values = {
         "status": done.status,
@@ -166,6 +198,15 @@ def close_run(root: Path, raw: dict[str, Any], message: str = "") -> Capsule:
         db.execute("INSERT OR IGNORE INTO outbox (run_id) VALUES (?)", (done.run_id,))
     (folder / "opened.json").unlink(missing_ok=True)
     return done
+
+
+def _seconds(raw: dict[str, Any]) -> float:
+    """How long the run took, by a clock that nobody sets; of a run that another process opened, by its stamps."""
+    opened = _CLOCKS.pop(raw["run_id"], None)
+    if opened is not None:
+        return round(time.monotonic() - opened, 6)
+    started, ended = (datetime.fromisoformat(raw["times"][name]) for name in ("started", "ended"))
+    return max(0.0, (ended - started).total_seconds())
 
 
 def close_dead_runs(root: Path) -> list[str]:
@@ -215,7 +256,7 @@ def resolve(root: Path, run: str) -> str:
         raise InputError(rule("run", "be recorded first", run, "This store has no runs; try research run NOTEBOOK."))
     with index.reading(root) as db:
         if run == "latest":
-            row = db.execute("SELECT run_id FROM runs ORDER BY started DESC, rowid DESC LIMIT 1").fetchone()
+            row = db.execute("SELECT run_id FROM runs ORDER BY rowid DESC LIMIT 1").fetchone()
             found = [row["run_id"]] if row else []
         else:
             found = [r["run_id"] for r in db.execute("SELECT run_id FROM runs WHERE run_id = ?", (run,))]
@@ -226,7 +267,7 @@ def resolve(root: Path, run: str) -> str:
                 found = [r["run_id"] for r in db.execute(query, (f"{like}%", f"%{like}"))]
         if len(found) == 1:
             return str(found[0])
-        names = [r["run_id"] for r in db.execute("SELECT run_id FROM runs ORDER BY started DESC LIMIT 500")]
+        names = [r["run_id"] for r in db.execute("SELECT run_id FROM runs ORDER BY rowid DESC LIMIT 500")]
     if len(found) > 1:
         shown = ", ".join(found[:4]) + (", ..." if len(found) > 4 else "")
         raise InputError(rule("run", "name one run", run, f"It may be {shown}."))
@@ -249,7 +290,7 @@ def get_run(run: str = "latest", *, project: Project | None = None) -> Run:
     root = root_of(project)
     name = resolve(root, run)
     with index.reading(root) as db:
-        return _row(db.execute("SELECT * FROM runs WHERE run_id = ?", (name,)).fetchone())
+        return row_to_run(db.execute("SELECT * FROM runs WHERE run_id = ?", (name,)).fetchone())
 
 
 def list_runs(
@@ -262,7 +303,7 @@ def list_runs(
     project: Project | None = None,
 ) -> list[Run]:
     """Recorded runs, newest first; `notebook` is a part of the path, `where` like "rmse < 20 and status = FINISHED"."""
-    from research.lineage.query import ordered, predicate
+    from research.lineage.query import ordered, selected
 
     root = root_of(project)
     if not (root / index.FILE).is_file():
@@ -276,11 +317,10 @@ def list_runs(
         values.append(status.upper())
     tail = f" LIMIT {int(limit)}" if limit and not where and not sort else ""
     with index.reading(root) as db:
-        query = f"SELECT * FROM runs WHERE {' AND '.join(conditions)} ORDER BY started DESC, rowid DESC{tail}"
-        found = [_row(row) for row in db.execute(query, values)]
+        query = f"SELECT * FROM runs WHERE {' AND '.join(conditions)} ORDER BY rowid DESC{tail}"
+        found = [row_to_run(row) for row in db.execute(query, values)]
     if where:
-        keep = predicate(where)
-        found = [run for run in found if keep(run)]
+        found = selected(found, where)
     if sort:
         found = ordered(found, sort)
     return found[:limit] if limit else found
@@ -291,10 +331,8 @@ def runs_of_request(root: Path, request: str) -> list[Run]:
     if not (root / index.FILE).is_file():
         return []
     with index.reading(root) as db:
-        query = (
-            "SELECT * FROM runs WHERE request = ? AND status = 'FINISHED' ORDER BY started DESC, rowid DESC LIMIT 20"
-        )
-        return [_row(row) for row in db.execute(query, (request,))]
+        query = "SELECT * FROM runs WHERE request = ? AND status = 'FINISHED' ORDER BY rowid DESC LIMIT 20"
+        return [row_to_run(row) for row in db.execute(query, (request,))]
 
 
 def add_reproduction(
