@@ -21,7 +21,7 @@ KUPIEC = {
     "test": "kupiec", "claim": "The rate is 1%", "verdict": "fail", "statistic": 21.0, "threshold": 3.84,
     "p_value": 4.6e-6, "power": 0.93, "n": 4030, "reference": "Kupiec (1995)", "details": {},
 }  # fmt: skip
-VOID = {"meta", "link", "img", "br", "rect", "path", "hr", "input"}
+VOID = {"meta", "link", "img", "br", "wbr", "rect", "path", "hr", "input"}
 
 
 class Strict(HTMLParser):
@@ -160,7 +160,7 @@ def test_data_sets_show_digest_rows_quality_and_readers(project, add_run):
     add_run()
     text = page(project).split('id="data"')[1]
     assert "equity/prices" in text and "1,234" in text and "abababababab" in text and "gaps 3" in text
-    assert "calibration/heston" in text
+    assert "calibration/<wbr>heston" in text
     assert "1 more in the dictionary that no run shown here read" in text and "equity/unread" in text
 
 

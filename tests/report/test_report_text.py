@@ -48,3 +48,9 @@ def test_times_are_shown_in_utc_whatever_their_zone():
     assert text.when("2026-11-22T08:33:10+02:00") == "22 Nov 2026, 06:33 UTC"
     assert text.when("2026-11-02T06:33:10") == "2 Nov 2026, 06:33 UTC"
     assert text.when(None) == "–"
+
+
+def test_a_unit_is_not_said_twice():
+    assert text.unit_beside("tests_passed", "tests") == ""
+    assert text.unit_beside("rmse_bp", "bp of volatility") == "bp of volatility"
+    assert text.label("rmse_bp", "bp of volatility") == "RMSE"

@@ -115,8 +115,8 @@ def words(name: str) -> str:
 
 
 def unit_beside(name: str, unit: str) -> str:
-    """The unit to write behind a value, unless the name has said it: Days 4,030."""
-    return "" if unit == name else _UNITS.get(unit, unit)
+    """The unit to write behind a value, unless the name says it: days 4,030, tests_passed 38."""
+    return "" if unit in re.split(r"[^a-z]+", name.lower()) else _UNITS.get(unit, unit)
 
 
 def label(name: str, unit: str) -> str:
