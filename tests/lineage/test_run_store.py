@@ -14,6 +14,7 @@ import pytest
 
 from research.errors import InputError, IntegrityError, ProjectError
 from research.lineage import capsule, index, store, verify_run
+from research.lineage.selection import Both, Comparison, Either, Not, names, query
 from research.project import Project
 
 
@@ -145,8 +146,6 @@ def test_filters_and_sorts_reach_fields_metrics_and_parameters(project):
     assert values(sort="-rmse", limit=2) == [99.0, 25.0]
     assert values(sort="rmse:asc", limit=1) == [3.0]
     assert values(notebook="heston", limit=1) == [99.0]
-    with pytest.raises(InputError, match="--where must be NAME OP VALUE"):
-        store.list_runs(where="rmse")
     with pytest.raises(InputError, match="Did you mean 'rmse'"):
         store.list_runs(sort="rsme")
 
@@ -242,3 +241,123 @@ def test_two_thousand_runs_are_listed_at_once(project):
     start = time.perf_counter()
     assert len(store.list_runs(where="rmse < 20")) == 2001
     print(f"2001 runs filtered in {time.perf_counter() - start:.3f} s")
+
+
+def test_conditions_reach_fields_metrics_and_parameters_in_one_question(project):
+    for rmse, method, n in ((12.5, "garch", 3), (25.0, "ewma", 4), (3.0, "ewma", 5)):
+        finish(project.mlruns, rmse=rmse, method=method, n=n)
+    ask = lambda *a, **k: [run.metrics["rmse"]["value"] for run in query(*a, **k)]  # noqa: E731
+    small, ewma = Comparison("rmse", "<", 20), Comparison("method", "=", "ewma")
+    assert ask(Both((small, ewma))) == [3.0]
+    assert ask(Either((small, ewma)), sort=[("n", False)]) == [12.5, 25.0, 3.0]
+    assert ask(Not(ewma)) == [12.5]
+    assert ask(Comparison("method", "!=", "ewma")) == [12.5]
+    assert ask(Comparison("parameter.n", ">=", 4), sort=[("metric.rmse", True)], limit=1) == [25.0]
+    assert ask(Comparison("n", "=", "4")) == [25.0]
+    assert ask(Comparison("passed", "=", "yes"), sort=[("rmse", False)], offset=1) == [12.5]
+    assert ask(Comparison("method", "~", "GAR")) == [12.5]
+    assert ask(Comparison("n", "=", None)) == []
+    with pytest.raises(
+        InputError, match=r"name must be a field, metric or parameter of a run; got 'rsme'\. Did you mean 'rmse'"
+    ):
+        query(Comparison("rsme", "<", 1))
+    assert names()["metrics"] == ["rmse"]
+
+
+def test_a_name_or_value_with_sql_in_it_is_only_a_name_or_value(project):
+    finish(project.mlruns, method="x' OR 1=1 --")
+    assert len(query(Comparison("method", "=", "x' OR 1=1 --"))) == 1
+    assert query(Comparison("method", "=", "' OR 1=1 --")) == []
+    with pytest.raises(InputError, match="must be a field"):
+        query(Comparison("rmse) OR (1", "=", 1))
+
+
+def test_a_run_of_a_sweep_knows_its_point(project):
+    with store.part_of("sweep-a", 7):
+        inside = finish(project.mlruns)
+    finish(project.mlruns)
+    assert [(run.run_id, run.point) for run in query(sweep="sweep-a")] == [(inside.run_id, 7)]
+
+
+def test_an_index_of_the_first_version_is_brought_up_to_date_and_keeps_its_runs(project):
+    run = finish(project.mlruns)
+    with index.writing(project.mlruns) as db:
+        for line in (
+            "DROP INDEX runs_of_sweep", "ALTER TABLE runs DROP COLUMN sweep", "ALTER TABLE runs DROP COLUMN point",
+            "DROP TABLE sweeps", "DROP TABLE sweep_points", "PRAGMA user_version=1",
+        ):  # fmt: skip
+            db.execute(line)
+    index.forget(project.mlruns)
+    assert [r.run_id for r in query(Comparison("rmse", "<", 20))] == [run.run_id]
+    assert store.get_run().sweep is None
+
+
+def test_a_clock_that_jumps_back_neither_hides_the_latest_run_nor_makes_time_negative(project, monkeypatch):
+    finish(project.mlruns)
+    real = store.now
+    stamps = iter(["2001-01-01T00:00:10.000000Z", "2001-01-01T00:00:00.000000Z"])
+    monkeypatch.setattr(store, "now", lambda: next(stamps, None) or real())
+    late = finish(project.mlruns)
+    assert store.get_run("latest").run_id == late.run_id
+    assert 0.0 <= store.get_run(late.run_id).seconds < 60.0
+
+
+def test_a_full_disk_is_said_by_one_sentence_and_leaves_the_index_whole(project):
+    finish(project.mlruns)
+    with index.writing(project.mlruns) as db:
+        pages = db.execute("PRAGMA page_count").fetchone()[0]
+    index.forget(project.mlruns)
+    with (
+        pytest.raises(
+            ProjectError, match=r"the disk of the store must have room; got none left at .*Nothing was recorded"
+        ),
+        index.writing(project.mlruns) as db,
+    ):
+        db.execute(f"PRAGMA max_page_count={pages}")
+        db.execute("UPDATE runs SET message = ?", ("x" * 1_000_000,))
+    assert store.get_run().message == ""
+
+
+def test_a_network_file_system_is_refused_unless_a_slower_journal_is_asked_for(project, monkeypatch):
+    monkeypatch.setattr(index, "file_system", lambda path: "nfs4")
+    with pytest.raises(
+        ProjectError, match=r"the store must lie on a local disk; got .* \(nfs4, .*RESEARCH_JOURNAL=delete"
+    ):
+        finish(project.mlruns)
+    monkeypatch.setenv("RESEARCH_JOURNAL", "delete")
+    finish(project.mlruns)
+    with index.reading(project.mlruns) as db:
+        assert db.execute("PRAGMA journal_mode").fetchone()[0] == "delete"
+
+
+def test_a_damaged_index_is_refused_and_the_run_folders_are_named(project):
+    finish(project.mlruns)
+    index.forget(project.mlruns)
+    for name in ("index.db-wal", "index.db-shm"):
+        (project.mlruns / name).unlink(missing_ok=True)
+    (project.mlruns / "index.db").write_bytes(b"no database" * 100)
+    with pytest.raises(ProjectError, match=r"index\.db must be a SQLite database; got a damaged file"):
+        store.list_runs()
+
+
+def test_a_forked_process_opens_its_own_connection(project):
+    run = finish(project.mlruns)
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0 if finish(project.mlruns).run_id != run.run_id else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    finish(project.mlruns)
+    assert len(store.list_runs()) == 3
+
+
+def test_ten_thousand_runs_answer_a_condition_on_metrics_and_parameters(project):
+    first = finish(project.mlruns, n=1)
+    with index.writing(project.mlruns) as db:
+        row = dict(db.execute("SELECT * FROM runs").fetchone())
+        for i in range(10_000):
+            row |= {"run_id": f"{first.run_id}-{i}", "parameters": json.dumps({"n": i})}
+            db.execute(f"INSERT INTO runs ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})", tuple(row.values()))
+    start = time.perf_counter()
+    found = query(Both((Comparison("rmse", "<", 20), Comparison("n", ">=", 5000))), sort=[("n", True)], limit=20)
+    print(f"10,001 runs asked in {time.perf_counter() - start:.3f} s")
+    assert [run.parameters["n"] for run in found] == list(range(9999, 9979, -1))

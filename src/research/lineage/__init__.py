@@ -4,6 +4,7 @@
 |---|---|---|
 | What was this run? | `load_capsule(run)`, `get_run(run)` | capsule, store |
 | Which runs are there? | `list_runs(notebook=, status=, where=, sort=, limit=)` | store, query |
+| Which, by any condition? | `query(condition, sort=, limit=)`, `Comparison`, `Both`, `Either`, `Not` | selection |
 | Is it as it was recorded? | `verify_run(run)` | verify |
 | When was it last reproduced? | `reproductions(run)` | store |
 | Is it at HEAD? Who ran it? | `head`, `operator`, `contents` | git |
@@ -21,6 +22,8 @@ _NAMES = {
     "load_capsule": "store",
     "get_run": "store",
     "list_runs": "store",
+    "query": "selection",
+    "names": "selection",
     "reproductions": "store",
     "close_dead_runs": "store",
     "root_of": "store",

@@ -179,7 +179,7 @@ def close_run(root: Path, raw: dict[str, Any], message: str = "") -> Capsule:
     passed = done.passed
     values = {
         "status": done.status,
-        "ended": ended,
+        "ended": raw["times"]["ended"],
         "seconds": seconds,
         "commit_id": done.commit,
         "pinned": int(done.pinned),
