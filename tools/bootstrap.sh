@@ -54,7 +54,7 @@ fi
 echo "Installing requirements.lock ($(grep -c '^[a-zA-Z0-9]' requirements.lock) distributions, hashes checked; a few minutes the first time)"
 log=.venv/install.log
 if [ "$installer" = "uv" ]; then
-    set -- uv pip install --quiet --python .venv/bin/python
+    set -- uv pip install --quiet --compile-bytecode --python .venv/bin/python  # pip compiles by itself
 else
     set -- .venv/bin/python -m pip install --disable-pip-version-check --progress-bar off
 fi
