@@ -15,6 +15,7 @@ from collections.abc import Sequence
 COMMANDS: dict[str, str] = {
     "demo": "The whole path on real data: pipeline, promotion, report, summary.",
     "run": "Run a notebook with checked parameters, and record it.",
+    "sweep": "Run a notebook at many points; durable and resumable.",
     "runs": "List runs; filter and sort them.",
     "show": "Show one run: parameters, data, results, verdict.",
     "reproduce": "Re-run a pinned run in a clean checkout; end with a verdict.",

@@ -16,7 +16,8 @@ import shutil
 import sqlite3
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -43,6 +44,19 @@ def database_uri(root: Path) -> str:
 def is_off() -> bool:
     """RESEARCH_MLFLOW=off records locally only; the outbox keeps what MLflow has not heard."""
     return os.environ.get("RESEARCH_MLFLOW", "").lower() in ("off", "0", "false")
+
+
+_deferred: ContextVar[bool] = ContextVar("deferred", default=False)
+
+
+@contextlib.contextmanager
+def deferred() -> Iterator[None]:
+    """Runs inside are recorded, and left in the outbox: somebody else tells MLflow, many at once."""
+    token = _deferred.set(True)
+    try:
+        yield
+    finally:
+        _deferred.reset(token)
 
 
 def client(root: Path) -> Any:
@@ -113,7 +127,7 @@ def flush(project: Project | None = None, *, wait_s: float = 30.0) -> Flushed:
     """Tell MLflow about every run it has not heard of. Never raises for MLflow's sake: what failed stays pending."""
     root = store.root_of(project)
     out = Flushed()
-    if is_off() or not pending(root):
+    if is_off() or _deferred.get() or not pending(root):
         return out
     try:
         talker = client(root)
@@ -291,6 +305,7 @@ class Background:
     def __init__(self, project: Project, first: Callable[[], None] = lambda: None) -> None:
         self._project = project
         self._first = first
+        self._silent = is_off() or _deferred.get()
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
@@ -301,7 +316,7 @@ class Background:
     def _prepare(self) -> None:
         with contextlib.suppress(Exception):  # who needs it meets the same error, and keeps it
             self._first()
-            if not is_off():
+            if not self._silent:
                 client(store.root_of(self._project))
 
     def wait(self) -> None:
