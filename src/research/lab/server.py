@@ -86,7 +86,7 @@ def _mlflow(socket: Path) -> dict[str, Any]:
             "title": "MLflow",
             "icon_path": str(Path(__file__).with_name("mlflow.svg")),
             "path_info": f"mlflow/{VIEW}",
-            "category": "Other",
+            "category": "Notebook",  # in the others the Launcher shows no icon of a server
         },
     }
 
