@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from research.errors import ProjectError, ResearchError, RunError, rule
 from research.experiments import closure, hits, notebooks, page, results
+from research.experiments.cells import Limits
 from research.experiments.checkout import assert_source
 from research.experiments.parameters import Parameters
 from research.fingerprint import core_fingerprint, digest_file, digest_json
@@ -24,10 +25,10 @@ from research.lineage.capsule import Capsule
 from research.project import Project, find_project
 
 if TYPE_CHECKING:
-    from research.experiments.engine import Step
+    from research.experiments.cells import Step
     from research.experiments.process import Kernel
 
-NOTEBOOK, PAGE = "notebook.ipynb", "notebook.html"
+NOTEBOOK, PAGE, LOG = "notebook.ipynb", "notebook.html", "kernel.log"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +52,10 @@ def run_notebook(
     force: bool = False,
     results_path: str | Path | None = None,
     progress: Callable[[Step], None] | None = None,
+    engine: str | None = None,
+    cold: bool = False,
+    timeout: float | None = None,
+    memory: int | None = None,
 ) -> Outcome:
     """Run the notebook at `path` and record it.
 
@@ -64,6 +69,14 @@ def run_notebook(
         Write the rounded results there, as canonical JSON.
     progress : callable
         Called with a `Step` when a cell starts and when it is done.
+    engine : "process" or "kernel"
+        `kernel` runs on a Jupyter kernel; without it the notebook's metadata decide, else `process`.
+    cold : bool, default False
+        Use a fresh interpreter, not a child of the warm process.
+    timeout : float, seconds
+        A run that takes longer fails.
+    memory : int, bytes
+        What a run may take on top of the bare interpreter; more raises MemoryError in its cell.
 
     Raises
     ------
@@ -83,7 +96,8 @@ def run_notebook(
     request = hits.request_digest(notebook, checked.to_json(), surroundings)
     found = None if force else hits.find_hit(where, request, name, notebook.digest)
     if found is None:
-        attempt = _Attempt(where, notebook, name, checked, surroundings, request)
+        limits = Limits(timeout_s=timeout, memory=memory)
+        attempt = _Attempt(where, notebook, name, checked, surroundings, request, engine, cold, limits)
         found = attempt.run(progress)
         outcome = Outcome(capsule=found, hit=False, untold=attempt.untold)
     else:
@@ -116,7 +130,11 @@ class _Attempt:
         parameters: Parameters,
         surroundings: dict[str, Any],
         request: str,
+        engine: str | None = None,
+        cold: bool = False,
+        limits: Limits | None = None,
     ) -> None:
+        self.mode, self.cold, self.limits = engine, cold, limits or Limits()
         self.project, self.notebook, self.name, self.parameters = project, notebook, name, parameters
         self.root = store.root_of(project)
         self.untold = ""
@@ -182,15 +200,18 @@ class _Attempt:
                 log.unlink()
 
     def _execute(self, progress: Callable[[Step], None] | None) -> None:
-        """Run the cells, and take in what the kernel saw."""
+        """Run the cells, and take in what the interpreter saw."""
         defaults = self.notebook.schema().check({}).to_json()
         given = {key: value for key, value in self.parameters.to_json().items() if value != defaults[key]}
+        if self.mode == "process":
+            self._execute_process(given, progress)
+            return
         with self._kernel() as kernel:
             from research.experiments.engine import execute  # imports papermill while the kernel starts
 
             self.tracker.start()  # only now: two threads that import the same libraries may meet half-made modules
             try:
-                execute(self.notebook.path, self.folder / NOTEBOOK, given, kernel, progress)
+                execute(self.notebook.path, self.folder / NOTEBOOK, given, kernel, progress)  # type: ignore[arg-type]
             except RunError as error:
                 status = f"{self.name} failed in {error} The partial notebook is {self.folder / NOTEBOOK}."
                 raise RunError(status) from None
@@ -198,6 +219,31 @@ class _Attempt:
                 report = kernel.witness.read_text(encoding="utf-8") if kernel.witness.is_file() else None
                 self._take_in(json.loads(report) if report else None)
         if report is None:
+            raise RunError(f"{self.name} must end with a living kernel; got none, so what it read is not known.")
+
+    def _execute_process(self, given: dict[str, Any], progress: Callable[[Step], None] | None) -> None:
+        from research.experiments import execution
+
+        how = execution.How(
+            cwd=self.notebook.path.parent,
+            mode=execution.mode_of(self.notebook.path, self.mode),
+            cold=self.cold,
+            env={"RESEARCH_PROJECT": str(self.project.root), "RESEARCH_RUN_ID": self.run_id},
+            log=self.folder / LOG,
+            limits=self.limits,
+        )
+        ran = execution.Ran()
+        try:
+            execution.execute(self.notebook.path, self.folder / NOTEBOOK, given, how, ran, progress)
+        except RunError as error:
+            status = f"{self.name} failed in {error} The partial notebook is {self.folder / NOTEBOOK}."
+            raise RunError(status) from None
+        finally:
+            log = self.folder / LOG
+            if log.exists() and not log.stat().st_size:
+                log.unlink()
+            self._take_in(ran.report)
+        if ran.report is None:
             raise RunError(f"{self.name} must end with a living kernel; got none, so what it read is not known.")
 
     def _take_in(self, seen: dict[str, Any] | None) -> None:
