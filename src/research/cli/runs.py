@@ -50,8 +50,8 @@ def runs(
     names = query.columns(found, columns) if columns else []
     shown = found[:limit] if limit else found
     if as_json:
-        rows = [run.to_json() for run in shown]
-        print(json.dumps([{"run_id": run.run_id, **_chosen(run, names)} for run in shown] if names else rows))
+        whole = [run.to_json() for run in shown]
+        print(json.dumps([{"run_id": run.run_id, **_chosen(run, names)} for run in shown] if names else whole))
         return
     from research.cli import _print
 

@@ -39,6 +39,10 @@ def main() -> None:
     faulthandler.enable(crash_log)  # ipykernel has sent it into a stream that dies with the process
     if "" not in sys.path:
         sys.path.insert(0, "")  # the notebook's folder, as in JupyterLab; `research` is already imported
+    if os.environ.get("RESEARCH_HERMETIC"):
+        from research.experiments import hermetic
+
+        hermetic.enter_from_environment()
     witness.begin()
     app.start()
 

@@ -56,6 +56,7 @@ def run_notebook(
     cold: bool = False,
     timeout: float | None = None,
     memory: int | None = None,
+    hermetic: bool = False,
 ) -> Outcome:
     """Run the notebook at `path` and record it.
 
@@ -77,6 +78,8 @@ def run_notebook(
         A run that takes longer fails.
     memory : int, bytes
         What a run may take on top of the bare interpreter; more raises MemoryError in its cell.
+    hermetic : bool, default False
+        Without network and without files that are not declared; the capsule lists what was refused.
 
     Raises
     ------
@@ -97,7 +100,7 @@ def run_notebook(
     found = None if force else hits.find_hit(where, request, name, notebook.digest)
     if found is None:
         limits = Limits(timeout_s=timeout, memory=memory)
-        attempt = _Attempt(where, notebook, name, checked, surroundings, request, engine, cold, limits)
+        attempt = _Attempt(where, notebook, name, checked, surroundings, request, engine, cold, limits, hermetic)
         found = attempt.run(progress)
         outcome = Outcome(capsule=found, hit=False, untold=attempt.untold)
     else:
@@ -133,8 +136,10 @@ class _Attempt:
         engine: str | None = None,
         cold: bool = False,
         limits: Limits | None = None,
+        hermetic: bool = False,
     ) -> None:
         self.mode, self.cold, self.limits = engine, cold, limits or Limits()
+        self.hermetic = hermetic
         self.project, self.notebook, self.name, self.parameters = project, notebook, name, parameters
         self.root = store.root_of(project)
         self.untold = ""
@@ -186,10 +191,23 @@ class _Attempt:
         return done
 
     @contextmanager
-    def _kernel(self) -> Iterator[Kernel]:
+    def _environment(self) -> Iterator[dict[str, str]]:
+        """The variables of the interpreter; of a hermetic run with what it may touch."""
+        env = {"RESEARCH_PROJECT": str(self.project.root), "RESEARCH_RUN_ID": self.run_id}
+        if not self.hermetic:
+            yield env
+            return
+        import tempfile
+
+        from research.experiments import hermetic
+
+        with tempfile.TemporaryDirectory(prefix="research-hermetic-", ignore_cleanup_errors=True) as work:
+            yield {**env, **hermetic.variables(self.project.root, self.notebook.path, Path(work).resolve())}
+
+    @contextmanager
+    def _kernel(self, env: dict[str, str]) -> Iterator[Kernel]:
         from research.experiments.process import Kernel
 
-        env = {"RESEARCH_PROJECT": str(self.project.root), "RESEARCH_RUN_ID": self.run_id}
         kernel = Kernel(cwd=self.notebook.path.parent, env=env, log=self.folder / "kernel.log")
         try:
             yield kernel
@@ -204,9 +222,10 @@ class _Attempt:
         defaults = self.notebook.schema().check({}).to_json()
         given = {key: value for key, value in self.parameters.to_json().items() if value != defaults[key]}
         if self.mode == "process":
-            self._execute_process(given, progress)
+            with self._environment() as env:
+                self._execute_process(given, progress, env)
             return
-        with self._kernel() as kernel:
+        with self._environment() as env, self._kernel(env) as kernel:
             from research.experiments.engine import execute  # imports papermill while the kernel starts
 
             self.tracker.start()  # only now: two threads that import the same libraries may meet half-made modules
@@ -221,14 +240,16 @@ class _Attempt:
         if report is None:
             raise RunError(f"{self.name} must end with a living kernel; got none, so what it read is not known.")
 
-    def _execute_process(self, given: dict[str, Any], progress: Callable[[Step], None] | None) -> None:
+    def _execute_process(
+        self, given: dict[str, Any], progress: Callable[[Step], None] | None, env: dict[str, str]
+    ) -> None:
         from research.experiments import execution
 
         how = execution.How(
             cwd=self.notebook.path.parent,
             mode=execution.mode_of(self.notebook.path, self.mode),
             cold=self.cold,
-            env={"RESEARCH_PROJECT": str(self.project.root), "RESEARCH_RUN_ID": self.run_id},
+            env=env,
             log=self.folder / LOG,
             limits=self.limits,
         )
@@ -253,6 +274,8 @@ class _Attempt:
         files = closure.code_closure(self.project, seen["modules"], seen["opened"])
         code = {**self.raw["code"], "closure": files, "digest": digest_json(files)}
         self.raw["data"] = [self._read(read) for read in seen["reads"]]
+        if seen.get("hermetic"):
+            self.raw["hermetic"] = seen["hermetic"]
         self.raw["undeclared"] = closure.undeclared(self.project, seen)
         if seen.get("threads"):
             self.raw["environment"] = {**self.raw["environment"], "threads": seen["threads"]}

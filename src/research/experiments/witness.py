@@ -44,6 +44,7 @@ _READERS: dict[str, tuple[str, ...]] = {
 _QUOTED_FILE = re.compile(r"'([^']+\.(?:csv|tsv|parquet|json|ndjson|arrow|feather|db|duckdb)(?:\.gz)?)'", re.IGNORECASE)
 
 _ENGINE = "research.experiments.warm"  # runs the cells, and is no part of what they use
+_HERMETIC = "research.experiments.hermetic"  # nor is this
 _opened: dict[str, None] = {}  # paths opened for reading, in order
 _written: set[str] = set()
 _network: dict[str, None] = {}
@@ -236,7 +237,7 @@ def _own_modules(project: Path) -> dict[str, str]:
     out = {}
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
-        if name == _ENGINE or name.startswith(f"{_ENGINE}."):
+        if name in (_ENGINE, _HERMETIC) or name.startswith(f"{_ENGINE}."):
             continue
         if file and (name.partition(".")[0] == "research" or _inside(file, project)):
             out[name] = os.path.realpath(file)
@@ -265,7 +266,7 @@ def _threads() -> int | None:
 
 def _hermetic() -> dict[str, Any] | None:
     """What shut this process off, and what it refused; None when nothing did."""
-    module = sys.modules.get("research.experiments.hermetic")
+    module = sys.modules.get(_HERMETIC)
     return module.report() if module is not None else None
 
 

@@ -15,7 +15,8 @@ from research.fingerprint import digest_file, digest_json
 _PIN = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)(?:\[[^\]]*\])?==([^\s;\\]+)")
 
 
-def _canonical(name: str) -> str:
+def canonical(name: str) -> str:
+    """The name of a distribution as indexes compare it."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
@@ -27,7 +28,7 @@ def distributions() -> dict[str, str]:
         for entry in os.scandir(folder):
             if entry.name.endswith(".dist-info"):
                 name, _, version = entry.name.removesuffix(".dist-info").partition("-")
-                found[_canonical(name)] = version
+                found[canonical(name)] = version
     return dict(sorted(found.items()))
 
 
@@ -36,7 +37,7 @@ def off_lock(lock: Path) -> list[str]:
     pins: dict[str, set[str]] = {}
     for line in lock.read_text(encoding="utf-8").splitlines():
         if match := _PIN.match(line):
-            pins.setdefault(_canonical(match[1]), set()).add(match[2])
+            pins.setdefault(canonical(match[1]), set()).add(match[2])
     have = distributions()
     wrong = [name for name, versions in pins.items() if name in have and have[name] not in versions]
     return [f"{name} {have[name]} (lock: {', '.join(sorted(pins[name]))})" for name in sorted(wrong)]
