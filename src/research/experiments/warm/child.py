@@ -143,6 +143,10 @@ def work(request: Mapping[str, Any], descriptors: list[int]) -> None:
 
     interpreter = shell.make(out.publish)
     forget_self()
+    if os.environ.get("RESEARCH_HERMETIC"):  # before the first thread, which would stay free
+        from research.experiments import hermetic
+
+        hermetic.enter_from_environment()
     threading.Thread(target=_look_at_natives, args=(out,), name="research-output", daemon=True).start()
     witness.begin()
     asyncio.run(_serve(shell, interpreter, out))
