@@ -10,7 +10,8 @@ import sysconfig
 from pathlib import Path
 from typing import Any
 
-from research.fingerprint import digest_file, digest_json
+from research.fingerprint import digest_json
+from research.lineage import memo
 
 _PIN = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)(?:\[[^\]]*\])?==([^\s;\\]+)")
 
@@ -34,6 +35,10 @@ def distributions() -> dict[str, str]:
 
 def off_lock(lock: Path) -> list[str]:
     """Installed distributions whose version is not the one in the lock: `numpy 2.4.5 (lock: 2.4.6)`."""
+    return list(memo.while_unchanged(("off_lock", str(lock)), [lock], lambda: _off_lock(lock)))
+
+
+def _off_lock(lock: Path) -> list[str]:
     pins: dict[str, set[str]] = {}
     for line in lock.read_text(encoding="utf-8").splitlines():
         if match := _PIN.match(line):
@@ -44,7 +49,7 @@ def off_lock(lock: Path) -> list[str]:
 
 
 def lock_digest(lock: Path) -> str | None:
-    return digest_file(lock) if lock.is_file() else None
+    return memo.file_digest(lock) if lock.is_file() else None
 
 
 @functools.cache
