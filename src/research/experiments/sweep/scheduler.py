@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from research.errors import RefusedError, RunError
+from research.errors import RefusedError
 from research.experiments import notebooks
 from research.experiments.sweep import design, points
 from research.experiments.sweep.ledger import (
@@ -208,8 +208,8 @@ def _take(ledger: Ledger, progress: Progress, point: Point, answer: Answer) -> P
     if tries < MOST_TRIES and not answer.final:
         ledger.note(point.number, attempts=tries)
         return dataclasses.replace(point, attempts=tries)
-    message = f"its worker died {tries} times ({answer.died})" if not answer.final else answer.died
-    found = {"state": ASIDE, "attempts": tries, "message": message, "cause": f"worker {answer.died}"}
+    message = answer.died if answer.final else f"its worker died {tries} times ({answer.died})"
+    found = {"state": ASIDE, "attempts": tries, "message": message, "cause": message}
     _note(ledger, progress, point, found)
     return None
 
@@ -227,9 +227,3 @@ def _note(ledger: Ledger, progress: Progress, point: Point, found: dict[str, Any
     known = {name: value for name, value in found.items() if name in Point.__dataclass_fields__}
     progress.last = dataclasses.replace(point, **known)
     progress.best = best([*progress.best, progress.last], progress.goal, 5)
-
-
-def verify(ledger: Ledger) -> None:
-    """Refuse to go on when a state is not what it can be (a point that is neither run nor accounted for)."""
-    if open_points := ledger.points(WAITING):
-        raise RunError(f"sweep {ledger.sweep_id} must have no waiting point; got {len(open_points)}.")
