@@ -32,7 +32,9 @@ class Interpreter(Protocol):
     """What runs cells."""
 
     mode: str
-    left: list[str]  # processes that had to be ended with it
+    left: list[str]  # processes that had to be ended with it; known, as what follows, once it is closed
+    cpu_s: float | None
+    peak_memory: int | None
 
     @property
     def warm(self) -> bool: ...
@@ -44,6 +46,8 @@ class Interpreter(Protocol):
     def report(self) -> dict[str, Any] | None: ...
 
     def last_words(self) -> str: ...
+
+    def widget_state(self) -> dict[str, Any]: ...
 
     def close(self) -> None: ...
 

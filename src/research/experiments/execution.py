@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from research.errors import RunError, require
-from research.experiments.cells import Interpreter, Limits, NeedsKernel, Step, run_cells
+from research.experiments.cells import Interpreter, Limits, NeedsKernel, Step, ending, run_cells
 from research.experiments.executed import Executed
 from research.experiments.warm import place
+from research.experiments.warm.client import last_words
 
 Mode = Literal["process", "kernel"]
 MODES = ("process", "kernel")
@@ -43,17 +44,24 @@ class Ran:
     report: dict[str, Any] | None = None  # of the witness
     notes: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)  # processes that had to be ended
+    cpu_s: float | None = None
+    peak_memory: int | None = None  # bytes
 
 
 def mode_of(source: Path, wanted: str | None) -> Mode:
     """The mode of a run: as wanted, else as the notebook says, else `process` where the system can."""
+    metadata = {} if wanted is not None else json.loads(source.read_bytes()).get("metadata") or {}
+    return mode_in(metadata, source.name, wanted)
+
+
+def mode_in(metadata: Mapping[str, Any], name: str, wanted: str | None) -> Mode:
+    """The same, from the metadata of the notebook called `name`."""
     if wanted is not None:
         require(wanted in MODES, "engine", wanted, f"be one of {', '.join(MODES)}")
         found = wanted
     else:
-        metadata = json.loads(source.read_bytes()).get("metadata") or {}
         found = (metadata.get("research") or {}).get("engine", "process")
-        require(found in MODES, f"metadata.research.engine of {source.name}", found, f"be one of {', '.join(MODES)}")
+        require(found in MODES, f"metadata.research.engine of {name}", found, f"be one of {', '.join(MODES)}")
     return "process" if found == "process" and place.is_possible() else "kernel"
 
 
@@ -95,6 +103,9 @@ def _attempt(
     try:
         ran.warm = interpreter.warm
         run_cells(book, interpreter, how.limits, progress)
+        if widgets := interpreter.widget_state():
+            book.raw["metadata"]["widgets"] = widgets
+            book.save()
     except (RunError, NeedsKernel):
         raise
     except BaseException:  # Ctrl-C, a full disk
@@ -103,14 +114,22 @@ def _attempt(
     finally:
         ran.report = interpreter.report()
         interpreter.close()
-        ran.left = interpreter.left
+        ran.left, ran.cpu_s, ran.peak_memory = interpreter.left, interpreter.cpu_s, interpreter.peak_memory
 
 
 def open_interpreter(mode: Mode, how: How) -> Interpreter:
     """An interpreter in `mode`, ready for cells."""
     from research.experiments.warm.client import Interpreter as Process
+    from research.experiments.warm.client import InterpreterDiedError
 
     try:
-        return Process(cwd=how.cwd, env=how.env, log=how.log, memory=how.limits.memory, cold=how.cold)
+        if mode == "process":
+            return Process(cwd=how.cwd, env=how.env, log=how.log, memory=how.limits.memory, cold=how.cold)
+        from research.experiments.kernel_cells import KernelInterpreter
+
+        return KernelInterpreter(cwd=how.cwd, env=how.env, log=how.log, memory=how.limits.memory, cold=how.cold)
+    except InterpreterDiedError as error:
+        said = last_words(how.log)
+        raise RunError(f"start-up: the kernel died ({ending(error.status)}). {said}".rstrip()) from None
     except OSError as error:
         raise RunError(f"no interpreter could be started: {error}.") from None

@@ -260,8 +260,11 @@ def _reads() -> list[Any]:
 
 
 def _threads() -> int | None:
-    numba = sys.modules.get("numba")
-    return int(numba.get_num_threads()) if numba is not None else None
+    numba, running = sys.modules.get("numba"), sys.modules.get("numba.np.ufunc.parallel")
+    if numba is None:
+        return None
+    started = getattr(running, "_is_initialized", False)  # asking would start them
+    return int(numba.get_num_threads() if started else numba.config.NUMBA_NUM_THREADS)
 
 
 def _hermetic() -> dict[str, Any] | None:

@@ -346,7 +346,8 @@ def _log_datasets(talker: Any, name: str, run: Capsule) -> None:
 
 def stage(run: Capsule, folder: Path) -> None:
     """The files of a run as MLflow should show them: all artifacts, the capsule, and tables also as CSV."""
-    for relative in [capsule.FILE, *run.artifacts]:
+    page = [name for name in ("notebook.html",) if (run.folder / name).is_file()]  # made after the capsule was closed
+    for relative in dict.fromkeys([capsule.FILE, *run.artifacts, *page]):
         target = folder / relative
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(run.folder / relative, target)

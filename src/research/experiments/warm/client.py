@@ -83,7 +83,11 @@ def start(*, wait: bool = False) -> bool:
         except BlockingIOError:
             pass  # another one is starting it
         else:
-            if ask({"do": "state"}) is None:
+            state = ask({"do": "state"})
+            if state is not None and state["stale"]:
+                stop()
+                state = None
+            if state is None:
                 _launch(path, lock.fileno())
     return _wait(path) if wait else False
 
@@ -138,6 +142,13 @@ def interpreter_environment(env: Mapping[str, str]) -> dict[str, str]:
     }
 
 
+def request(what: str, *, cwd: Path, env: Mapping[str, str], memory: int | None) -> dict[str, Any]:
+    """What a keeper is asked: to do `what` in a process with this directory, these variables and this much memory."""
+    umask = os.umask(0o022)
+    os.umask(umask)
+    return {"do": what, "cwd": str(cwd), "env": interpreter_environment(env), "umask": umask, "memory": memory}
+
+
 def private_folder() -> Path:
     """A short-lived folder with a short name: sockets in it must have names of at most 107 characters."""
     base = tempfile.gettempdir()
@@ -150,6 +161,8 @@ class Forked:
     def __init__(self, request: Mapping[str, Any], descriptors: tuple[int, ...], *, cold: bool = False) -> None:
         self.warm = False
         self.left: list[str] = []
+        self.cpu_s: float | None = None
+        self.peak_memory: int | None = None
         self._status: int | None = None
         self._ended = False
         self._own: subprocess.Popen[bytes] | None = None
@@ -208,6 +221,7 @@ class Forked:
         for message in messages:
             if "exit" in message:
                 self._status, self.left, self._ended = int(message["exit"]), list(message["left"]), True
+                self.cpu_s, self.peak_memory = float(message["cpu_s"]), int(message["peak"])
 
     def poll(self) -> int | None:
         """How the process ended: its code, minus a signal number; None while it lives."""
@@ -278,24 +292,18 @@ class Interpreter:
         self.folder = private_folder()
         self.mode = "process"
         self.left: list[str] = []
+        self.cpu_s: float | None = None
+        self.peak_memory: int | None = None
         self._log_path = log
         self._natives = {name: os.memfd_create(f"research-{name}") for name in ("stdout", "stderr")}
         self._seen = dict.fromkeys(self._natives, 0)
         mine, theirs = socket.socketpair()
-        umask = os.umask(0o022)
-        os.umask(umask)
-        request = {
-            "do": "cells",
-            "cwd": str(cwd),
-            "env": {**interpreter_environment(env), "IPYTHONDIR": str(self.folder / "ipython")},
-            "umask": umask,
-            "memory": memory,
-        }
+        asked = request("cells", cwd=cwd, env={**env, "IPYTHONDIR": str(self.folder / "ipython")}, memory=memory)
         try:
             with theirs, open(log or os.devnull, "ab") as out:
                 numbers = (theirs.fileno(), *(self._append(n) for n in self._natives.values()), out.fileno())
                 try:
-                    self.process = Forked(request, numbers, cold=cold)
+                    self.process = Forked(asked, numbers, cold=cold)
                 finally:
                     for number in numbers[1:3]:
                         os.close(number)
@@ -386,8 +394,9 @@ class Interpreter:
             if text:
                 hear({"kind": "stream", "content": {"name": name, "text": text}})
 
-    def exit_status(self) -> int | None:
-        return self.process.poll()
+    def widget_state(self) -> dict[str, Any]:
+        """No widget lives here."""
+        return {}
 
     def last_words(self) -> str:
         """What the process wrote as it died: where a crash was, or the last line."""
@@ -399,7 +408,7 @@ class Interpreter:
             return
         self._link.close()
         self.process.close()
-        self.left = self.process.left
+        self.left, self.cpu_s, self.peak_memory = self.process.left, self.process.cpu_s, self.process.peak_memory
         for number in self._natives.values():
             os.close(number)
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -87,10 +87,11 @@ def _watch(control: socket.socket, child: int) -> None:
         for message in messages:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(child, int(message["signal"]))
-    _, status = os.waitpid(child, 0)
-    left = _end_descendants()
+    _, status, used = os.wait4(child, 0)
+    facts: dict[str, Any] = {"exit": os.waitstatus_to_exitcode(status), "left": _end_descendants()}
+    facts |= {"cpu_s": used.ru_utime + used.ru_stime, "peak": used.ru_maxrss * 1024}
     with contextlib.suppress(OSError):
-        wire.send(control, {"exit": os.waitstatus_to_exitcode(status), "left": left})
+        wire.send(control, facts)
 
 
 def _messages(reader: wire.Reader) -> list[Any] | None:

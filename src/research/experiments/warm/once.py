@@ -23,9 +23,9 @@ def main() -> None:
 
 
 def _work(request: dict[str, object], descriptors: list[int]) -> None:
-    from research.experiments.warm import child
+    from research.experiments.warm import server
 
-    child.work(request, descriptors)
+    server.work(request, descriptors)
 
 
 if __name__ == "__main__":

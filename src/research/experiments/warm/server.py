@@ -24,6 +24,11 @@ from research.experiments.warm import keeper, wire
 
 IDLE_S = 900.0
 PATIENCE_S = 5.0  # for a client that connects and says nothing
+START = {  # variables of the warm process: no thread but its own
+    "OPENBLAS_NUM_THREADS": "1",
+    "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",
+}
 LIBRARIES = (
     "numpy",
     "pandas",
@@ -58,6 +63,7 @@ class Server:
     def __init__(self, listener: socket.socket, path: Path) -> None:
         self._listener, self._path = listener, path
         self._runs: set[int] = set()
+        self._couriers: set[int] = set()
         self._started = self._asked = time.monotonic()
         self._count = 0
         self._leaving = ""
@@ -84,11 +90,12 @@ class Server:
             self._look_around()
 
     def _reap(self) -> None:
-        for pid in list(self._runs):
-            with contextlib.suppress(ChildProcessError):
-                if os.waitpid(pid, os.WNOHANG)[0]:
-                    self._runs.discard(pid)
-                    self._asked = time.monotonic()
+        for group in (self._runs, self._couriers):
+            for pid in list(group):
+                with contextlib.suppress(ChildProcessError):
+                    if os.waitpid(pid, os.WNOHANG)[0]:
+                        group.discard(pid)
+                        self._asked = time.monotonic()
 
     def _look_around(self) -> None:
         if self._runs or self._leaving:
@@ -152,6 +159,8 @@ class Server:
         elif changed := self._files.changed():
             self._leave(f"{changed} changed")
             wire.send(link, {"stale": changed})
+        elif what == "courier":
+            wire.send(link, {"pid": self._send_courier(request)})
         elif what in WORK:
             self._fork(link, request, descriptors)
 
@@ -162,12 +171,33 @@ class Server:
             self._runs.add(pid)
             self._count += 1
             return
+        keeper.die_with(me)
+        self._be_forked()
+        keeper.keep(link, request, descriptors, work)
+
+    def _send_courier(self, request: dict[str, Any]) -> int:
+        """A process that tells of runs; it need not end with this one."""
+        pid = os.fork()
+        if pid:
+            self._couriers.add(pid)
+            return pid
+        try:
+            os.setsid()
+            self._be_forked()
+            os.environ.clear()
+            os.environ.update(request["env"])
+            from research.experiments import courier
+            from research.project import Project
+
+            courier.serve(Project(Path(request["root"])))
+        finally:
+            os._exit(0)
+
+    def _be_forked(self) -> None:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        keeper.die_with(me)
         for end in (self._listener, *self._wakers):
             end.close()
-        keeper.keep(link, request, descriptors, _work)
 
     def _state(self) -> dict[str, Any]:
         return {
@@ -198,7 +228,8 @@ def _peer(link: socket.socket) -> int:
 WORK = {"cells": "child", "kernel": "kernel"}
 
 
-def _work(request: Mapping[str, Any], descriptors: list[int]) -> None:
+def work(request: Mapping[str, Any], descriptors: list[int]) -> None:
+    """What a child does that was forked for `request`."""
     module = importlib.import_module(f"research.experiments.warm.{WORK[request['do']]}")
     module.work(request, descriptors)
 
@@ -246,7 +277,7 @@ def main() -> None:
     """Serve at the socket named by the first argument, until it is time to leave."""
     path = Path(sys.argv[1])
     os.chdir("/")
-    for name, value in (("OPENBLAS_NUM_THREADS", "1"), ("MPLBACKEND", "module://matplotlib_inline.backend_inline")):
+    for name, value in START.items():
         os.environ.setdefault(name, value)
     from research.experiments import witness
 
