@@ -72,6 +72,11 @@ def threads() -> int:
         return os.cpu_count() or 1
 
 
+@functools.cache
+def _digest(python: str) -> str:
+    return digest_json({"python": python, "distributions": distributions()})
+
+
 def describe(lock: Path) -> dict[str, Any]:
     """The `environment` of a capsule. Its digest covers interpreter and distributions, not the machine."""
     have, python = distributions(), platform.python_version()
@@ -79,7 +84,7 @@ def describe(lock: Path) -> dict[str, Any]:
         "lock": lock_digest(lock),
         "python": python,
         "distributions": have,
-        "digest": digest_json({"python": python, "distributions": have}),
+        "digest": _digest(python),
         "cpu": cpu(),
         "threads": threads(),
         "platform": f"{platform.system()}-{platform.machine()}",

@@ -26,12 +26,13 @@ class Task(NamedTuple):
 def run_point(task: Task) -> dict[str, Any]:
     """Run one point and say what became of it; a notebook that fails is an answer, not an error."""
     from research.experiments.runner import run_notebook
-    from research.lineage import store, tracking
+    from research.lineage import store
 
     project, started = Project(Path(task.project)), time.perf_counter()
-    with store.part_of(task.sweep_id, task.point), tracking.deferred():  # the scheduler tells MLflow, in bulk
+    options: dict[str, Any] = {"project": project, "force": task.force, "deliver": "never"}  # MLflow hears in bulk
+    with store.part_of(task.sweep_id, task.point):
         try:
-            outcome = run_notebook(project.root / task.notebook, task.parameters, project=project, force=task.force)
+            outcome = run_notebook(project.root / task.notebook, task.parameters, **options)
         except InputError:
             raise  # the sweep was checked before: this is no matter of the point
         except ResearchError as error:
