@@ -153,5 +153,17 @@ def _figures(figures: Mapping[str, Any]) -> str:
 
 
 def _model(model: Mapping[str, Any]) -> str:
-    values = ", ".join(f"{_escape(k)} = {_escape(number(v))}" for k, v in model.get("parameters", {}).items())
+    values = _escape(_brief(model.get("parameters", {})))
     return f'<div style="{_SMALL};margin-top:8px">model for scorer <b>{_escape(model["scorer"])}</b>: {values}</div>'
+
+
+def _brief(value: Any) -> str:
+    """Nested values in one line: numbers to six digits, the first of a long list."""
+    if isinstance(value, Mapping):
+        return ", ".join(
+            f"{k} ({_brief(v)})" if isinstance(v, Mapping) else f"{k} = {_brief(v)}" for k, v in value.items()
+        )
+    if isinstance(value, (list, tuple)):
+        shown = ", ".join(_brief(item) for item in value[:3])
+        return f"[{shown}, ... {len(value)} values]" if len(value) > 3 else f"[{shown}]"
+    return number(value)

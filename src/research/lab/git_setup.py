@@ -19,7 +19,7 @@ def wanted(python: Path) -> dict[str, str]:
     return {
         "filter.research-strip.clean": f"{interpreter} -IS {strip}",
         "filter.research-strip.required": "false",
-        "diff.jupyternotebook.command": f"{interpreter} -m nbdime.vcs.git.diffdriver diff",
+        "diff.jupyternotebook.command": f"{interpreter} -m research.lab.git_diff",
         "merge.jupyternotebook.name": "notebooks, by cell",
         "merge.jupyternotebook.driver": f"{interpreter} -m nbdime.vcs.git.mergedriver merge %O %A %B %L %P",
     }

@@ -151,7 +151,7 @@ def _cells(where: Session, recorded: Any) -> list[Difference]:
     added = {"parameters-of-run", "data-of-run"}
     then = ["".join(c["source"]) for c in ran if c["cell_type"] == "code" and c.get("id") not in added]
     cells = [(n, c) for n, c in enumerate(notebooks.read(where.path).cells, 1) if c["type"] == "code"]
-    cells = [(n, c) for n, c in cells if "injected-parameters" not in c["tags"] and "lab.held" not in c["source"]]
+    cells = [(n, c) for n, c in cells if "injected-parameters" not in c["tags"] and not _is_aid(c["source"])]
     now = [c["source"] for _, c in cells]
     found = []
     for tag, a, b, c, d in difflib.SequenceMatcher(None, then, now, autojunk=False).get_opcodes():
@@ -162,6 +162,13 @@ def _cells(where: Session, recorded: Any) -> list[Difference]:
             if not _same_code(old, new):
                 found.append(Difference("cell", place, *_first_change(old, new)))
     return found
+
+
+def _is_aid(source: str) -> bool:
+    """A cell that only asks these questions, or holds the data of a run that was opened again."""
+    lines = [line for line in source.splitlines() if line.strip()]
+    asks = all(line.startswith(("%load_ext research", "%last", "%run_info", "%lineage")) for line in lines)
+    return "research.lab.held" in source or (bool(lines) and asks)
 
 
 def _same_code(old: str, new: str) -> bool:
