@@ -8,11 +8,13 @@ from __future__ import annotations
 import html
 import json
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from research.errors import InputError, rule
+from research.experiments.diff.page import show
 from research.lineage.store import Run
 
 HERE = Path(__file__).parent
@@ -74,7 +76,8 @@ def render(found: dict[str, Any], title: str = "Runs side by side") -> str:
 
     css = (HERE / "diff" / "style.css").read_text(encoding="utf-8")
     template = (HERE / "compare_page.html").read_text(encoding="utf-8")
-    same = ", ".join(f"{name} {value}" for name, value in found["same"].items() if name not in ("status", "pinned"))
+    shown = {name: show(value) for name, value in found["same"].items() if name not in ("status", "pinned", "operator")}
+    same = ", ".join(f"{name} {value[:12] if name == 'commit' else value}" for name, value in shown.items())
     parts = {
         "@TITLE@": html.escape(title),
         "@COUNT@": f"{len(found['runs']):,}",
@@ -83,9 +86,7 @@ def render(found: dict[str, Any], title: str = "Runs side by side") -> str:
         "@DATA@": json.dumps(found).replace("</", "<\\/"),
         "@PLOTLY@": get_plotlyjs(),
     }
-    for mark, text in parts.items():
-        template = template.replace(mark, text, 1)
-    return template
+    return re.sub("|".join(parts), lambda mark: parts[mark[0]], template)
 
 
 def write(found: dict[str, Any], path: Path) -> Path:

@@ -79,7 +79,7 @@ def _table(head: list[str], rows: list[list[str]], numbers: tuple[int, ...] = ()
         return f'<{tag} class="{kinds}">{text}</{tag}>' if kinds else f"<{tag}>{text}</{tag}>"
 
     extras = {"A": "old", "B": "new"}
-    top = "".join(cell("th", i, _e(name)) for i, name in enumerate(head))
+    top = "".join(cell("th", i, _e(name), "side" if name in extras else "") for i, name in enumerate(head))
     lines = ["".join(cell("td", i, text, extras.get(head[i], "")) for i, text in enumerate(row)) for row in rows]
     body = "".join(f"<tr>{line}</tr>" for line in lines)
     return f'<div class="scroll"><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
