@@ -59,7 +59,7 @@ def config(project: Project, socket: Path) -> dict[str, Any]:
             "check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
             "extension_manager": "readonly",  # the other one asks the package index
         },
-        "FileContentsManager": {"delete_to_trash": False},
+        "FileContentsManager": {"delete_to_trash": False, "post_save_hook": "research.lab.git_setup.after_save"},
         "SchedulerApp": {
             "db_url": f"sqlite:///{home / 'jobs.sqlite'}",
             "scheduler_class": "research.lab.jobs.ResearchScheduler",
