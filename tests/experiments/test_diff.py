@@ -16,7 +16,8 @@ PICTURE = """\
 import matplotlib.pyplot as plt
 figure, axes = plt.subplots(figsize=(3, 2))
 axes.plot(values)
-record(figures={"draws": figure}, evidence=[Evidence(test="size", verdict="pass" if n > 4 else "fail", statistic=n, threshold=4)])"""
+size = Evidence(test="size", verdict="pass" if n > 4 else "fail", statistic=n, threshold=4)
+record(figures={"draws": figure}, evidence=[size])"""
 
 
 @pytest.fixture
