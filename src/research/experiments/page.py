@@ -17,7 +17,8 @@ body.jp-Notebook { max-width: 1080px; margin: 0 auto; }
     --jp-ui-font-color0: #f2f4f5; --jp-ui-font-color1: #e3e7ea; --jp-cell-editor-background: #1d2226;
     --jp-cell-editor-border-color: #333a41; --jp-rendermime-table-row-background: #1a1e22;
     --jp-rendermime-table-row-hover-background: #263039; --jp-rendermime-error-background: #3b1d1d;
-    --jp-content-link-color: #7fb7e6; }
+    --jp-content-link-color: #7fb7e6; --jp-mirror-editor-punctuation-color: #b9c1c8;
+    --jp-mirror-editor-string-color: #c3e88d; --jp-mirror-editor-variable-color: #e3e7ea; }
   body { background: #14171a; color: #e3e7ea; }
   .jp-RenderedImage img { border-radius: 4px; }
   .highlight, .highlight pre { background: #1d2226; color: #e3e7ea; }
