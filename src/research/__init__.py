@@ -19,6 +19,7 @@ _ROOMS = (
 _NAMES = {
     "parameters": "research.experiments",
     "record": "research.experiments",
+    "step": "research.experiments.step",
     "metric": "research.evidence",
     "Metric": "research.evidence",
     "Evidence": "research.evidence",

@@ -258,6 +258,8 @@ class _Attempt:
         files = closure.code_closure(self.project, seen["modules"], seen["opened"])
         code = {**self.raw["code"], "closure": files, "digest": digest_json(files)}
         self.raw["data"] = [self._read(read) for read in seen["reads"]]
+        if seen.get("steps"):
+            self.raw["steps"] = seen["steps"]
         if seen.get("hermetic"):
             self.raw["hermetic"] = seen["hermetic"]
         self.raw["undeclared"] = closure.undeclared(self.project, seen)

@@ -1,0 +1,88 @@
+"""Sweeps and steps with real notebooks: what the command leaves, and what a second one does."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from research.lineage import query, store
+from research.project import Project
+
+pytestmark = pytest.mark.slow
+
+STEP = """\
+@research.step("draws", n, seed)
+def kept(n, seed):
+    import colorsys
+    import research.conventions
+    return [seed % (i + 1) for i in range(n)]
+"""
+
+
+def test_a_sweep_records_each_point_once_and_a_second_one_only_hits(project):
+    call = ("sweep", project.notebook, "-g", "n=2,3,4", "-g", "scale=1,2", "--best", "mean", "-j", "2", "--json")
+    first = project.research(*call)
+    assert first.returncode == 0, first.stderr
+    found = json.loads(first.stdout)
+    assert (found["points"], found["done"], found["hits"], found["trials"]) == (6, 6, 0, 6)
+    assert found["varied"] == ["n", "scale"]
+    assert found["best"][0]["value"] == min(
+        run.metrics["mean"]["value"] for run in query(project=Project(project.root))
+    )
+    folder = Path(found["page"]).parent
+    assert sorted(p.name for p in folder.iterdir() if not p.name.startswith(".")) == [
+        "points.parquet", "spec.json", "summary.html", "summary.ipynb", "summary.json",
+    ]  # fmt: skip
+    page = (folder / "summary.html").read_text()
+    assert "mean over n and scale" in page or "mean over scale and n" in page
+    again = json.loads(project.research(*call).stdout)
+    assert (again["done"], again["hits"], again["trials"]) == (6, 6, 6)
+    assert {b["run_id"] for b in again["best"]} == {b["run_id"] for b in found["best"]}
+    assert len(query(project=Project(project.root))) == 6
+    lines = project.research("sweep", "--list").stdout.splitlines()
+    assert len(lines) == 3
+    resumed = project.research("sweep", "--resume", found["sweep_id"])
+    assert (resumed.returncode, "6 of 6 points done" in resumed.stdout) == (0, True)
+    project.notebook.write_text(project.study("more = 1"))
+    refused = project.research("sweep", "--resume", found["sweep_id"])
+    assert refused.returncode == 1
+    assert (
+        f"RefusedError: notebooks/study/tiny.ipynb has changed since sweep {found['sweep_id']} began" in refused.stderr
+    )
+
+
+def test_wrong_points_failing_points_and_points_to_look_at_first(project):
+    wrong = project.research("sweep", project.notebook, "-g", "scale=-1,1", "-g", "n=2")
+    assert wrong.returncode == 2
+    assert "every point must obey the schema of the notebook; got 1 of 2 that do not:" in wrong.stderr
+    assert "scale must be > 0; got -1. (point 0)" in wrong.stderr
+    nothing = project.research("sweep", project.notebook, "--sobol", "4")
+    assert nothing.stderr == "ParameterError: --sobol must come with ranges; got 4. Add -s NAME=LOW:HIGH.\n"
+    look = project.research("sweep", project.notebook, "-s", "scale=1:2", "--sobol", "4", "--dry-run")
+    assert look.stdout.splitlines()[0] == "4 points"
+    assert query(project=Project(project.root)) == []
+    project.notebook.write_text(project.study("assert n != 3, n"))
+    failed = project.research("sweep", project.notebook, "-g", "n=2:4:3", "-j", "1")
+    assert failed.returncode == 1
+    assert "2 of 3 points done, 1 failed" in failed.stdout
+    assert "1 x cell 5 (assert n != 3, n): AssertionError: #.  (points 1)" in failed.stdout
+
+
+def test_a_notebook_that_failed_resumes_behind_its_steps_and_leaves_the_same_record(project):
+    project.notebook.write_text(project.study(STEP, "assert (Path := __import__('pathlib').Path)('ready').exists()"))
+    failed = project.research("run", project.notebook)
+    assert failed.returncode == 1
+    where = Project(project.root)
+    assert [s["kept"] for s in store.load_capsule(project=where).raw["steps"]] == [False]
+    (project.notebook.parent / "ready").write_text("")
+    assert project.research("run", project.notebook).returncode == 0
+    resumed = store.load_capsule(project=where)
+    assert [(s["name"], s["kept"]) for s in resumed.raw["steps"]] == [("draws", True)]
+    assert project.research("run", project.notebook, "--force", RESEARCH_STEPS="off", RESEARCH_WARM="0").returncode == 0
+    whole = store.load_capsule(project=where)
+    assert [s["kept"] for s in whole.raw["steps"]] == [False]
+    assert whole.identity == resumed.identity
+    assert whole.closure == resumed.closure
+    assert resumed.raw["undeclared"] == whole.raw["undeclared"]
