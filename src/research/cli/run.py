@@ -42,6 +42,10 @@ def run(
     results: Annotated[
         Path | None, typer.Option("--results", metavar="FILE", help="Write the rounded results there, as JSON.")
     ] = None,
+    series: Annotated[
+        list[str] | None,
+        typer.Option("--series", metavar="TABLE=FILE", help="Write a recorded table, rounded, as CSV: for dvc plots."),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Run even if an earlier run has the answer.")] = False,
     show_parameters: Annotated[
         bool, typer.Option("--parameters", help="Show what the notebook takes, and run nothing.")
@@ -59,8 +63,10 @@ def run(
     if show_parameters:
         _show_parameters(notebook, as_json)
         return
+    from research.experiments.results import write_series
     from research.experiments.runner import run_notebook
 
+    wanted = _pairs_of(series or [])
     given = read_parameters(file or [], parameter or [])
     progress = _progress(as_json)
     try:
@@ -72,6 +78,8 @@ def run(
             raise typer.Exit(error.exit_code) from None
         raise
     progress.close()
+    for name, path in wanted.items():
+        write_series(outcome.capsule, name, path)
     from research.cli.show import run_json, run_lines
 
     if as_json:
@@ -80,6 +88,14 @@ def run(
         run_lines(outcome.capsule, hit=outcome.hit)
         if outcome.untold:
             print(f"  MLflow will be told by a later run: {outcome.untold}", file=sys.stderr)
+
+
+def _pairs_of(words: list[str]) -> dict[str, Path]:
+    """TABLE=FILE of `--series`."""
+    for word in words:
+        if not all(word.partition("=")):
+            raise ParameterError(rule("--series", "be TABLE=FILE", word, "For example residuals=plots/residuals.csv."))
+    return {word.partition("=")[0]: Path(word.partition("=")[2]) for word in words}
 
 
 def read_parameters(files: list[str], words: list[str]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from research.experiments.diff.page import cell_name, change, pair, show
+from research.experiments.diff.page import cell_name, change, pair, plain, show
 
 Line = tuple[str, str]  # text, style
 OLD, NEW, HEAD, QUIET = "red", "green", "bold", "dim"
@@ -65,7 +65,7 @@ def _data(items: list[Mapping[str, Any]]) -> Iterator[Line]:
 
 def _rows(rows: Mapping[str, Any] | None) -> Iterator[Line]:
     for one in (rows or {}).get("changes", [])[:SHOWN]:
-        where = ", ".join(f"{k} {show(v)}" for k, v in one["key"].items()) or f"row {one['row']}"
+        where = ", ".join(f"{k} {plain(v)}" for k, v in one["key"].items()) or f"row {one['row']}"
         old, new = pair(one["old"], one["new"])
         yield f"    {where}  {one['column']}: {old} -> {new}", ""
     for what, style in (("removed", OLD), ("added", NEW)):
