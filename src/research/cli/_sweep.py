@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from research.cli import _print
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from research.experiments.sweep.ledger import Ledger
     from research.experiments.sweep.points import Points
     from research.experiments.sweep.scheduler import Progress
@@ -195,3 +197,51 @@ def show_end(ledger: Ledger, found: dict[str, Any]) -> None:
         shown = ", ".join(map(str, cause["points"][:8])) + (" ..." if cause["count"] > 8 else "")
         _print.line(f"  {cause['count']} x {cause['cause']}  (points {shown})", "red")
     print(f"  {found['trials']} trials of this notebook so far; summary: {found['page']}")
+
+
+def open_sweep(project: Project, name: str, best: str | None) -> Ledger:
+    from research.errors import ParameterError, rule
+    from research.experiments.sweep import ledger
+
+    if best is not None:
+        raise ParameterError(rule("--best", "not be given with --resume", best, "The sweep keeps its metric."))
+    return ledger.Ledger(project, ledger.resolve(project, name))
+
+
+def starter(cluster: str | None, jobs: int) -> Any:
+    from research.experiments.sweep import scheduler
+    from research.lineage.environment import threads
+
+    count = jobs or threads()
+    if cluster is None:
+        return scheduler.local(count)
+    from research.experiments.sweep.cluster import on_cluster
+
+    return on_cluster(cluster, count)
+
+
+def finish(ledger: Ledger, as_json: bool) -> None:
+    """Summary, MLflow, the closing lines, and the exit code."""
+    import typer
+
+    from research.experiments.sweep import summary
+
+    summary.write(ledger)
+    tell_tracking(ledger, as_json)
+    found = summary.facts(ledger)
+    if as_json:
+        print(json.dumps(found))
+    else:
+        show_end(ledger, found)
+    if found["failed"] or found["set_aside"]:
+        raise typer.Exit(1)
+
+
+def inside(project: Project, path: Path) -> str:
+    """The path of a notebook in the project."""
+    from research.errors import InputError, rule
+
+    try:
+        return path.resolve().relative_to(project.root.resolve()).as_posix()
+    except ValueError:
+        raise InputError(rule("notebook", f"lie inside the project {project.root}", str(path))) from None

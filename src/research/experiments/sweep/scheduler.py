@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -99,14 +100,18 @@ def sweep(spec: Spec, project: Project, start: Start, *, watch: Watcher | None =
 
 def resume(ledger: Ledger, start: Start, *, watch: Watcher | None = None, failed: bool = False) -> Ledger:
     """Go on with a sweep that was stopped or killed; with `failed` also try again what failed or was set aside."""
-    now = notebooks.read(ledger.project.root / ledger.notebook).digest
-    if now != ledger.spec["notebook_digest"]:
+    refuse_changed(ledger)
+    work(ledger, start, watch=watch, retry=failed)
+    return ledger
+
+
+def refuse_changed(ledger: Ledger) -> None:
+    """Points of one sweep come from one notebook."""
+    if notebooks.read(ledger.project.root / ledger.notebook).digest != ledger.spec["notebook_digest"]:
         raise RefusedError(
             f"{ledger.notebook} has changed since sweep {ledger.sweep_id} began. Start a new sweep: points that were "
             "run with the same code are answered at once."
         )
-    work(ledger, start, watch=watch, retry=failed)
-    return ledger
 
 
 def work(
@@ -119,24 +124,50 @@ def work(
 ) -> None:
     """Run what is waiting."""
     with ledger.scheduling():
-        ledger.reopen()
         if retry:
             ledger.again(FAILED, ASIDE)
-        progress = _progress(ledger)
-        todo = deque(_take_over(ledger, progress, ledger.points(WAITING)))
-        executor = start(ledger.folder) if todo else None
-        try:
-            if executor is not None:
-                _loop(ledger, executor, todo, progress, watch, force)
-        except BaseException:
-            ledger.close(INTERRUPTED)
-            raise
-        finally:
-            if executor is not None:
-                executor.close()
-        ledger.close(FINISHED)
+        with at_work(ledger, start) as worker:
+            worker.run(watch, force=force)
         if watch is not None:
-            watch(progress)
+            watch(worker.progress)
+
+
+class Worker:
+    """Runs the waiting points of a sweep, as often as there are some; its executor starts with the first."""
+
+    def __init__(self, ledger: Ledger, start: Start, progress: Progress) -> None:
+        self.progress = progress
+        self._ledger, self._start = ledger, start
+        self._executor: Executor | None = None
+
+    def run(self, watch: Watcher | None, *, force: bool = False) -> None:
+        todo = deque(_take_over(self._ledger, self.progress, self._ledger.points(WAITING)))
+        if not todo:
+            return
+        if self._executor is None:
+            self._executor = self._start(self._ledger.folder)
+        _loop(self._ledger, self._executor, todo, self.progress, watch, force)
+
+    def close(self) -> None:
+        if self._executor is not None:
+            self._executor.close()
+
+
+@contextmanager
+def at_work(ledger: Ledger, start: Start, *, total: int | None = None) -> Iterator[Worker]:
+    """The sweep is running inside; afterwards it is finished, or interrupted."""
+    ledger.reopen()
+    progress = _progress(ledger)
+    progress.total = total or progress.total
+    worker = Worker(ledger, start, progress)
+    try:
+        yield worker
+    except BaseException:
+        ledger.close(INTERRUPTED)
+        raise
+    finally:
+        worker.close()
+    ledger.close(FINISHED)
 
 
 def _progress(ledger: Ledger) -> Progress:
