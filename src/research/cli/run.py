@@ -53,6 +53,17 @@ def run(
     hermetic: Annotated[
         bool, typer.Option("--hermetic", help="Without network and undeclared files; says what was refused.")
     ] = False,
+    engine: Annotated[
+        str | None,
+        typer.Option("--engine", metavar="process|kernel", help="Where cells run (default: as the notebook says)."),
+    ] = None,
+    cold: Annotated[bool, typer.Option("--cold", help="Use a fresh interpreter, not a child of the warm one.")] = False,
+    timeout: Annotated[
+        float | None, typer.Option("--timeout", metavar="SECONDS", help="A run that takes longer fails.")
+    ] = None,
+    memory: Annotated[
+        str | None, typer.Option("--memory", metavar="SIZE", help="What a run may take, such as 4G; more fails it.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Run a notebook with checked parameters, and record it.
@@ -68,9 +79,20 @@ def run(
 
     wanted = _pairs_of(series or [])
     given = read_parameters(file or [], parameter or [])
+    limits: dict[str, Any] = {"timeout": read_seconds(timeout), "memory": read_size(memory)}
     progress = _progress(as_json)
     try:
-        outcome = run_notebook(notebook, given, force=force, results_path=results, progress=progress, hermetic=hermetic)
+        outcome = run_notebook(
+            notebook,
+            given,
+            force=force,
+            results_path=results,
+            progress=progress,
+            hermetic=hermetic,
+            engine=engine,
+            cold=cold,
+            **limits,
+        )
     except ResearchError as error:
         progress.close()
         if as_json and getattr(error, "run_id", None):
@@ -86,8 +108,30 @@ def run(
         print(json.dumps({"hit": outcome.hit, **run_json(outcome.capsule)}))
     else:
         run_lines(outcome.capsule, hit=outcome.hit)
+        for note in [] if outcome.hit else outcome.capsule.raw.get("engine", {}).get("notes", []):
+            print(f"  {note}", file=sys.stderr)
         if outcome.untold:
             print(f"  MLflow will be told by a later run: {outcome.untold}", file=sys.stderr)
+
+
+def read_size(text: str | None) -> int | None:
+    """Bytes of `4G`, `500M`, `1.5GB`; None stays None."""
+    if text is None:
+        return None
+    import re
+
+    units = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)B?", text.strip().upper())
+    if found is None or float(found[1]) <= 0.0:
+        raise ParameterError(rule("--memory", "be a size such as 500M or 4G", text))
+    return int(float(found[1]) * units[found[2]])
+
+
+def read_seconds(value: float | None) -> float | None:
+    """A time limit, checked."""
+    if value is not None and not value > 0.0:
+        raise ParameterError(rule("--timeout", "be > 0 seconds", value))
+    return value
 
 
 def _pairs_of(words: list[str]) -> dict[str, Path]:

@@ -158,7 +158,14 @@ def private_folder() -> Path:
 class Forked:
     """A process asked for from the warm process, or a fresh one, with the keeper that watches it."""
 
-    def __init__(self, request: Mapping[str, Any], descriptors: tuple[int, ...], *, cold: bool = False) -> None:
+    def __init__(
+        self,
+        request: Mapping[str, Any],
+        descriptors: tuple[int, ...],
+        *,
+        cold: bool = False,
+        only_warm: bool = False,
+    ) -> None:
         self.warm = False
         self.left: list[str] = []
         self.cpu_s: float | None = None
@@ -167,6 +174,8 @@ class Forked:
         self._ended = False
         self._own: subprocess.Popen[bytes] | None = None
         control, answer = (None, None) if cold or place.is_off() else _ask_for(request, descriptors)
+        if control is None and only_warm:
+            raise ConnectionRefusedError("there is no warm process")
         if control is None:
             control = self._fresh(request, descriptors)
             answer = None

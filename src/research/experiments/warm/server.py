@@ -294,6 +294,8 @@ def main() -> None:
     gc.collect()
     gc.freeze()
     partial.replace(path)  # from here on clients find it
+    if "RESEARCH_WARM_LOCK" in os.environ:
+        os.close(int(os.environ.pop("RESEARCH_WARM_LOCK")))  # and nobody else need start one
     server.serve()
 
 
