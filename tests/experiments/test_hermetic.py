@@ -81,6 +81,7 @@ def test_a_hermetic_run_reaches_neither_network_nor_undeclared_files(prying, eng
     refused = {(item["kind"], item["what"].rpartition("/")[2]) for item in report["refused"]}
     assert {("reading", "secret.csv"), ("reading", "outside.txt"), ("writing", "new.txt")} <= refused
     assert ("look-up of", "example.org") in refused
+    assert any(reason.startswith("was refused, being hermetic: ") for reason in shut.unpinned_reasons)
     assert free.closure == shut.closure
     assert "hermetic" not in free.raw
     assert main(["show", shut.run_id]) == 0

@@ -87,7 +87,7 @@ def reproduce(
     fresh_env : bool, default False
         In a new environment made from the run's own lock, kept for the next time.
     hermetic : bool, default False
-        Without network and without files that are not declared.
+        Without network and without files that are not declared; a hermetic run is always reproduced so.
     explain : bool, default True
         When it is not reproduced, run again with one thing swapped at a time until the cause is found.
     packages : bool, default False
@@ -116,7 +116,8 @@ def reproduce(
     chosen = fresh.environment_of(where, recorded, say) if fresh_env else python
     started = time.monotonic()
     with _place(where, recorded, here, say) as bare:
-        place = dataclasses.replace(bare, hermetic=hermetic, python=chosen or bare.python)
+        shut = hermetic or bool(recorded.raw.get("hermetic"))
+        place = dataclasses.replace(bare, hermetic=shut, python=chosen or bare.python)
         if not here:
             put_data(place, files)
             _remake(place, recorded, missing, say)
