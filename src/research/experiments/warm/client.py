@@ -97,7 +97,7 @@ def _launch(path: Path, lock: int) -> None:
     env = {**os.environ, "PYTHONHASHSEED": "0", "RESEARCH_WARM_LOCK": str(lock)}
     log = path.with_suffix(".log")
     with open(log, "wb") as out, open(os.devnull, "rb") as nothing:
-        subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-P", "-m", "research.experiments.warm.server", str(path)],
             stdin=nothing,
             stdout=out,
@@ -107,6 +107,7 @@ def _launch(path: Path, lock: int) -> None:
             start_new_session=True,
             pass_fds=(lock,),
         )
+    process.returncode = 0  # it outlives this process, which need not wait for it
 
 
 def _wait(path: Path) -> bool:
