@@ -27,7 +27,7 @@ _FOLDER, _LOCK = ".courier", ".courier.lock"
 
 def send(project: Project, run_id: str, *, when: When) -> str:
     """Have the page of a run made and MLflow told; why MLflow could not be told, where that is known at once."""
-    if when == "never":
+    if when == "never" or os.environ.get("RESEARCH_PAGES") == "off":  # a re-run that is only compared
         return ""
     if when == "now" or place.is_off():
         return _deliver_now(project, run_id)
