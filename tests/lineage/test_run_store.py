@@ -361,3 +361,21 @@ def test_ten_thousand_runs_answer_a_condition_on_metrics_and_parameters(project)
     found = query(Both((Comparison("rmse", "<", 20), Comparison("n", ">=", 5000))), sort=[("n", True)], limit=20)
     print(f"10,001 runs asked in {time.perf_counter() - start:.3f} s")
     assert [run.parameters["n"] for run in found] == list(range(9999, 9979, -1))
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "rmse < 20", "rmse >= 12.5 and n = 3", "n = 3", "n = 3.0", "text = 3", "text = a", "flag = yes", "flag = true",
+        "flag = 1", "rmse > 1 and flag", "odd = nan", "odd < 5", "n < 4 or text = a", "not n = 3", "text = 'a' & n > 1",
+        "n != 3", "text ~ A", "metrics.rmse < 20", "status = FINISHED and rmse < 20", "age < 2d", "pinned = yes",
+        "some = none", "some = 5", "n in (3, 4)",
+    ],
+)  # fmt: skip
+def test_asking_sql_first_finds_the_same_runs(project, where):
+    from research.lineage import listing
+
+    for n, text, flag, odd in ((3, "a", True, "nan"), (4, "3", False, 2.5), (5, "A", True, 7)):
+        finish(project.mlruns, rmse=n * 4.0 + 0.5, n=n, text=text, flag=flag, odd=odd, some=None if n == 3 else n)
+    wanted = [run.run_id for run in listing.selected(store.list_runs(), where)]
+    assert [run.run_id for run in store.list_runs(where=where)] == wanted
