@@ -77,6 +77,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         hint = f" Did you mean '{close[0]}'?" if close else " See research --help."
         print(f"UsageError: command must be one of {', '.join(COMMANDS)}; got '{name}'.{hint}", file=sys.stderr)
         return 2
+    if argv is None:
+        from research.cli import _front
+
+        code = _front.carried(name, rest)
+        if code is not None:
+            return code
     return _dispatch(name, rest)
 
 

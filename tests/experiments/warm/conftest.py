@@ -72,7 +72,9 @@ class Result:
 def run(tmp_path: Path, runtime: Path) -> Callable[..., Result]:
     """Runs cells; `run(source, ..., mode=, cold=, timeout=, memory=, output=)`."""
 
-    def go(*sources: str, mode: execution.Mode = "process", cold: bool = False, metadata: Any = None, **limits: Any) -> Result:
+    def go(
+        *sources: str, mode: execution.Mode = "process", cold: bool = False, metadata: Any = None, **limits: Any
+    ) -> Result:
         source = notebook(tmp_path / "in.ipynb", *sources, metadata=metadata)
         target = tmp_path / f"out-{mode}-{cold}.ipynb"
         held = Limits(timeout_s=limits.get("timeout"), memory=limits.get("memory"), output=limits.get("output"))
