@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sys
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
+_MATHJAX = re.compile(r"<!-- Load mathjax -->.*?<!-- End of mathjax configuration -->", re.DOTALL)
 _DARK = """<style>
 body.jp-Notebook { max-width: 1080px; margin: 0 auto; }
 @media (prefers-color-scheme: dark) {
@@ -71,6 +73,7 @@ def write_page(notebook: Path, page: Path, title: str) -> None:
             output.get("data", {}).pop("application/vnd.research.record+json", None)
     exporter = HTMLExporter(exclude_input_prompt=True, exclude_output_prompt=True, require_js_url="", jquery_url="")
     body, _ = exporter.from_notebook_node(source, resources={"metadata": {"name": title}})
+    body = _MATHJAX.sub("", body)  # from another host: a page is whole, now and in ten years
     partial = page.with_name(f".{page.name}.{os.getpid()}")
     partial.write_text(body.replace("</head>", _DARK + "\n</head>", 1), encoding="utf-8")
     partial.replace(page)

@@ -153,6 +153,9 @@ def _write(path: Path, content: dict[str, Any]) -> None:
 
 def launch(project: Project, args: Sequence[str]) -> int:
     """Run JupyterLab until it ends; its exit code. `args` go to `jupyter lab`."""
+    from research.experiments.warm import client
+
+    client.start()  # it loads while JupyterLab does: the first kernel finds it ready
     short = Path(tempfile.mkdtemp(prefix="research-"))  # a Unix socket's path must be short
     try:
         write_settings(project, short / "mlflow")
