@@ -84,7 +84,7 @@ def test_the_edited_cell_is_named_and_an_edit_without_effect_is_not(project):
     assert verdict.causes == ["cell 6 of notebooks/study/tiny.ipynb changed, first seen in cell 8"]
 
 
-@pytest.mark.slow
+@pytest.mark.deep
 def test_the_changed_row_of_the_data_is_named(project):
     project.write(".gitignore", "mlruns/\n__pycache__/\ndata/curated/\n.dvc/cache/\n")
     project.write("data/catalog.yaml", CATALOG)
@@ -225,6 +225,7 @@ def test_the_package_that_changed_is_named_by_swapping_it_into_the_locked_enviro
     assert (verdict.verdict, verdict.depth) == ("REPRODUCED EXACTLY", "fresh environment")
 
 
+@pytest.mark.deep
 def test_a_lock_that_cannot_be_installed_any_more_is_refused_before_anything_runs(project, wheels, tmp_path):
     _, first, second = wheels
     run = run_notebook(project.notebook).capsule
@@ -239,6 +240,26 @@ def test_a_lock_that_cannot_be_installed_any_more_is_refused_before_anything_run
             fresh.environment_of(Project(project.root), dataclasses.replace(run, raw=raw), lambda text: None)
         assert said in str(caught.value)
         assert not [p for p in fresh.cache_folder().iterdir() if p.is_dir()]
+
+
+def test_what_the_installer_said_is_passed_on_and_nothing_half_made_is_left(project, tmp_path, monkeypatch):
+    monkeypatch.setenv("RESEARCH_CACHE", str(tmp_path / "cache"))
+    run = run_notebook(project.notebook).capsule
+
+    def make(folder: Path, lock: bytes, base: str) -> None:
+        folder.mkdir()
+        raise RefusedError("pip said: No matching distribution found for tinymath==9.0.")
+
+    monkeypatch.setattr(fresh, "make", make)
+    with pytest.raises(RefusedError) as caught:
+        reproduce(run.run_id, fresh_env=True)
+    assert str(caught.value) == (
+        f"the lock of run {run.run_id} must be installable; pip said: No matching distribution found for "
+        "tinymath==9.0. Nothing was run. A folder of wheels helps: PIP_FIND_LINKS (or UV_FIND_LINKS)."
+    )
+    assert not [p for p in fresh.cache_folder().iterdir() if p.is_dir()]
+    with pytest.raises(RefusedError, match="--fresh-env must go with the commit of the run; got --here"):
+        reproduce(run.run_id, fresh_env=True, here=True)
 
 
 def test_a_commit_that_is_gone_is_refused_with_its_name(project):
