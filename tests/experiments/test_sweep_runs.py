@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import random
+import signal
+import subprocess
+import tempfile
+import time
 from pathlib import Path
 
 import pytest
 
-from research.lineage import query, store
+from research.experiments.sweep.ledger import Ledger, list_sweeps
+from research.lineage import query, store, verify_run
 from research.project import Project
 
 pytestmark = pytest.mark.slow
@@ -86,3 +94,61 @@ def test_a_notebook_that_failed_resumes_behind_its_steps_and_leaves_the_same_rec
     assert whole.identity == resumed.identity
     assert whole.closure == resumed.closure
     assert resumed.raw["undeclared"] == whole.raw["undeclared"]
+
+
+def workers_of(folder: Path) -> list[int]:
+    """Processes that hold the workers' lock of a sweep."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and int(entry.name) != os.getpid():
+            with contextlib.suppress(OSError):
+                if str(folder / ".workers") in [str(fd.readlink()) for fd in (entry / "fd").iterdir()]:
+                    found.append(int(entry.name))
+    return found
+
+
+@pytest.mark.deep
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="finds the workers in /proc")
+def test_real_notebooks_with_eight_workers_and_random_kills_lose_nothing_and_duplicate_nothing(project):
+    count, chance = int(os.environ.get("SWEEP_DEEP_POINTS", "100")), random.Random(7)
+    where = Project(project.root)
+    with tempfile.TemporaryDirectory(prefix="rs-") as runtime:
+        env = {**project.env, "XDG_RUNTIME_DIR": runtime, "RESEARCH_WARM": "1", "RESEARCH_WARM_IDLE": "20"}
+
+        def start(*words: str) -> subprocess.Popen:
+            call = project.command("sweep", *words, "-j", "8")
+            return subprocess.Popen(call, cwd=project.root, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+        process, end = start(str(project.notebook), "-g", f"n=1:{count}:{count}"), time.monotonic() + 400
+        kills = {"workers": 0, "schedulers": 0}
+        while not (found := list_sweeps(where)):
+            assert process.poll() is None, process.stderr.read()
+            time.sleep(0.1)
+        ledger = Ledger(where, found[0]["sweep_id"])
+        while process.poll() is None or ledger.counts()["waiting"]:
+            assert time.monotonic() < end, ledger.counts()
+            time.sleep(0.7)
+            if process.poll() is not None:
+                assert process.returncode in (0, -signal.SIGKILL), process.stderr.read()
+                process.stderr.close()
+                process = start("--resume", ledger.sweep_id)
+                continue
+            alive = [pid for pid in workers_of(ledger.folder) if pid != process.pid]
+            if kills["workers"] < 15 and alive and chance.random() < 0.5:
+                os.kill(chance.choice(alive), signal.SIGKILL)
+                kills["workers"] += 1
+            elif kills["schedulers"] < 3 and ledger.counts()["done"] > (kills["schedulers"] + 1) * count / 5:
+                process.kill()
+                process.wait()
+                kills["schedulers"] += 1
+        process.wait()
+        process.stderr.close()
+    print(kills, ledger.counts())
+    assert kills["schedulers"] >= 1
+    runs = query(sweep=ledger.sweep_id, status="FINISHED", project=where)
+    assert sorted(run.point for run in runs) == [p.number for p in ledger.points("done")]
+    assert ledger.counts()["done"] + ledger.counts()["set aside"] == count
+    assert {run.run_id: run.parameters["n"] for run in runs} == {
+        p.run_id: p.parameters["n"] for p in ledger.points("done")
+    }
+    assert all(verify_run(run.run_id, project=where) == [] for run in runs[::10])

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from research.cli import _print
 
 if TYPE_CHECKING:
+    import threading
     from pathlib import Path
 
     from research.experiments.sweep.ledger import Ledger
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from research.project import Project
 
 _EVERY_S = 2.0  # between plain lines
+_TELL_EVERY_S = 60.0  # between deliveries to MLflow
 _SHOWN = 20
 
 
@@ -121,16 +123,46 @@ def _best_table(progress: Progress) -> Any:
 
 
 @contextlib.contextmanager
-def watching(metric: str | None, as_json: bool) -> Iterator[Callable[[Progress], None]]:
-    """What shows the progress: live on a terminal, lines elsewhere (on standard error beside JSON)."""
-    if as_json or not sys.stdout.isatty():
-        yield _Lines(sys.stderr if as_json else sys.stdout)
-        return
-    live = _Live(metric)
+def watching(project: Project, metric: str | None, as_json: bool) -> Iterator[Callable[[Progress], None]]:
+    """What shows the progress (live on a terminal, lines elsewhere, on standard error beside JSON) and tells MLflow."""
+    live = None if as_json or not sys.stdout.isatty() else _Live(metric)
+    show = live or _Lines(sys.stderr if as_json else sys.stdout)
+    teller = Teller(project)
+
+    def watch(progress: Progress) -> None:
+        show(progress)
+        teller()
+
     try:
-        yield live
+        yield watch
     finally:
-        live.close()
+        if live is not None:
+            live.close()
+        teller.wait()
+
+
+class Teller:
+    """Lets MLflow hear of a long sweep once a minute, in a thread beside the scheduler."""
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self._thread: threading.Thread | None = None
+        self._told = time.monotonic()
+
+    def __call__(self) -> None:
+        if time.monotonic() - self._told < _TELL_EVERY_S or (self._thread and self._thread.is_alive()):
+            return
+        import threading
+
+        from research.lineage import tracking
+
+        self._told = time.monotonic()
+        self._thread = threading.Thread(target=tracking.flush, args=(self._project,), name="mlflow", daemon=True)
+        self._thread.start()
+
+    def wait(self) -> None:
+        if self._thread is not None:
+            self._thread.join()
 
 
 def tell_tracking(ledger: Ledger, as_json: bool) -> None:

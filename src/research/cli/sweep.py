@@ -68,7 +68,7 @@ def sweep(
     if resume is not None:
         ledger = _sweep.open_sweep(project, resume, best)
         start = _sweep.starter(cluster, jobs)
-        with _sweep.watching(ledger.metric, as_json) as watch:
+        with _sweep.watching(project, ledger.metric, as_json) as watch:
             if ledger.kind == "tune":
                 from research.experiments.tune import resume as go_on_tuning
 
@@ -90,7 +90,7 @@ def sweep(
         return
     from research.experiments.sweep.scheduler import sweep as run_sweep
 
-    with _sweep.watching(spec.metric, as_json) as watch:
+    with _sweep.watching(project, spec.metric, as_json) as watch:
         ledger = run_sweep(spec, project, _sweep.starter(cluster, jobs), watch=watch, force=force)
     _sweep.finish(ledger, as_json)
 

@@ -57,7 +57,7 @@ def tune(
         ledger = _sweep.open_sweep(project, resume, best)
         if ledger.kind != "tune":
             raise InputError(rule("--resume", "name a tuning", ledger.sweep_id, "See research sweep --resume."))
-        with _sweep.watching(ledger.metric, as_json) as watch:
+        with _sweep.watching(project, ledger.metric, as_json) as watch:
             tuning.resume(ledger, start, watch=watch, trials=trials)
         _sweep.finish(ledger, as_json)
         return
@@ -75,6 +75,6 @@ def tune(
         seed=seed,
         batch=batch or jobs or threads(),
     )
-    with _sweep.watching(best, as_json) as watch:
+    with _sweep.watching(project, best, as_json) as watch:
         ledger = tuning.tune(spec, project, start, watch=watch)
     _sweep.finish(ledger, as_json)

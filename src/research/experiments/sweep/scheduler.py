@@ -50,6 +50,7 @@ class Progress:
     hits: int = 0
     lost: int = 0  # workers that died
     started: float = field(default_factory=time.monotonic)
+    first: float = 0.0  # when the first point ended
     here: int = 0  # points that this process has seen the end of
     best: list[Point] = field(default_factory=list)
     last: Point | None = None
@@ -60,7 +61,9 @@ class Progress:
 
     @property
     def rate(self) -> float:
-        """Points a second, in this process."""
+        """Points a second, in this process; once there are some, without the time that workers took to start."""
+        if self.here > 4:
+            return (self.here - 1) / max(1e-9, time.monotonic() - self.first)
         return self.here / max(1e-9, time.monotonic() - self.started)
 
     @property
@@ -255,6 +258,7 @@ def _note(ledger: Ledger, progress: Progress, point: Point, found: dict[str, Any
     progress.aside += state == ASIDE
     progress.hits += bool(found.get("hit"))
     progress.here += 1
+    progress.first = progress.first or time.monotonic()
     known = {name: value for name, value in found.items() if name in Point.__dataclass_fields__}
     progress.last = dataclasses.replace(point, **known)
     progress.best = best([*progress.best, progress.last], progress.goal, 5)
