@@ -53,6 +53,11 @@ class Lab:
 
 def _environment(home: Path) -> dict[str, str]:
     env = {name: value for name, value in os.environ.items() if not name.startswith(("RESEARCH_", "JUPYTER", "JPY_"))}
+    from research.core._jit import cache_root
+
+    env |= {
+        "RESEARCH_CACHE": str(cache_root())
+    }  # kernels that are compiled already; everything else starts from nothing
     person = {f"GIT_{w}_{k}": v for w in ("AUTHOR", "COMMITTER") for k, v in (("NAME", "Ada"), ("EMAIL", "a@x.org"))}
     return {**env, **person, "HOME": str(home), "GIT_CONFIG_GLOBAL": os.devnull, "RESEARCH_WARM_IDLE": "60"}
 

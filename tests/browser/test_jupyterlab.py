@@ -25,7 +25,7 @@ def run_all(page: Any) -> None:
     page.wait_for_function(IDLE)
     page.get_by_text("Run", exact=True).first.click()
     page.get_by_text("Run All Cells", exact=True).first.click()
-    page.wait_for_function(RAN)
+    page.wait_for_function(RAN, timeout=240_000)  # a cold cache compiles the fit
     page.wait_for_function(IDLE)
 
 

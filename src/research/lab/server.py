@@ -62,6 +62,7 @@ def config(project: Project, socket: Path) -> dict[str, Any]:
             "extension_manager": "readonly",  # the other one asks the package index
         },
         "FileContentsManager": {"delete_to_trash": False, "post_save_hook": "research.lab.git_setup.after_save"},
+        "LanguageServerManager": {"autodetect": False},  # it asks npm, which writes into the home folder
         "SchedulerApp": {
             "db_url": f"sqlite:///{home / 'jobs.sqlite'}",
             "scheduler_class": "research.lab.jobs.ResearchScheduler",
