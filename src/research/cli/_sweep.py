@@ -37,6 +37,11 @@ def duration(seconds: float | None) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
+def rate(per_second: float) -> str:
+    """Points a second, or a minute where that says more."""
+    return f"{per_second:.1f}/s" if per_second >= 0.95 else f"{60 * per_second:.1f}/min"
+
+
 def _counts(progress: Progress) -> str:
     parts = [f"{progress.hits} hits" if progress.hits else "", f"{progress.failed} failed" if progress.failed else ""]
     parts += [f"{progress.aside} set aside" if progress.aside else ""]
@@ -59,8 +64,8 @@ class _Lines:
         if progress.ended == self._ended or not (over or now - self._said >= _EVERY_S):
             return
         self._said, self._ended = now, progress.ended
-        line = f"  {progress.ended}/{progress.total} points  {progress.rate:.1f}/s"
-        line += "" if over else f"  {duration(progress.left_s)} left"
+        line = f"  {progress.ended}/{progress.total} points  {rate(progress.rate) if progress.here else 'starting'}"
+        line += f"  {duration(progress.left_s)} left" if progress.here and not over else ""
         line += f"  {counts}" if (counts := _counts(progress)) else ""
         if progress.best and progress.metric:
             line += (
@@ -98,7 +103,7 @@ class _Live:
             self._task,
             total=progress.total,
             completed=progress.ended,
-            rate=f"{progress.rate:.1f}/s" if progress.here else "",
+            rate=rate(progress.rate) if progress.here else "",
             left=left,
             counts=_counts(progress),
         )
