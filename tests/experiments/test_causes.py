@@ -287,3 +287,13 @@ def test_rows_that_changed_are_found_by_their_key():
     assert apart.largest == {"x": 0.5}
     assert apart.text() == "1 of 4 rows changed; 1 row added; 1 of 4 rows removed; first day b, x: 2.0 -> 2.5"
     assert compare_rows(old, old.copy()).same
+
+
+@pytest.mark.slow
+def test_a_notebook_that_takes_long_is_not_run_again_unasked(project, monkeypatch):
+    run = run_notebook(project.notebook).capsule
+    project.notebook.write_text(project.study("values[0] = 8.0"))
+    monkeypatch.setattr("research.experiments.reproduction.LONG_S", 0.0)
+    verdict, said = found(project, run)
+    assert verdict.causes == ["possibly: cell 5 of notebooks/study/tiny.ipynb added, first seen in cell 5"]
+    assert "nothing is swapped: a trial takes more than ten minutes; --cause does it" in said
