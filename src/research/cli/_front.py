@@ -57,7 +57,8 @@ def _converse(link: Any, wire: ModuleType, arguments: list[str]) -> int | None:
     """Ask, then wait; Ctrl-C is passed on."""
     umask = os.umask(0o022)
     os.umask(umask)
-    request = {"do": "command", "arguments": arguments, "cwd": str(Path.cwd()), "env": dict(os.environ), "umask": umask}
+    request = {"do": "command", "entry": "research.cli.app", "arguments": arguments, "umask": umask}
+    request |= {"cwd": str(Path.cwd()), "env": dict(os.environ)}
     reader = wire.Reader(link)
     try:
         wire.send(link, request, (0, 1, 2))

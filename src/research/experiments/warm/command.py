@@ -5,6 +5,7 @@ The child has the caller's directory, variables and files; it ends with its call
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 from collections.abc import Mapping
@@ -23,9 +24,7 @@ def work(request: Mapping[str, Any], descriptors: list[int]) -> None:
     sys.argv = ["research", *request["arguments"]]
     if sys.path[0] == "":
         del sys.path[0]
-    from research.cli.app import main
-
-    code = main(request["arguments"])
+    code = importlib.import_module(request["entry"]).main(request["arguments"])  # the doors lie above this room
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     os._exit(code)
