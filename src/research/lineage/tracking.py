@@ -221,7 +221,8 @@ def experiment(root: Path, talker: Any, name: str, note: str) -> str:
             talker.restore_experiment(found.experiment_id)
         return str(found.experiment_id)
     place = root.resolve() / "artifacts" / name.replace("/", "-")
-    return str(talker.create_experiment(name, artifact_location=str(place), tags={"mlflow.note.content": note}))
+    tags = {"mlflow.note.content": note, "mlflow.experimentKind": "custom_model_development"}  # runs, not traces, first
+    return str(talker.create_experiment(name, artifact_location=str(place), tags=tags))
 
 
 def tags(run: Capsule) -> dict[str, str]:
