@@ -115,8 +115,8 @@ def _run_one(
     if reply["status"] == "ok":
         return reply, ""
     shown = [output for output in cell["outputs"] if output["output_type"] == "error"]
-    error = reply if reply["ename"] != "NoneType" or not shown else shown[-1]  # a display that failed, not the code
-    return reply, f"{error['ename']}: {one_line(error['evalue'])}"
+    told = reply if reply["ename"] != "NoneType" or not shown else shown[-1]  # a display that failed, not the code
+    return reply, f"{told['ename']}: {one_line(told['evalue'])}"
 
 
 def one_line(text: str) -> str:
