@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,9 +10,11 @@ from numpy.typing import ArrayLike
 
 from research.arrays import reshape, vectors
 from research.errors import require_all
+from research.instruments import European
+from research.market import Snapshot
 from research.models import black
-
-NEEDS = "implied_vol"
+from research.pricing._european import european_values
+from research.pricing.catalogue import Values
 
 
 def price_with_error(
@@ -33,3 +36,8 @@ def price_with_error(
         vol[here] = model.vol(np.log(k[here] / f[here]), float(years))
     value = np.asarray(black.price(f, k, t, vol, df=d, is_call=call > 0.5))
     return reshape(value, shape), reshape(d * 4e-16 * np.maximum(f, k), shape)
+
+
+def value(items: Sequence[European], model: Any, snapshot: Snapshot) -> Values:
+    """The engine's door for `pricing.price`."""
+    return european_values(price_with_error, items, model, snapshot)

@@ -7,6 +7,7 @@ and to 1e-11 for the hardest parameters.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,12 @@ from numpy.typing import ArrayLike
 from research.arrays import Float1D, Float2D, Int1D, reshape, vectors
 from research.core.pricing.fourier import heston_values
 from research.errors import NumericalError, require_all, rule
+from research.instruments import European
+from research.market import Snapshot
 from research.models.heston import Heston
+from research.pricing._european import european_values
+from research.pricing.catalogue import Values
 
-NEEDS = "characteristic_function"
 _STEPS = (0.1, 0.05, 0.025, 0.0125)
 # relative; the finer rule's error was at most the gap's power 1.17 over 9,000 random options, mostly its square
 _RULES_AGREE, _POWER = 2e-9, 1.15  # so that the bound is at most 1e-10
@@ -86,6 +90,11 @@ def price_with_error(
     time_value[alive], error[alive] = _time_values(model, f[alive], k[alive], t[alive])
     out = d * (np.maximum(s * (f - k), 0.0) + time_value)
     return reshape(out, shape), reshape(d * error, shape)
+
+
+def value(items: Sequence[European], model: Heston, snapshot: Snapshot) -> Values:
+    """The engine's door for `pricing.price`."""
+    return european_values(price_with_error, items, model, snapshot)
 
 
 def _time_values(model: Heston, forward: Float1D, strike: Float1D, tau: Float1D) -> tuple[Float1D, Float1D]:
