@@ -92,7 +92,7 @@ def test_an_unknown_method_is_refused(snapshot: Snapshot) -> None:
 
 
 def test_what_is_not_a_european_option_has_no_engine(snapshot: Snapshot) -> None:
-    with pytest.raises(NoEngineError, match="instrument must be one of European.*; got str"):
+    with pytest.raises(NoEngineError, match=r"instrument must be one of European.*; got str"):
         price(["a call"], MODEL, snapshot)  # type: ignore[list-item]
 
 
