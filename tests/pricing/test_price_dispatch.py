@@ -12,7 +12,7 @@ import pytest
 from research.errors import InputError, NoEngineError
 from research.instruments import European
 from research.market import DiscountCurve, Smile, Snapshot, Surface, flat_snapshot
-from research.models import SVI, BlackScholes, Heston, SVISurface, black
+from research.models import SABR, SVI, BlackScholes, Heston, SVISurface, black
 from research.pricing import Price, engines_for, methods, price
 
 MODEL = Heston(v0=0.04, kappa=1.5, theta=0.06, sigma=0.5, rho=-0.7)
@@ -79,7 +79,8 @@ def test_a_model_that_nothing_can_price_is_refused(snapshot: Snapshot) -> None:
     assert engines_for("European", RoughBergomi()) == []
     assert methods(European(strike=100.0, tau=1.0), RoughBergomi()).empty
     with pytest.raises(
-        NoEngineError, match="RoughBergomi has none of implied_vol, characteristic_function, needed to price European"
+        NoEngineError,
+        match="RoughBergomi has none of implied_vol, implied_vol_at, characteristic_function, needed to price European",
     ):
         price(European(strike=100.0, tau=1.0), RoughBergomi(), snapshot)
     with pytest.raises(NoEngineError, match=r"needed by 'fourier'\. Available: none\."):
@@ -114,3 +115,12 @@ def test_a_flat_market_gives_the_textbook_price() -> None:
     assert found.value == pytest.approx(2.1334, abs=5e-5)
     assert found.why.startswith("Black's formula")
     assert "no quotes" in repr(market)
+
+
+def test_sabr_is_priced_by_black_at_its_own_vol() -> None:
+    market, model = flat_snapshot(spot=60.0, rate=0.08), SABR(alpha=1.5, beta=0.5, rho=-0.3, nu=0.4, shift=1.0)
+    found = price([European(strike=65.0, tau=0.25), European(strike=55.0, tau=0.0)], model, market)
+    forward = market.forward(0.25)
+    vol = model.vol_at(forward, 65.0, 0.25)
+    assert found.value[0] == pytest.approx(black.price(forward + 1.0, 66.0, 0.25, vol, df=np.exp(-0.02)), rel=1e-14)
+    assert found.value[1] == 5.0

@@ -164,7 +164,7 @@ def fit_slices(
     if (code == _STUCK).any():
         slices = np.flatnonzero(code == _STUCK)
         raise NumericalError(
-            f"the SABR search must lower the sum of squares; got stuck in slice {slices[0]} ({slices.size} of {f.size})."
+            f"the SABR search must lower the sum of squares; got stuck at slice {slices[0]} ({slices.size} of {f.size})"
         )
     bound = (np.abs(out[:, 1]) >= _RHO_MAX) | (out[:, 2] <= 0.0)
     status = np.where(code == MAX_ITERATIONS, MAX_ITERATIONS, np.where(bound, AT_BOUND, CONVERGED))

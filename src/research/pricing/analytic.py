@@ -41,3 +41,15 @@ def price_with_error(
 def value(items: Sequence[European], model: Any, snapshot: Snapshot) -> Values:
     """The engine's door for `pricing.price`."""
     return european_values(price_with_error, items, model, snapshot)
+
+
+def value_at(items: Sequence[European], model: Any, snapshot: Snapshot) -> Values:
+    """As `value`, for a model whose vol depends on the forward itself: `vol_at(forward, strike, tau)`, and a shift."""
+
+    def priced(model: Any, forward: Any, strike: Any, tau: Any, *, df: Any, is_call: Any) -> tuple[Any, Any]:
+        shift = float(getattr(model, "shift", 0.0))
+        vol = np.where(tau > 0.0, model.vol_at(forward, strike, np.maximum(tau, 1e-12)), 0.0)
+        f, k = forward + shift, strike + shift
+        return np.asarray(black.price(f, k, tau, vol, df=df, is_call=is_call)), df * 4e-16 * np.maximum(f, k)
+
+    return european_values(priced, items, model, snapshot)

@@ -47,6 +47,8 @@ class Engine:
 CATALOGUE: tuple[Engine, ...] = (
     Engine("analytic", "European", "implied_vol", "analytic", "4e-16 of the larger of forward and strike",
            "0.1 us an option", "Black's formula at the model's own implied vol"),
+    Engine("analytic", "European", "implied_vol_at", "analytic", "4e-16 of the larger of forward and strike",
+           "0.2 us an option", "Black's formula at the model's own implied vol of this forward", "value_at"),
     Engine("fourier", "European", "characteristic_function", "fourier", "bound given with each price, at most 1e-10",
            "0.5 us an option in a grid", "Lewis' integral on a tilted contour"),
 )  # fmt: skip
