@@ -70,8 +70,8 @@ class RoughBergomi:
 
 
 def test_a_method_that_the_model_lacks_names_those_it_has(snapshot: Snapshot) -> None:
-    sentence = "Heston has no implied_vol, needed by 'analytic'. Available: 'fourier'."
-    with pytest.raises(NoEngineError, match=f"^{sentence}$"):
+    sentence = r"Heston has no implied_vol, needed by 'analytic'\. Available: 'fourier', 'cosine'"
+    with pytest.raises(NoEngineError, match=f"^{sentence}"):
         price(European(strike=100.0, tau=1.0), MODEL, snapshot, method="analytic")
 
 
@@ -80,7 +80,7 @@ def test_a_model_that_nothing_can_price_is_refused(snapshot: Snapshot) -> None:
     assert methods(European(strike=100.0, tau=1.0), RoughBergomi()).empty
     with pytest.raises(
         NoEngineError,
-        match="RoughBergomi has none of implied_vol, implied_vol_at, characteristic_function, needed to price European",
+        match=r"RoughBergomi has none of implied_vol, .*characteristic_function.*, needed to price European",
     ):
         price(European(strike=100.0, tau=1.0), RoughBergomi(), snapshot)
     with pytest.raises(NoEngineError, match=r"needed by 'fourier'\. Available: none\."):
@@ -88,8 +88,10 @@ def test_a_model_that_nothing_can_price_is_refused(snapshot: Snapshot) -> None:
 
 
 def test_an_unknown_method_is_refused(snapshot: Snapshot) -> None:
-    with pytest.raises(InputError, match="method must be 'auto' or one of 'analytic', 'fourier'; got 'pde'"):
-        price(European(strike=100.0, tau=1.0), MODEL, snapshot, method="pde")
+    with pytest.raises(
+        InputError, match=r"method must be 'auto' or one of 'analytic', .*; got 'telepathy'. Available: 'fourier'"
+    ):
+        price(European(strike=100.0, tau=1.0), MODEL, snapshot, method="telepathy")
 
 
 def test_what_is_not_a_european_option_has_no_engine(snapshot: Snapshot) -> None:

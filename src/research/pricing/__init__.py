@@ -2,8 +2,9 @@
 
 | engine | contracts | needs of the model | method | reference |
 |---|---|---|---|---|
-| `analytic` | European | implied_vol | Black's formula at the model's own implied vol | Black (1976) |
+| `analytic` | European | implied_vol, implied_vol_at | Black's formula at the model's own implied vol | Black (1976) |
 | `fourier` | European | characteristic_function | Lewis' integral, sinh contour | Boyarchenko & Levendorskii (2019) |
+| `cosine` | European | real_characteristic_function | Fourier cosine series | Fang & Oosterlee (2008) |
 """
 
 from research.pricing import fourier
