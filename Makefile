@@ -1,6 +1,6 @@
 # make help lists the targets. Everything runs from .venv, which the first target makes.
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-fast test-deep lint lab ui bench docs clean lock
+.PHONY: help install demo test test-fast test-deep test-browser lint lab ui bench docs clean lock
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1
 export MLFLOW_DISABLE_TELEMETRY := true
@@ -26,6 +26,10 @@ test-deep: install  ## every kernel on another CPU, many processes on an empty s
 test-fast: install  ## the tests that take seconds
 	@research warmup
 	@python -m pytest -q -n 2 --dist worksteal -m "not slow and not deep"
+
+test-browser: install  ## JupyterLab and MLflow in headless Chromium (Debian, Ubuntu: apt-get install chromium)
+	@test -f .venv/.browser && cmp -s .venv/.browser tests/browser/requirements.lock || { python -m pip install -q --disable-pip-version-check --require-hashes -r tests/browser/requirements.lock && cp tests/browser/requirements.lock .venv/.browser; }
+	@python -m pytest -q -m browser tests/browser
 
 lint: install  ## ruff, import contracts, mypy, notebooks without outputs
 	@ruff check src tests benchmarks tools && ruff format --check src tests benchmarks tools && lint-imports --no-cache && mypy && python tools/check_notebooks.py

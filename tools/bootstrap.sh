@@ -64,6 +64,7 @@ if ! "$@" --require-hashes -r requirements.lock >"$log" 2>&1 ||
     echo "Installation failed; the whole log is .venv/install.log. Run make again to go on." >&2
     exit 1
 fi
+.venv/bin/python -m research.lab.git_setup || true  # notebooks in git: no outputs, diffs by cell; this repository only
 .venv/bin/python -m ipykernel install --sys-prefix --name research --display-name "Research" >/dev/null 2>&1 || true
 printf '%s\n' "$stamp" > .venv/.ready
 echo "Installed."

@@ -1,7 +1,8 @@
 """Reproducible quantitative research. `import research` is light: rooms load when first used.
 
 In a notebook: `research.parameters(globals())` checks the parameters cell, `research.data.load(name)` reads,
-`research.record(...)` declares results, `research.load("model@champion")` gives an approved model.
+`research.record(...)` declares results, `research.load("model@champion")` gives an approved model;
+`%load_ext research` adds `%run_info`, `%last` and `%lineage`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ __version__ = "0.1.0"
 
 _ROOMS = (
     "backtest", "calibration", "conventions", "core", "data", "experiments", "governance", "instruments",
-    "lineage", "market", "models", "pricing", "report", "risk", "serving", "validation",
+    "lab", "lineage", "market", "models", "pricing", "report", "risk", "serving", "validation",
 )  # fmt: skip
 _NAMES = {
     "parameters": "research.experiments",
@@ -36,3 +37,10 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted([*globals(), *__all__])
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """`%load_ext research`: `%run_info`, `%last` and `%lineage` in this notebook."""
+    from research.lab.magics import register
+
+    register(shell)

@@ -150,6 +150,7 @@ def make_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..
             monkeypatch.delenv(name, raising=False)
         env |= {
             "RESEARCH_MLFLOW": "on" if mlflow else "off",
+            "RESEARCH_WARM": "0",  # each project has its own copy of the code: no warm process would serve two tests
             "PYTHONPATH": str(root / "src") if source else str(SOURCE),
         }
         project = TinyProject(root, env)
@@ -167,7 +168,7 @@ def make_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..
         if committed:
             project.git("init", "-q")
             project.commit("first")
-        for name in ("RESEARCH_MLFLOW", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE", *PERSON):
+        for name in ("RESEARCH_MLFLOW", "RESEARCH_WARM", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE", *PERSON):
             monkeypatch.setenv(name, env[name])
         monkeypatch.chdir(root)
         return project

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import shutil
 import sqlite3
 import subprocess
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from research.lineage import store, tracking
+from research.lineage import delivery, index, store, tracking
 from research.project import Project
 
 _SPEC = importlib.util.spec_from_file_location("run_store_helpers", Path(__file__).with_name("test_run_store.py"))
@@ -76,7 +77,7 @@ def test_a_flush_that_fails_in_the_middle_is_made_up_for_without_a_double(projec
     run = finish(project.mlruns)
     broken = lambda *a, **k: (_ for _ in ()).throw(OSError("disk full"))  # noqa: E731
     with monkeypatch.context() as patch:
-        patch.setattr(tracking, "_stage", broken)
+        patch.setattr(tracking, "stage", broken)
         assert tracking.flush(project).waiting == {run.run_id: "OSError: disk full"}
     assert tracking.pending(project.mlruns) == [run.run_id]
     assert tracking.flush(project).done == [run.run_id]
@@ -127,3 +128,102 @@ def test_switched_off_the_outbox_keeps_what_mlflow_has_not_heard(project, monkey
     assert tracking.flush(project).done == []
     assert tracking.pending(project.mlruns) == [run.run_id]
     assert store.load_capsule(run.run_id, project=project).record == run.record
+
+
+def enter_sweep(project: Project, name: str) -> None:
+    """A sweep as `research sweep` enters it."""
+    folder = project.mlruns / "sweeps" / name
+    folder.mkdir(parents=True)
+    summary = {
+        "sweep_id": name, "notebook": "notebooks/calibration/heston.ipynb", "points": 5, "done": 5, "hits": 0,
+        "failed": 0, "set_aside": 0, "waiting": 0, "trials": 5, "metric": "rmse", "varied": ["n"], "causes": [],
+        "best": [{"value": 12.5, "point": 0, "parameters": {"n": 0}, "run_id": "a-run"}],
+    }  # fmt: skip
+    (folder / "summary.json").write_text(json.dumps(summary))
+    with index.writing(project.mlruns) as db:
+        db.execute(
+            "INSERT INTO sweeps (sweep_id, kind, notebook, spec, digest, state, started, ended) "
+            "VALUES (?, 'sweep', 'notebooks/calibration/heston.ipynb', '{}', 'd', 'finished', ?, ?)",
+            (name, store.now(), store.now()),
+        )
+
+
+def content(database: Path, run_id: str) -> dict[str, list[tuple]]:
+    """Everything MLflow's tables say of a run, without the ids that MLflow draws."""
+    with sqlite3.connect(database) as db:
+        (uid,) = db.execute("SELECT run_uuid FROM runs WHERE name = ?", (run_id,)).fetchone()
+        asks = {
+            "runs": "SELECT * FROM runs WHERE run_uuid = ?",
+            "tags": "SELECT key, value FROM tags WHERE run_uuid = ? ORDER BY key",
+            "params": "SELECT key, value FROM params WHERE run_uuid = ? ORDER BY key",
+            "metrics": "SELECT * FROM metrics WHERE run_uuid = ? ORDER BY key",
+            "latest": "SELECT * FROM latest_metrics WHERE run_uuid = ? ORDER BY key",
+            "inputs": "SELECT d.*, i.source_type, i.destination_type, i.step, t.name, t.value FROM inputs i "
+            "JOIN datasets d ON d.dataset_uuid = i.source_id JOIN input_tags t USING (input_uuid) "
+            "WHERE i.destination_id = ? ORDER BY d.name, t.name",
+        }
+        found = {name: db.execute(query, (uid,)).fetchall() for name, query in asks.items()}
+    hidden = lambda value: "UID" if value == uid else str(value).replace(uid, "UID")  # noqa: E731
+    return {name: [tuple(map(hidden, row)) for row in rows] for name, rows in found.items()}
+
+
+def test_told_in_bulk_or_one_by_one_the_content_is_the_same(project, monkeypatch):
+    monkeypatch.setattr(_HELPERS, "skeleton", lambda *a, _old=_HELPERS.skeleton, **k: _old(*a, **k) | {"data": [READ]})
+    enter_sweep(project, "sweep-one")
+    with store.part_of("sweep-one", 0):
+        runs = [finish(project.mlruns, n=3, rmse=rmse, text="x" * 10) for rmse in (1.5, 0.0, 30.0)]
+    twin = Project(shutil.copytree(project.root, project.root.parent / "twin"))
+    monkeypatch.setattr(delivery, "FEWEST", 100)
+    assert sorted(tracking.flush(project).done) == sorted(run.run_id for run in runs)
+    slow = [content(project.mlruns / "mlflow.db", run.run_id) for run in runs]
+    monkeypatch.setattr(delivery, "FEWEST", 1)
+    monkeypatch.setattr(tracking, "_flush_one", lambda *a: pytest.fail("told one by one"))
+    assert sorted(tracking.flush(twin).done) == sorted(run.run_id for run in runs)
+    quick = [content(twin.mlruns / "mlflow.db", run.run_id) for run in runs]
+    shown = str(twin.root)
+    own = lambda found: [(key, value) for key, value in found["tags"] if key != "mlflow.parentRunId"]  # noqa: E731
+    for one, many in zip(slow, quick):
+        assert own(one) == own(many)
+        for name in ("runs", "params", "metrics", "latest"):
+            assert one[name] == [tuple(v.replace(shown, str(project.root)) for v in row) for row in many[name]], name
+        assert [row[1:] for row in one["inputs"]] == [row[1:] for row in many["inputs"]]
+    talker = tracking.client(twin.mlruns)
+    name = tracking.tracking_id(runs[0].run_id, project=twin)
+    assert {file.path for file in talker.list_artifacts(name)} == {"capsule.json", "notebook.ipynb"}
+
+
+def test_the_runs_of_a_sweep_hang_under_it_and_it_ends_with_its_counts(project):
+    enter_sweep(project, "sweep-two")
+    for point in range(5):
+        with store.part_of("sweep-two", point):
+            finish(project.mlruns, n=point)
+    assert len(tracking.flush(project).done) == 5
+    talker = tracking.client(project.mlruns)
+    told = talker.search_runs([talker.get_experiment_by_name("calibration/heston").experiment_id])
+    (parent,) = [run for run in told if run.info.run_name == "sweep-two"]
+    children = [run for run in told if run.data.tags.get("mlflow.parentRunId") == parent.info.run_id]
+    assert len(children) == 5
+    assert parent.info.status == "FINISHED"
+    assert (parent.data.metrics["points"], parent.data.metrics["best_rmse"]) == (5.0, 12.5)
+    assert [file.path for file in talker.list_artifacts(parent.info.run_id)] == ["summary.json"]
+    assert tracking.flush(project).done == []  # told once
+    assert delivery.ended_sweeps(project.mlruns) == []
+
+
+def test_runs_that_mlflow_heard_of_half_way_are_told_once(project, monkeypatch):
+    runs = [finish(project.mlruns) for _ in range(6)]
+    with monkeypatch.context() as patch:
+        patch.setattr(delivery, "FEWEST", 100)
+        patch.setattr(tracking, "stage", lambda *a: (_ for _ in ()).throw(OSError("disk full")))
+        assert len(tracking.flush(project).waiting) == 6  # rows without files
+    assert sorted(tracking.flush(project).done) == sorted(run.run_id for run in runs)
+    with sqlite3.connect(project.mlruns / "mlflow.db") as db:
+        query = "SELECT COUNT(*), COUNT(DISTINCT name) FROM runs WHERE status = 'FINISHED'"
+        assert db.execute(query).fetchone() == (6, 6)
+
+
+def test_inside_deferred_nothing_is_told(project):
+    run = finish(project.mlruns)
+    with tracking.deferred():
+        assert tracking.flush(project).done == []
+    assert tracking.flush(project).done == [run.run_id]

@@ -46,6 +46,9 @@ def run(
     show_parameters: Annotated[
         bool, typer.Option("--parameters", help="Show what the notebook takes, and run nothing.")
     ] = False,
+    hermetic: Annotated[
+        bool, typer.Option("--hermetic", help="Without network and undeclared files; says what was refused.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Run a notebook with checked parameters, and record it.
@@ -61,7 +64,7 @@ def run(
     given = read_parameters(file or [], parameter or [])
     progress = _progress(as_json)
     try:
-        outcome = run_notebook(notebook, given, force=force, results_path=results, progress=progress)
+        outcome = run_notebook(notebook, given, force=force, results_path=results, progress=progress, hermetic=hermetic)
     except ResearchError as error:
         progress.close()
         if as_json and getattr(error, "run_id", None):

@@ -41,17 +41,17 @@ def runs(
 
     Tests join by and, or, not and brackets; = != < <= > >= ~ (contains), in (a, b). `age < 2d` takes the last two days.
     """
-    from research.lineage import query
+    from research.lineage import listing
     from research.lineage.store import close_dead_runs, list_runs, root_of
 
     close_dead_runs(root_of())
     plain = not (where or sort or columns)
     found = list_runs(notebook=notebook, status=status, where=where, sort=sort, limit=limit if plain else None)
-    names = query.columns(found, columns) if columns else []
+    names = listing.columns(found, columns) if columns else []
     shown = found[:limit] if limit else found
     if as_json:
-        rows = [run.to_json() for run in shown]
-        print(json.dumps([{"run_id": run.run_id, **_chosen(run, names)} for run in shown] if names else rows))
+        whole = [run.to_json() for run in shown]
+        print(json.dumps([{"run_id": run.run_id, **_chosen(run, names)} for run in shown] if names else whole))
         return
     from research.cli import _print
 
@@ -61,21 +61,21 @@ def runs(
     if names:
         _table_of(shown, names)
     else:
-        rows = [[run.run_id, query.state(run), _seconds(run), _yes(run.pinned), _results(run)] for run in shown]
+        rows = [[run.run_id, listing.state(run), _seconds(run), _yes(run.pinned), _results(run)] for run in shown]
         _print.table("", ["run (UTC)", "state", "s", "pinned", "results"], rows, right=[2], cut=True)
     if len(found) > len(shown):
         _print.line(f"{len(shown)} of {len(found):,} runs; --limit 0 shows all.", "dim")
 
 
 def _chosen(run: Run, names: list[str]) -> dict[str, Any]:
-    from research.lineage.query import value_of
+    from research.lineage.listing import value_of
 
     return {name: value_of(run, name) for name in names}
 
 
 def _table_of(found: list[Run], names: list[str]) -> None:
     from research.cli import _print
-    from research.lineage.query import value_of
+    from research.lineage.listing import value_of
 
     values = [[value_of(run, name) for name in names] for run in found]
     right = [

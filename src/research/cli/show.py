@@ -83,6 +83,11 @@ def run_lines(found: Capsule, *, hit: bool = False, message: str = "") -> None:
         _print.line(f"  pinned at {str(found.commit)[:12]}")
     else:
         _print.line("  not pinned: " + "; ".join(found.unpinned_reasons), "yellow")
+    if found.raw.get("hermetic"):
+        from research.experiments.hermetic import lines
+
+        for text in lines(found.raw["hermetic"]):
+            _print.line(f"  {text}")
 
 
 def _evidence(items: list[dict[str, Any]]) -> None:

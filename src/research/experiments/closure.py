@@ -14,8 +14,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from research.fingerprint import digest_bytes, digest_file, source_files
-from research.lineage import environment, git
+from research.fingerprint import digest_bytes, source_files
+from research.lineage import environment, git, memo
 from research.project import Project
 
 _PROJECT_FILES = {"pyproject.toml", "requirements.lock"}
@@ -46,7 +46,7 @@ def code_closure(project: Project, modules: Mapping[str, str], opened: Iterable[
         Path(p) for p in opened if p.startswith(f"{root}/src/") and not p.endswith(".pyc") and Path(p).is_file()
     )
     files.update(project.root / name for name in _PROJECT_FILES if (project.root / name).is_file())
-    return {_name(file, root, package): digest_file(file) for file in sorted(files) if file.is_file()}
+    return {_name(file, root, package): memo.file_digest(file) for file in sorted(files) if file.is_file()}
 
 
 def _package(modules: Mapping[str, str]) -> Path | None:

@@ -2,7 +2,7 @@
 
 A number r of the re-run meets the recorded v when |r - v| <= atol + rtol |v|, with the tolerance declared when v was
 recorded. Text, dates and whole numbers must be equal. Numbers of evidence and of a model carry no tolerance of
-their own and must meet 1e-6 relative. Pictures are not compared: what they show is in the tables.
+their own and must meet 1e-6 relative. Pictures are compared by their pixels (`pictures`).
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ class ResultVerdict:
     column: str | None = None
     recorded: Any = None
     again: Any = None
+    used: float | None = None  # of the tolerance: 0.2 is a fifth of what was declared
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -51,7 +52,7 @@ def compare(recorded: Capsule, again: Capsule) -> list[ResultVerdict]:
         out += _named("model", _only(old["model"]), _only(new["model"]), _model)
     if old["passed"] is not None or new["passed"] is not None:
         out.append(_plain("passed", "passed", old["passed"], new["passed"]))
-    out += _named("figure", old["figures"], new["figures"], _figure)
+    out += _named("figure", old["figures"], new["figures"], lambda name, a, b: _figure(name, a, b, recorded, again))
     return out
 
 
@@ -129,8 +130,21 @@ def _metric(name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Result
     outcome = "NOT COMPARED" if math.isinf(rtol) or math.isinf(atol) else close(a, b, rtol, atol)
     detail = "" if outcome in ("EXACT", "NOT COMPARED") else _pair(a, b, rtol, atol)
     return ResultVerdict(
-        kind="metric", name=name, outcome=outcome, detail=detail, recorded=old["value"], again=new["value"]
+        kind="metric",
+        name=name,
+        outcome=outcome,
+        detail=detail,
+        recorded=old["value"],
+        again=new["value"],
+        used=_used(a, b, rtol, atol) if detail else None,
     )
+
+
+def _used(a: float, b: float, rtol: float, atol: float) -> float | None:
+    """The distance in units of the tolerance."""
+    allowed = atol + rtol * abs(a)
+    share = abs(b - a) / allowed if allowed > 0.0 else math.inf
+    return share if math.isfinite(share) else None
 
 
 def _pair(a: float, b: float, rtol: float, atol: float) -> str:
@@ -144,9 +158,24 @@ def _plain(kind: str, name: str, a: Any, b: Any) -> ResultVerdict:
     return ResultVerdict(kind=kind, name=name, outcome=outcome, detail=detail, recorded=a, again=b)
 
 
-def _figure(name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> ResultVerdict:
-    outcome: Outcome = "EXACT" if old["sha256"] == new["sha256"] else "NOT COMPARED"
-    return ResultVerdict(kind="figure", name=name, outcome=outcome)
+def _figure(
+    name: str, old: Mapping[str, Any], new: Mapping[str, Any], recorded: Capsule, again: Capsule
+) -> ResultVerdict:
+    if old["sha256"] == new["sha256"]:
+        return ResultVerdict(kind="figure", name=name, outcome="EXACT")
+    from research.experiments.pictures import compare_pictures, same_drawing
+
+    a, b = recorded.folder / old["path"], again.folder / new["path"]
+    if a.suffix != b.suffix:
+        detail = f"a {a.suffix[1:]} file recorded, a {b.suffix[1:]} file now"
+        return ResultVerdict(kind="figure", name=name, outcome="DIFFERS", detail=detail)
+    if a.suffix != ".png":
+        same = same_drawing(a, b)
+        detail = "" if same else "what it draws differs"
+        return ResultVerdict(kind="figure", name=name, outcome="EXACT" if same else "DIFFERS", detail=detail)
+    found = compare_pictures(a.read_bytes(), b.read_bytes())
+    outcome: Outcome = "EXACT" if found.same else "WITHIN TOLERANCE" if found.hardly else "DIFFERS"
+    return ResultVerdict(kind="figure", name=name, outcome=outcome, detail="" if found.same else found.text())
 
 
 def _only(model: Any) -> dict[str, Any]:
@@ -220,7 +249,7 @@ def compare_frames(name: str, old: Any, new: Any, entry: Mapping[str, Any]) -> R
     """Two frames of one shape, cell by cell; the first difference in the order of rows."""
     a, b = as_frame(old), as_frame(new)
     first: ResultVerdict | None = None
-    near: ResultVerdict | None = None
+    near: tuple[float, tuple[Any, ...]] | None = None  # the one that uses most of its tolerance
     for column in a.columns:
         rtol, atol = float_from_json(entry["rtol"][column]), float_from_json(entry["atol"][column])
         if math.isinf(rtol) or math.isinf(atol):
@@ -232,9 +261,13 @@ def compare_frames(name: str, old: Any, new: Any, entry: Mapping[str, Any]) -> R
             outcome = close(x, y, rtol, atol) if isinstance(x, float) else ("EXACT" if x == y else "DIFFERS")
             if outcome == "DIFFERS" and (first is None or row < (first.row or 0)):
                 first = _cell(name, row, column, x, y, outcome, rtol, atol)
-            if outcome == "WITHIN TOLERANCE" and near is None:
-                near = _cell(name, row, column, x, y, outcome, rtol, atol)
-    return first or near or ResultVerdict(kind="table", name=name, outcome="EXACT")
+            if outcome == "WITHIN TOLERANCE":
+                used = _used(x, y, rtol, atol) or 0.0
+                if near is None or used > near[0]:
+                    near = used, (name, row, column, x, y, outcome, rtol, atol)
+    if first is None and near is not None:
+        return _cell(*near[1])
+    return first or ResultVerdict(kind="table", name=name, outcome="EXACT")
 
 
 def _cell(
@@ -252,4 +285,5 @@ def _cell(
         column=column,
         recorded=shown[0],
         again=shown[1],
+        used=_used(x, y, rtol, atol) if isinstance(x, float) else None,
     )

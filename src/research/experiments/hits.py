@@ -12,8 +12,8 @@ from typing import Any
 from research.errors import IntegrityError, ResearchError
 from research.experiments.closure import closure_file, code_reasons
 from research.experiments.notebooks import Notebook
-from research.fingerprint import digest_file, digest_json, source_files
-from research.lineage import capsule, store
+from research.fingerprint import digest_json, source_files
+from research.lineage import capsule, memo, store
 from research.lineage.capsule import Capsule
 from research.project import Project
 
@@ -58,7 +58,7 @@ def _answers(project: Project, found: Capsule, notebook_digest: str) -> bool:
 def _closure_is_same(project: Project, found: Capsule) -> bool:
     for name, digest in found.closure.items():
         path = closure_file(project, name)
-        if path is None or digest_file(path) != digest:
+        if path is None or memo.file_digest(path) != digest:
             return False
     for prefix in ("src/research/core", "outside/research/core"):
         recorded = {name for name in found.closure if name.startswith(f"{prefix}/")}
@@ -75,7 +75,7 @@ def _data_is_same(project: Project, found: Capsule) -> bool:
         return False
     for read in found.data:
         path = project.root / read["path"]
-        if not path.is_file() or digest_file(path) != read["file_sha256"]:
+        if not path.is_file() or memo.file_digest(path) != read["file_sha256"]:
             return False
     return True
 
@@ -93,4 +93,4 @@ def _contracts_are_same(project: Project, found: Capsule) -> bool:
 
 def catalog_digest(project: Project) -> str | None:
     """The data dictionary decides how a file is read, so an edit of it makes a run anew."""
-    return digest_file(project.catalog) if project.catalog.is_file() else None
+    return memo.file_digest(project.catalog) if project.catalog.is_file() else None

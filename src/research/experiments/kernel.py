@@ -1,19 +1,18 @@
 """`python -m research.experiments.kernel -f FILE`: an IPython kernel that is watched, and that dies with its parent.
 
 It is our own, so that a run depends on no installed kernel specification, no profile and no start-up file of a
-user; in JupyterLab the same notebooks run on the standard kernel.
+user; in JupyterLab the same notebooks run on the standard kernel. On Linux a run forks it from a warm process, or
+starts it under a keeper; elsewhere it is started as it stands here.
 """
 
 from __future__ import annotations
 
 import ctypes
-import faulthandler
 import os
 import signal
 import sys
 
 from research.experiments import witness
-from research.experiments.checkout import assert_source
 
 
 def _die_with_parent() -> None:
@@ -27,20 +26,10 @@ def _die_with_parent() -> None:
 def main() -> None:
     """Start the kernel; returns when it is shut down."""
     _die_with_parent()
-    assert_source()
-    crash_log = os.fdopen(os.dup(2), "w")
     witness.install()
-    sys.modules["debugpy"] = None  # type: ignore[assignment]  # half of the start-up, for a debugger that none attaches
-    from ipykernel.kernelapp import IPKernelApp
+    from research.experiments.warm.kernel import serve
 
-    app = IPKernelApp.instance()
-    app.initialize([*sys.argv[1:], "--HistoryManager.enabled=False"])
-    del sys.modules["debugpy"]
-    faulthandler.enable(crash_log)  # ipykernel has sent it into a stream that dies with the process
-    if "" not in sys.path:
-        sys.path.insert(0, "")  # the notebook's folder, as in JupyterLab; `research` is already imported
-    witness.begin()
-    app.start()
+    serve(sys.argv[1:], recorded=True)
 
 
 if __name__ == "__main__":

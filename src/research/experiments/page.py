@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import sys
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 _DARK = """<style>
@@ -25,22 +30,37 @@ body.jp-Notebook { max-width: 1080px; margin: 0 auto; }
 </style>"""
 
 
-def prepare() -> None:
-    """Import what `write_page` needs; in a thread, while a kernel works."""
-    from research.experiments.engine import _without_slow_grammar
+NOTEBOOK, PAGE = "notebook.ipynb", "notebook.html"
 
-    with _without_slow_grammar():
-        import nbconvert
-        import nbformat  # noqa: F401
 
-        nbconvert.HTMLExporter  # noqa: B018  (loads its templates' engine)
+def of_run(folder: Path, title: str) -> Path | None:
+    """The page of a run, made when it is not there yet; None when the run has no notebook."""
+    notebook, target = folder / NOTEBOOK, folder / PAGE
+    if not notebook.is_file():
+        return None
+    if not target.is_file() or target.stat().st_mtime_ns < notebook.stat().st_mtime_ns:
+        write_page(notebook, target, title)
+    return target
+
+
+@contextlib.contextmanager
+def without_slow_grammar() -> Iterator[None]:
+    """jsonschema builds a URI grammar at import, over a second, for a format that notebooks do not have."""
+    name = "rfc3987_syntax"
+    had = name in sys.modules
+    if not had:
+        sys.modules[name] = None  # type: ignore[assignment]
+    warnings.filterwarnings("ignore", message="Cell is missing an id field")  # ids come with format 4.5
+    try:
+        yield
+    finally:
+        if not had:
+            del sys.modules[name]
 
 
 def write_page(notebook: Path, page: Path, title: str) -> None:
-    """Convert the executed notebook at `notebook` to `page`."""
-    from research.experiments.engine import _without_slow_grammar
-
-    with _without_slow_grammar():
+    """Convert the executed notebook at `notebook` to `page`, whole or not at all."""
+    with without_slow_grammar():
         import nbformat
         from nbconvert import HTMLExporter
 
@@ -50,4 +70,6 @@ def write_page(notebook: Path, page: Path, title: str) -> None:
             output.get("data", {}).pop("application/vnd.research.record+json", None)
     exporter = HTMLExporter(exclude_input_prompt=True, exclude_output_prompt=True, require_js_url="", jquery_url="")
     body, _ = exporter.from_notebook_node(source, resources={"metadata": {"name": title}})
-    page.write_text(body.replace("</head>", _DARK + "\n</head>", 1), encoding="utf-8")
+    partial = page.with_name(f".{page.name}.{os.getpid()}")
+    partial.write_text(body.replace("</head>", _DARK + "\n</head>", 1), encoding="utf-8")
+    partial.replace(page)

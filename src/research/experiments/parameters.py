@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import ast
 import difflib
+import functools
 import io
 import tokenize
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
@@ -63,7 +63,7 @@ class Schema:
     def __post_init__(self) -> None:
         object.__setattr__(self, "names", tuple(item.name for item in self.items))
 
-    @cached_property
+    @functools.cached_property
     def model(self) -> type[Parameters]:
         """The pydantic model of the cell."""
         fields: dict[str, Any] = {
@@ -145,6 +145,7 @@ def _article(text: str) -> str:
     return "an" if text[:1].lower() in "aeiou" else "a"
 
 
+@functools.lru_cache(maxsize=32)  # a model takes 5 ms to make; a sweep asks for the same one at every point
 def read_cell(source: str) -> Schema:
     """The schema that the source of a parameters cell stands for.
 

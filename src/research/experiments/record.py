@@ -69,7 +69,25 @@ def record(
         "model": None if model is None else to_json(_model(model, tables or {}), "model"),
         "passed": None if passed is None else bool(passed),
     }
+    _remember(payload)
     _display(payload)
+
+
+_declared: dict[str, Any] = {"metrics": {}, "tables": {}, "passed": None}
+
+
+def _remember(payload: Mapping[str, Any]) -> None:
+    """Keep what this process declared last, by name, for `%last`: by hand a cell runs more than once."""
+    _declared["metrics"].update(payload["metrics"])
+    for name, entry in payload["tables"].items():
+        _declared["tables"][name] = {key: entry[key] for key in ("rows", "digest")}
+    if payload["passed"] is not None:
+        _declared["passed"] = payload["passed"]
+
+
+def declared() -> dict[str, Any]:
+    """Metrics, digests of tables, and the verdict that this process recorded so far; the newest of each name."""
+    return {**_declared, "metrics": dict(_declared["metrics"]), "tables": dict(_declared["tables"])}
 
 
 def _metric(name: str, value: Metric | float) -> dict[str, Any]:

@@ -1,19 +1,16 @@
-"""Reproduce a run: its commit in a clean git worktree, its data by digest, its parameters; then a verdict.
+"""Reproduce a run: its commit in a clean git worktree, its data by digest, its parameters; a verdict, and the cause.
 
 The whole of `research run` of that commit does the work, in its own process with its own `src/` first on the
 path (asserted there), into a store of its own; only the command line and the capsule are shared with today's code.
-The verdict is kept in the run's folder and in the index.
+Three depths: here (the working tree), pinned (a worktree of the commit), and pinned in a fresh environment made from
+the run's lock. The verdict is kept in the run's folder and in the index.
 """
 
 from __future__ import annotations
 
-import configparser
-import json
-import os
+import dataclasses
 import shutil
 import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,10 +19,13 @@ from pathlib import Path
 from typing import Any
 
 from research.errors import DataError, IntegrityError, RefusedError
-from research.experiments.comparison import NOT_REPRODUCED, ResultVerdict, causes, compare, overall
+from research.experiments import causes, factors, fresh
+from research.experiments.causes import Cause
+from research.experiments.comparison import NOT_REPRODUCED, ResultVerdict, compare, overall
 from research.experiments.jsonable import to_json
-from research.fingerprint import canonical_json, digest_bytes, digest_file
-from research.lineage import capsule, git, store
+from research.experiments.place import Again, Place, Say, find_data, has, put_data, run_again, workplace
+from research.fingerprint import canonical_json, digest_bytes
+from research.lineage import git, store
 from research.lineage.capsule import Capsule
 from research.lineage.verify import verify_run
 from research.project import Project, find_project
@@ -40,13 +40,16 @@ class Reproduction:
     run_id: str
     verdict: str  # REPRODUCED EXACTLY, REPRODUCED WITHIN TOLERANCE, NOT REPRODUCED
     results: list[ResultVerdict]
-    causes: list[str]  # what was not the same besides the results
+    causes: list[str]  # why it is not reproduced; else what was not the same besides the results
+    explained: list[Cause]  # the causes, with what proved them
     message: str  # why there is nothing to compare, if so
     at: str
     seconds: float
     operator: str | None
     commit: str | None
     here: bool  # in the working tree, not in a clean checkout
+    depth: str  # here, pinned, fresh environment
+    hermetic: dict[str, Any] | None  # what a hermetic re-run was kept from, and by what
     record: str  # of the run
     identity: str  # of the run
     identity_again: str | None
@@ -57,13 +60,23 @@ class Reproduction:
         return self.verdict != NOT_REPRODUCED
 
     def to_json(self) -> dict[str, Any]:
-        names = [name for name in self.__dataclass_fields__ if name != "results"]
+        names = [name for name in self.__dataclass_fields__ if name not in ("results", "explained")]
         facts = {name: getattr(self, name) for name in names}
-        return to_json({"schema": SCHEMA, **facts, "results": [item.to_json() for item in self.results]})
+        lists = {key: [item.to_json() for item in getattr(self, key)] for key in ("results", "explained")}
+        return to_json({"schema": SCHEMA, **facts, **lists})
 
 
 def reproduce(
-    run: str = "latest", *, project: Project | None = None, here: bool = False, say: Callable[[str], None] | None = None
+    run: str = "latest",
+    *,
+    project: Project | None = None,
+    here: bool = False,
+    fresh_env: bool = False,
+    hermetic: bool = False,
+    explain: bool = True,
+    packages: bool = False,
+    python: Path | None = None,
+    say: Say | None = None,
 ) -> Reproduction:
     """Re-run a recorded run and compare.
 
@@ -71,31 +84,56 @@ def reproduce(
     ----------
     here : bool, default False
         Run in the working tree with today's code; the only way for a run that is not pinned.
+    fresh_env : bool, default False
+        In a new environment made from the run's own lock, kept for the next time.
+    hermetic : bool, default False
+        Without network and without files that are not declared.
+    explain : bool, default True
+        When it is not reproduced, run again with one thing swapped at a time until the cause is found.
+    packages : bool, default False
+        Make the environment of the run's lock, if need be, to find the package that is the cause.
+    python : Path
+        The interpreter of the re-run; this one by default.
     say : callable
         Called with a line of text as the work goes on.
 
     Raises
     ------
     RefusedError
-        When the run is not pinned, did not finish, was altered, or its commit is gone.
+        When the run is not pinned, did not finish, was altered, its commit is gone, or its lock cannot be installed.
     DataError
         When data are missing; said before anything runs.
     """
     where = project or find_project()
     root = store.root_of(where)
+    if here and fresh_env:
+        raise RefusedError("--fresh-env must go with the commit of the run; got --here. Leave out one of them.")
     recorded = _reproducible(where, run, here)
-    files, missing = _find_data(where, recorded)
-    if missing and here:
+    files, missing = find_data(where, recorded)
+    if missing and (here and not _changed_only(where, missing)):
         raise _missing(recorded, missing)
     say = say or (lambda text: None)
+    chosen = fresh.environment_of(where, recorded, say) if fresh_env else python
     started = time.monotonic()
-    with _place(where, recorded, files, here, say) as place:
-        _remake(place, recorded, missing, say)
+    with _place(where, recorded, here, say) as bare:
+        place = dataclasses.replace(bare, hermetic=hermetic, python=chosen or bare.python)
+        if not here:
+            put_data(place, files)
+            _remake(place, recorded, missing, say)
         stamp = "".join(c for c in store.now() if c.isalnum())
         folder = root / "runs" / recorded.run_id / "reproductions" / stamp
-        again, message = _run_again(place, recorded, say)
-        verdict = _judge(where, recorded, again, message, here, time.monotonic() - started, folder)
-        _keep(root, verdict, again, folder)
+        again = run_again(place, recorded.notebook, recorded.parameters, say)
+        verdicts = compare(recorded, again.capsule) if again.capsule is not None else []
+        bad = again.capsule is None or overall(verdicts) == NOT_REPRODUCED
+        why: list[Cause] = []
+        if bad and explain:
+            say("not reproduced; looking for the cause")
+            maker = _maker(where, recorded, say, packages)
+            why = _why(where, recorded, again, place, files, missing, say, maker)
+        depth = "here" if here else "fresh environment" if fresh_env else "pinned"
+        seconds = time.monotonic() - started
+        verdict = _judge(where, recorded, again, verdicts, why, depth, seconds, folder)
+        _keep(root, verdict, again.capsule, folder)
     return verdict
 
 
@@ -119,145 +157,114 @@ def _reproducible(project: Project, run: str, here: bool) -> Capsule:
             "or use --here to compare with what the working tree gives today."
         )
     if recorded.commit is None or not git.has_commit(project.root, recorded.commit):
-        raise RefusedError(f"commit {recorded.commit} must be in the repository; got none. Fetch it.")
+        raise RefusedError(
+            f"commit {recorded.commit} of run {recorded.run_id} must be in the repository; got none: it was rewritten, "
+            "garbage-collected or never fetched. The notebook was not run. Try git fetch --all, or --here."
+        )
     return recorded
 
 
-def _find_data(project: Project, recorded: Capsule) -> tuple[dict[str, Path], list[dict[str, Any]]]:
-    """Path in the project and a file with the recorded bytes, for every read; and the reads without one."""
-    found, missing = dict[str, Path](), list[dict[str, Any]]()
-    for read in recorded.data:
-        candidates = [project.root / read["path"], *_in_dvc_cache(project, read.get("dvc_md5"))]
-        source = next((p for p in candidates if _has(p, read["file_sha256"])), None)
-        if source is None:
-            missing.append(read)
-        else:
-            found[read["path"]] = source
-    return found, missing
-
-
-def _has(path: Path, digest: str) -> bool:
-    return path.is_file() and digest_file(path) == digest
+def _changed_only(project: Project, missing: list[dict[str, Any]]) -> bool:
+    """Whether every data set has a file here, if not with the recorded bytes: --here runs on what there is today."""
+    return all((project.root / read["path"]).is_file() for read in missing)
 
 
 def _missing(recorded: Capsule, reads: list[dict[str, Any]]) -> DataError:
     names = [f"{r['name']} ({r['path']}, SHA-256 {str(r['file_sha256'])[:12]}...)" for r in reads]
     return DataError(
         f"data of run {recorded.run_id} must be at hand with the recorded digest; missing: {', '.join(names)}. "
-        "The notebook was not run. Try dvc checkout, or the ingest stage: dvc repro."
+        "The notebook was not run. Try dvc checkout, dvc fetch, or the ingest stage: dvc repro."
     )
 
 
-def _remake(place: _Place, recorded: Capsule, missing: list[dict[str, Any]], say: Callable[[str], None]) -> None:
+def _remake(place: Place, recorded: Capsule, missing: list[dict[str, Any]], say: Say) -> None:
     """Make missing data anew with the ingest of the recorded commit, and check the digest."""
     names = sorted({read["name"] for read in missing})
     for step in ("ingest", "curate") if names else ():
         say(f"missing data: {step} {', '.join(names)}")
-        call = [sys.executable, "-m", "research", "data", step, *names]
+        call = [str(place.python), "-m", "research", "data", step, *names]
         subprocess.run(call, cwd=place.root, env=place.env(), capture_output=True, check=False)
-    wrong = [read for read in missing if not _has(place.root / read["path"], read["file_sha256"])]
+    wrong = [read for read in missing if not has(place.root / read["path"], read["file_sha256"])]
     if wrong:
         raise _missing(recorded, wrong)
 
 
-def _in_dvc_cache(project: Project, md5: str | None) -> list[Path]:
-    """Where DVC keeps content of this name."""
-    if not md5:
-        return []
-    caches = [project.root / ".dvc" / "cache"]
-    for name in ("config", "config.local"):
-        settings = configparser.ConfigParser()
-        settings.read(project.root / ".dvc" / name, encoding="utf-8")
-        if given := settings.get("cache", "dir", fallback=None):
-            caches.append(project.root / ".dvc" / given)  # an absolute path stays what it is
-    return [cache / "files" / "md5" / md5[:2] / md5[2:] for cache in caches]
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where a re-run takes place."""
-
-    root: Path  # of the project
-    source: Path | None  # its src/, when the code must come from there
-    store: Path
-
-    def env(self) -> dict[str, str]:
-        """The environment of a command that works here, with the code that stands here."""
-        own = {"RESEARCH_PROJECT": str(self.root), "RESEARCH_STORE": str(self.store), "RESEARCH_MLFLOW": "off"}
-        code = {"RESEARCH_SOURCE": str(self.source), "PYTHONPATH": str(self.source)} if self.source else {}
-        return {**os.environ, **own, **code}
-
-
 @contextmanager
-def _place(
-    project: Project, recorded: Capsule, files: dict[str, Path], here: bool, say: Callable[[str], None]
-) -> Iterator[_Place]:
-    with tempfile.TemporaryDirectory(prefix="research-reproduce-") as folder:
-        base = Path(folder).resolve()
-        if here:
-            yield _Place(project.root, None, base / "store")
-            return
-        tree = base / "tree"
+def _place(project: Project, recorded: Capsule, here: bool, say: Say) -> Iterator[Place]:
+    if not here:
         say(f"clean checkout of {str(recorded.commit)[:12]}")
-        try:
-            root = git.add_worktree(project.root, str(recorded.commit), tree)
-            for path, source in files.items():
-                target = root / path
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.unlink(missing_ok=True)
-                shutil.copyfile(source, target)
-            source_folder = root / "src"
-            yield _Place(root, source_folder if (source_folder / "research").is_dir() else None, base / "store")
-        finally:
-            git.remove_worktree(project.root, tree)
+    with workplace(project, here=here, commit=recorded.commit) as place:
+        yield place
 
 
-def _run_again(place: _Place, recorded: Capsule, say: Callable[[str], None]) -> tuple[Capsule | None, str]:
-    """The capsule of the re-run, or why there is none."""
-    place.store.mkdir(parents=True)
-    parameters = place.store / "parameters.json"
-    parameters.write_text(json.dumps(recorded.parameters), encoding="utf-8")
-    call = [sys.executable, "-m", "research", "run", recorded.notebook, "-f", str(parameters), "--force", "--json"]
-    with tempfile.TemporaryFile("w+") as output:  # a pipe that nobody empties would stop the child
-        with subprocess.Popen(
-            call, cwd=place.root, env=place.env(), stdout=output, stderr=subprocess.PIPE, text=True
-        ) as process:
-            assert process.stderr is not None
-            tail: list[str] = []
-            for line in process.stderr:
-                tail = [*tail[-5:], line.rstrip()]
-                if line.startswith("  cell "):
-                    say(line.rstrip())
-        output.seek(0)
-        answer = output.read()
-    if process.returncode == 0:
-        return capsule.read(Path(json.loads(answer)["folder"])), ""
+def _maker(project: Project, recorded: Capsule, say: Say, wanted: bool) -> Callable[[], Path] | None:
+    """Gives the locked environment if it may be made or is there; None when packages are not to be swapped."""
     try:
-        message = str(json.loads(answer)["message"])
-    except (ValueError, KeyError):
-        message = " ".join(tail) or f"exit code {process.returncode}"
-    return None, f"the re-run failed: {message}"
+        lock = fresh.lock_of(project, recorded)
+    except RefusedError:
+        return None
+    if not wanted and not fresh.is_made(fresh.folder_of(lock, str(recorded.environment["python"]))):
+        return None
+    return lambda: fresh.environment_of(project, recorded, say)
+
+
+def _why(
+    project: Project,
+    recorded: Capsule,
+    again: Again,
+    place: Place,
+    files: dict[str, Path],
+    missing: list[dict[str, Any]],
+    say: Say,
+    python: Callable[[], Path] | None,
+) -> list[Cause]:
+    """The causes; on a worktree of its own, so that what ran stays as it is."""
+    commit = recorded.commit
+    if commit is None or not git.has_commit(project.root, commit) or (missing and place.root == project.root):
+        if missing:
+            names = ", ".join(sorted({read["name"] for read in missing}))
+            say(f"nothing is swapped: the recorded bytes of {names} are gone")
+        return causes.explain(project, recorded, again, place, None, files, say)
+    held = {
+        read["path"]: place.root / read["path"]
+        for read in recorded.data
+        if has(place.root / read["path"], read["file_sha256"])
+    }
+    with workplace(project, commit=commit) as original:
+        original = dataclasses.replace(original, python=place.python, hermetic=place.hermetic)
+        return causes.explain(project, recorded, again, place, original, {**held, **files}, say, python=python)
 
 
 def _judge(
-    project: Project, recorded: Capsule, again: Capsule | None, message: str, here: bool, seconds: float, folder: Path
+    project: Project,
+    recorded: Capsule,
+    again: Again,
+    verdicts: list[ResultVerdict],
+    why: list[Cause],
+    depth: str,
+    seconds: float,
+    folder: Path,
 ) -> Reproduction:
-    verdicts = compare(recorded, again) if again is not None else []
     person = git.operator(project.root)
+    made = again.capsule
+    differences = [factor.text() for factor in factors.differing(recorded, made)] if made is not None else []
     return Reproduction(
         run_id=recorded.run_id,
-        verdict=overall(verdicts) if again is not None else NOT_REPRODUCED,
+        verdict=overall(verdicts) if made is not None else NOT_REPRODUCED,
         results=verdicts,
-        causes=causes(recorded, again) if again is not None else [],
-        message=message,
+        causes=[cause.sentence() for cause in why] or differences[:20],
+        explained=why,
+        message=again.message,
         at=store.now(),
         seconds=round(seconds, 3),
         operator=person["git_email"] or person["user"],
         commit=recorded.commit,
-        here=here,
+        here=depth == "here",
+        depth=depth,
+        hermetic=made.raw.get("hermetic") if made is not None else None,
         record=recorded.record,
         identity=recorded.identity,
-        identity_again=again.identity if again is not None else None,
+        identity_again=made.identity if made is not None else None,
         folder=f"reproductions/{folder.name}",
     )
 

@@ -15,19 +15,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from research.errors import ProjectError, ResearchError, RunError, rule
-from research.experiments import closure, hits, notebooks, page, results
+from research.experiments import closure, courier, execution, hits, notebooks, page, results
+from research.experiments.cells import Limits
 from research.experiments.checkout import assert_source
 from research.experiments.parameters import Parameters
 from research.fingerprint import core_fingerprint, digest_file, digest_json
-from research.lineage import environment, git, store, tracking
+from research.lineage import environment, git, store
 from research.lineage.capsule import Capsule
 from research.project import Project, find_project
 
 if TYPE_CHECKING:
-    from research.experiments.engine import Step
-    from research.experiments.process import Kernel
+    from research.experiments.cells import Step
 
-NOTEBOOK, PAGE = "notebook.ipynb", "notebook.html"
+NOTEBOOK, PAGE, LOG = page.NOTEBOOK, page.PAGE, "kernel.log"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +51,12 @@ def run_notebook(
     force: bool = False,
     results_path: str | Path | None = None,
     progress: Callable[[Step], None] | None = None,
+    engine: str | None = None,
+    cold: bool = False,
+    timeout: float | None = None,
+    memory: int | None = None,
+    hermetic: bool = False,
+    deliver: courier.When = "soon",
 ) -> Outcome:
     """Run the notebook at `path` and record it.
 
@@ -64,6 +70,19 @@ def run_notebook(
         Write the rounded results there, as canonical JSON.
     progress : callable
         Called with a `Step` when a cell starts and when it is done.
+    engine : "process" or "kernel"
+        `kernel` runs on a Jupyter kernel; without it the notebook's metadata decide, else `process`.
+    cold : bool, default False
+        Use a fresh interpreter, not a child of the warm process.
+    timeout : float, seconds
+        A run that takes longer fails.
+    memory : int, bytes
+        What a run may take on top of the bare interpreter; more raises MemoryError in its cell.
+    hermetic : bool, default False
+        Without network and without files that are not declared; the capsule lists what was refused.
+    deliver : "soon", "now" or "never"
+        When the page is made and MLflow is told: by a process beside this one, before this returns, or by whoever
+        calls `lineage.tracking.flush` later. The record itself is complete in any case.
 
     Raises
     ------
@@ -83,7 +102,14 @@ def run_notebook(
     request = hits.request_digest(notebook, checked.to_json(), surroundings)
     found = None if force else hits.find_hit(where, request, name, notebook.digest)
     if found is None:
-        attempt = _Attempt(where, notebook, name, checked, surroundings, request)
+        way = _Way(
+            mode=execution.mode_of(notebook.path, engine),
+            cold=cold,
+            limits=Limits(timeout_s=timeout, memory=memory),
+            hermetic=hermetic,
+            deliver=deliver,
+        )
+        attempt = _Attempt(where, notebook, name, checked, surroundings, request, way)
         found = attempt.run(progress)
         outcome = Outcome(capsule=found, hit=False, untold=attempt.untold)
     else:
@@ -105,6 +131,17 @@ def is_seed(name: str) -> bool:
     return "seed" in name.lower().split("_")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Way:
+    """How a run is made, as far as its result does not depend on it."""
+
+    mode: execution.Mode
+    cold: bool
+    limits: Limits
+    hermetic: bool
+    deliver: courier.When
+
+
 class _Attempt:
     """One run from opening to closing."""
 
@@ -116,11 +153,12 @@ class _Attempt:
         parameters: Parameters,
         surroundings: dict[str, Any],
         request: str,
+        way: _Way,
     ) -> None:
+        self.way = way
         self.project, self.notebook, self.name, self.parameters = project, notebook, name, parameters
         self.root = store.root_of(project)
         self.untold = ""
-        self.tracker = tracking.Background(project, first=page.prepare)
         values = parameters.to_json()
         skeleton: dict[str, Any] = {
             "operator": git.operator(project.root),
@@ -154,13 +192,12 @@ class _Attempt:
                 self._collect()
             except ResearchError as failure:
                 error = failure
-            self.tracker.wait()
             done = self._close(error)
-            self.untold = self.tracker.flush().waiting.get(self.run_id, "")
+            self.untold = courier.send(self.project, self.run_id, when=self.way.deliver)
         except BaseException as failure:  # Ctrl-C, a full disk: the run must not stay open
             if (self.folder / "opened.json").exists():
                 message = f"{type(failure).__name__}: {failure}" if str(failure) else type(failure).__name__
-                self._close(RunError(message), with_page=False)
+                self._close(RunError(message))
             raise
         if error is not None:
             error.run_id = self.run_id  # type: ignore[attr-defined]
@@ -168,37 +205,51 @@ class _Attempt:
         return done
 
     @contextmanager
-    def _kernel(self) -> Iterator[Kernel]:
-        from research.experiments.process import Kernel
-
+    def _environment(self) -> Iterator[dict[str, str]]:
+        """The variables of the interpreter; of a hermetic run with what it may touch."""
         env = {"RESEARCH_PROJECT": str(self.project.root), "RESEARCH_RUN_ID": self.run_id}
-        kernel = Kernel(cwd=self.notebook.path.parent, env=env, log=self.folder / "kernel.log")
-        try:
-            yield kernel
-        finally:
-            kernel.close()
-            log = self.folder / "kernel.log"
-            if log.exists() and not log.stat().st_size:
-                log.unlink()
+        if not self.way.hermetic:
+            yield env
+            return
+        import tempfile
+
+        from research.experiments import hermetic
+
+        with tempfile.TemporaryDirectory(prefix="research-hermetic-", ignore_cleanup_errors=True) as work:
+            yield {**env, **hermetic.variables(self.project.root, self.notebook.path, Path(work).resolve())}
 
     def _execute(self, progress: Callable[[Step], None] | None) -> None:
-        """Run the cells, and take in what the kernel saw."""
+        """Run the cells, and take in what the interpreter saw."""
         defaults = self.notebook.schema().check({}).to_json()
         given = {key: value for key, value in self.parameters.to_json().items() if value != defaults[key]}
-        with self._kernel() as kernel:
-            from research.experiments.engine import execute  # imports papermill while the kernel starts
-
-            self.tracker.start()  # only now: two threads that import the same libraries may meet half-made modules
+        ran = execution.Ran()
+        with self._environment() as env:
+            how = execution.How(
+                cwd=self.notebook.path.parent,
+                mode=self.way.mode,
+                cold=self.way.cold,
+                env=env,
+                log=self.folder / LOG,
+                limits=self.way.limits,
+            )
             try:
-                execute(self.notebook.path, self.folder / NOTEBOOK, given, kernel, progress)
+                execution.execute(self.notebook.path, self.folder / NOTEBOOK, given, how, ran, progress)
             except RunError as error:
                 status = f"{self.name} failed in {error} The partial notebook is {self.folder / NOTEBOOK}."
                 raise RunError(status) from None
             finally:
-                report = kernel.witness.read_text(encoding="utf-8") if kernel.witness.is_file() else None
-                self._take_in(json.loads(report) if report else None)
-        if report is None:
+                self._note(ran)
+                self._take_in(ran.report)
+        if ran.report is None:
             raise RunError(f"{self.name} must end with a living kernel; got none, so what it read is not known.")
+
+    def _note(self, ran: execution.Ran) -> None:
+        """How the cells were run; no part of recipe and identity."""
+        log = self.folder / LOG
+        if log.exists() and not log.stat().st_size:
+            log.unlink()
+        facts = {"mode": ran.mode, "warm": ran.warm, "notes": ran.notes, "left": ran.left, "cpu_s": ran.cpu_s}
+        self.raw["engine"] = {**facts, "peak_memory": ran.peak_memory}
 
     def _take_in(self, seen: dict[str, Any] | None) -> None:
         """Code, data and undeclared inputs, as far as the kernel could tell."""
@@ -207,6 +258,8 @@ class _Attempt:
         files = closure.code_closure(self.project, seen["modules"], seen["opened"])
         code = {**self.raw["code"], "closure": files, "digest": digest_json(files)}
         self.raw["data"] = [self._read(read) for read in seen["reads"]]
+        if seen.get("hermetic"):
+            self.raw["hermetic"] = seen["hermetic"]
         self.raw["undeclared"] = closure.undeclared(self.project, seen)
         if seen.get("threads"):
             self.raw["environment"] = {**self.raw["environment"], "threads": seen["threads"]}
@@ -215,6 +268,7 @@ class _Attempt:
         self.raw["unpinned_reasons"] = [
             *reasons,
             *closure.undeclared_reasons(self.raw["undeclared"]),
+            *self._left_behind(),
             *self._changed(files),
         ]
 
@@ -223,6 +277,11 @@ class _Attempt:
         path = self.project.root / read["path"]
         known = read.get("file_sha256") or (digest_file(path) if path.is_file() else None)
         return {**read, "file_sha256": known}
+
+    def _left_behind(self) -> list[str]:
+        """Processes that were still there when the last cell was done."""
+        left = self.raw.get("engine", {}).get("left", [])
+        return [f"left a process behind, which was ended: {', '.join(left[:3])}"] if left else []
 
     def _changed(self, files: dict[str, str]) -> list[str]:
         """Code edited while the run was going on: the kernel may have imported what no longer stands there."""
@@ -235,24 +294,18 @@ class _Attempt:
         self.raw["results"] = results.collect(executed, self.folder)
         results.write_summary(self.raw["results"], self.folder / "results.json")
 
-    def _close(self, error: ResearchError | None, *, with_page: bool = True) -> Capsule:
-        """Write page, patch and capsule; close the run."""
+    def _close(self, error: ResearchError | None) -> Capsule:
+        """Write patch and capsule; close the run."""
         raw = self.raw
         raw["status"] = "FINISHED" if error is None else "FAILED"
         if error is not None:
             raw["unpinned_reasons"] = [*raw["unpinned_reasons"], "the run failed"]
         raw["pinned"] = not raw["unpinned_reasons"]
         raw["times"] = {**raw["times"], "ended": store.now(), "cells": self._cell_times()}
-        if with_page:
-            self._write_page()
         if raw["code"]["dirty"]:
             (self.folder / "code.patch").write_bytes(git.patch(self.project.root, raw["code"]["dirty"]))
         raw["artifacts"] = store.artifacts(self.folder)
         return store.close_run(self.root, raw, "" if error is None else str(error))
-
-    def _write_page(self) -> None:
-        if (self.folder / NOTEBOOK).is_file():
-            page.write_page(self.folder / NOTEBOOK, self.folder / PAGE, self.raw["notebook"]["title"])
 
     def _cell_times(self) -> list[dict[str, Any]]:
         """Seconds by cell of the source notebook."""

@@ -59,21 +59,27 @@ def html(payload: Mapping[str, Any]) -> str:
     )
     parts = [
         f'<div style="margin-bottom:8px">{badge}</div>',
-        _metrics(payload["metrics"]),
+        tiles(payload["metrics"]),
         _evidence(payload["evidence"]),
     ]
     parts += [_table(name, item) for name, item in payload["tables"].items()]
     parts.append(_figures(payload["figures"]))
     if payload["model"] is not None:
         parts.append(_model(payload["model"]))
-    return f'<div style="{_CARD}">{"".join(parts)}</div>'
+    return card("".join(parts))
+
+
+def card(inside: str) -> str:
+    """HTML in the frame of a record."""
+    return f'<div style="{_CARD}">{inside}</div>'
 
 
 def _escape(value: Any) -> str:
     return _html.escape(str(value))
 
 
-def _metrics(metrics: Mapping[str, Any]) -> str:
+def tiles(metrics: Mapping[str, Any]) -> str:
+    """Metrics as tiles: name above value and unit."""
     tiles = "".join(
         f'<div style="{_TILE}"><div style="{_SMALL}">{_escape(name)}</div>'
         f'<div style="font-size:17px;font-variant-numeric:tabular-nums">{number(item["value"])}'
@@ -91,7 +97,7 @@ def _evidence(items: list[Mapping[str, Any]]) -> str:
         verdict = f'<b style="color:{_VERDICTS[item["verdict"]]}">{_escape(item["verdict"])}</b>'
         values = [number(item[key]) for key in ("statistic", "threshold", "p_value", "n")]
         rows.append([_escape(item["test"]), _escape(item["claim"]), *values, verdict])
-    return _grid(
+    return grid(
         "evidence", ["test", "claim", "statistic", "threshold", "p value", "n", "verdict"], rows, text_columns=2
     )
 
@@ -108,7 +114,7 @@ def _table(name: str, item: Mapping[str, Any]) -> str:
     ]
     rows = [[_escape(_cell(value)) for value in row] for row in frame.head(_ROWS).itertuples(index=False, name=None)]
     rest = f", first {_ROWS} shown" if len(frame) > _ROWS else ""
-    return _grid(f"{_escape(name)} ({len(frame):,} rows{rest})", head, rows)
+    return grid(f"{_escape(name)} ({len(frame):,} rows{rest})", head, rows)
 
 
 def _cell(value: Any) -> str:
@@ -117,7 +123,9 @@ def _cell(value: Any) -> str:
     return number(value.item() if hasattr(value, "item") else value)
 
 
-def _grid(title: str, head: list[str], rows: list[list[str]], text_columns: int = 0) -> str:
+def grid(title: str, head: list[str], rows: list[list[str]], text_columns: int = 0) -> str:
+    """A table as HTML; cells are HTML already, the first `text_columns` stand left, the others right."""
+
     def align(i: int) -> str:
         return "left" if i < text_columns else "right"
 
@@ -145,5 +153,17 @@ def _figures(figures: Mapping[str, Any]) -> str:
 
 
 def _model(model: Mapping[str, Any]) -> str:
-    values = ", ".join(f"{_escape(k)} = {_escape(number(v))}" for k, v in model.get("parameters", {}).items())
+    values = _escape(_brief(model.get("parameters", {})))
     return f'<div style="{_SMALL};margin-top:8px">model for scorer <b>{_escape(model["scorer"])}</b>: {values}</div>'
+
+
+def _brief(value: Any) -> str:
+    """Nested values in one line: numbers to six digits, the first of a long list."""
+    if isinstance(value, Mapping):
+        return ", ".join(
+            f"{k} ({_brief(v)})" if isinstance(v, Mapping) else f"{k} = {_brief(v)}" for k, v in value.items()
+        )
+    if isinstance(value, (list, tuple)):
+        shown = ", ".join(_brief(item) for item in value[:3])
+        return f"[{shown}, ... {len(value)} values]" if len(value) > 3 else f"[{shown}]"
+    return number(value)

@@ -43,6 +43,8 @@ _READERS: dict[str, tuple[str, ...]] = {
 }
 _QUOTED_FILE = re.compile(r"'([^']+\.(?:csv|tsv|parquet|json|ndjson|arrow|feather|db|duckdb)(?:\.gz)?)'", re.IGNORECASE)
 
+_ENGINE = "research.experiments.warm"  # runs the cells, and is no part of what they use
+_HERMETIC = "research.experiments.hermetic"  # nor is this
 _opened: dict[str, None] = {}  # paths opened for reading, in order
 _written: set[str] = set()
 _network: dict[str, None] = {}
@@ -235,6 +237,8 @@ def _own_modules(project: Path) -> dict[str, str]:
     out = {}
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
+        if name in (_ENGINE, _HERMETIC) or name.startswith(f"{_ENGINE}."):
+            continue
         if file and (name.partition(".")[0] == "research" or _inside(file, project)):
             out[name] = os.path.realpath(file)
     return out
@@ -256,8 +260,17 @@ def _reads() -> list[Any]:
 
 
 def _threads() -> int | None:
-    numba = sys.modules.get("numba")
-    return int(numba.get_num_threads()) if numba is not None else None
+    numba, running = sys.modules.get("numba"), sys.modules.get("numba.np.ufunc.parallel")
+    if numba is None:
+        return None
+    started = getattr(running, "_is_initialized", False)  # asking would start them
+    return int(numba.get_num_threads() if started else numba.config.NUMBA_NUM_THREADS)
+
+
+def _hermetic() -> dict[str, Any] | None:
+    """What shut this process off, and what it refused; None when nothing did."""
+    module = sys.modules.get(_HERMETIC)
+    return module.report() if module is not None else None
 
 
 def report() -> dict[str, Any]:
@@ -265,15 +278,17 @@ def report() -> dict[str, Any]:
     global _watching
     _watching = False
     project = Path(os.environ.get("RESEARCH_PROJECT", os.getcwd())).resolve()
+    engine = f"{Path(__file__).parent / 'warm'}{os.sep}"
     system = tuple(f"{p}{os.sep}" for p in {sys.prefix, sys.base_prefix, sys.exec_prefix, os.path.dirname(os.__file__)})
     return {
         "modules": _own_modules(project),
         "reads": _reads(),
-        "opened": [p for p in _opened if not p.startswith(system) and p not in _written],
+        "opened": [p for p in _opened if not p.startswith((*system, engine)) and p not in _written],
         "network": list(_network)[:MAX_FINDINGS],
         "processes": list(_processes)[:MAX_FINDINGS],
         "databases": list(_databases)[:MAX_FINDINGS],
         "threads": _threads(),
+        "hermetic": _hermetic(),
         "python": sys.version.split()[0],
     }
 

@@ -10,6 +10,7 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 
 def wanted(python: Path) -> dict[str, str]:
@@ -19,7 +20,7 @@ def wanted(python: Path) -> dict[str, str]:
     return {
         "filter.research-strip.clean": f"{interpreter} -IS {strip}",
         "filter.research-strip.required": "false",
-        "diff.jupyternotebook.command": f"{interpreter} -m nbdime.vcs.git.diffdriver diff",
+        "diff.jupyternotebook.command": f"{interpreter} -m research.lab.git_diff",
         "merge.jupyternotebook.name": "notebooks, by cell",
         "merge.jupyternotebook.driver": f"{interpreter} -m nbdime.vcs.git.mergedriver merge %O %A %B %L %P",
     }
@@ -38,6 +39,34 @@ def set_up(root: Path, python: Path | None = None) -> list[str]:
             subprocess.run(["git", "-C", str(root), "config", "--local", name, value], check=True)
             changed.append(name)
     return changed
+
+
+def settle(notebook: Path) -> bool:
+    """Tell git that a saved notebook says what its index says; False when it says something else, or git is not there.
+
+    Git takes a file whose size has changed for modified and does not ask the filter until it is added. So it is added,
+    but only when what would be stored is what is stored already: nothing is staged that the user did not stage.
+    """
+
+    def git(*args: str) -> str | None:
+        done = subprocess.run(["git", *args], cwd=notebook.parent, capture_output=True, text=True, check=False)
+        return done.stdout if done.returncode == 0 else None
+
+    known = git("ls-files", "--stage", "--", notebook.name)
+    if not known or len(known.splitlines()) != 1 or git("config", "filter.research-strip.clean") is None:
+        return False
+    stored = git("hash-object", "--", notebook.name)
+    if stored is None or stored.strip() != known.split()[1]:
+        return False
+    return git("add", "--", notebook.name) is not None
+
+
+def after_save(os_path: str, model: dict[str, Any], contents_manager: Any, **_: Any) -> None:
+    """JupyterLab has saved a file: a notebook in which only outputs changed is not modified for git."""
+    import threading
+
+    if model.get("type") == "notebook":
+        threading.Thread(target=settle, args=(Path(os_path),), daemon=True).start()
 
 
 if __name__ == "__main__":

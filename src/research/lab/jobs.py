@@ -71,12 +71,12 @@ class ResearchScheduler(Scheduler):
     def create_job(self, model: CreateJob) -> str:
         if model.job_definition_id is None:  # a scheduled job fails in the panel, where it is seen
             self._check(model.input_uri, model.parameters)
-        model.output_formats = list(FORMATS)
+        _as_recorded(model)
         return str(super().create_job(model))
 
     def create_job_definition(self, model: CreateJobDefinition) -> str:
         self._check(model.input_uri, model.parameters)
-        model.output_formats = list(FORMATS)
+        _as_recorded(model)
         return str(super().create_job_definition(model))
 
     def update_job_definition(self, job_definition_id: str, model: UpdateJobDefinition) -> None:
@@ -129,6 +129,12 @@ class ResearchScheduler(Scheduler):
         from research.lineage import store
 
         store.close_dead_runs(store.root_of(find_project(self.root_dir)))
+
+
+def _as_recorded(model: CreateJob | CreateJobDefinition) -> None:
+    """A recorded run keeps notebook and page whatever was ticked, and reads its project, not a copied folder."""
+    model.output_formats = list(FORMATS)
+    model.package_input_folder = False
 
 
 def _end_tree(pid: int | None) -> None:

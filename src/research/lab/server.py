@@ -59,7 +59,7 @@ def config(project: Project, socket: Path) -> dict[str, Any]:
             "check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
             "extension_manager": "readonly",  # the other one asks the package index
         },
-        "FileContentsManager": {"delete_to_trash": False},
+        "FileContentsManager": {"delete_to_trash": False, "post_save_hook": "research.lab.git_setup.after_save"},
         "SchedulerApp": {
             "db_url": f"sqlite:///{home / 'jobs.sqlite'}",
             "scheduler_class": "research.lab.jobs.ResearchScheduler",
@@ -86,7 +86,7 @@ def _mlflow(socket: Path) -> dict[str, Any]:
             "title": "MLflow",
             "icon_path": str(Path(__file__).with_name("mlflow.svg")),
             "path_info": f"mlflow/{VIEW}",
-            "category": "Other",
+            "category": "Notebook",  # in the others the Launcher shows no icon of a server
         },
     }
 

@@ -3,7 +3,7 @@
 | Question | Function | Where |
 |---|---|---|
 | What was this run? | `load_capsule(run)`, `get_run(run)` | capsule, store |
-| Which runs are there? | `list_runs(notebook=, status=, where=, sort=, limit=)` | store, query |
+| Which runs are there? | `list_runs(notebook=, status=, where=, sort=, limit=)` | store, listing |
 | Which, by any condition? | `query(condition, sort=, limit=)`, `Comparison`, `Both`, `Either`, `Not` | selection |
 | Is it as it was recorded? | `verify_run(run)` | verify |
 | When was it last reproduced? | `reproductions(run)` | store |

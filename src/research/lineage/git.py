@@ -14,7 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from research.errors import RefusedError
+from research.lineage import memo
 
+_MOST_BLOBS = 2000
+_blobs: dict[tuple[str, str, str], bytes | None] = {}
 _FOREIGN = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"}
 
 
@@ -39,8 +42,41 @@ def _git(root: Path, *args: str, stdin: bytes | None = None) -> subprocess.Compl
     )
 
 
+def _places(root: Path) -> tuple[Path, Path] | None:
+    """The git folder of the checkout around `root`, and the one it shares with other checkouts."""
+    for folder in (root, *root.parents):
+        entry = folder / ".git"
+        if entry.is_dir():
+            return entry, entry
+        if entry.is_file():  # a worktree or a submodule
+            own = (folder / entry.read_text(encoding="utf-8").removeprefix("gitdir:").strip()).resolve()
+            shared = own / "commondir"
+            return own, (own / shared.read_text(encoding="utf-8").strip()).resolve() if shared.is_file() else own
+    return None
+
+
+def _head_files(root: Path) -> list[Path] | None:
+    """The files that say what HEAD is; None when it has to be asked."""
+    found = _places(root.resolve())
+    if found is None or (found[1] / "reftable").exists():
+        return None
+    own, shared = found
+    name = (own / "HEAD").read_text(encoding="utf-8").removeprefix("ref:").strip()
+    return [own / "HEAD", own / name, shared / name, shared / "packed-refs"]
+
+
 def head(root: Path) -> Head:
     """The commit that is checked out at `root`."""
+    try:
+        files = _head_files(root)
+    except OSError:
+        files = None
+    if files is None:
+        return _head(root)
+    return memo.while_unchanged(("head", str(root)), files, lambda: _head(root))
+
+
+def _head(root: Path) -> Head:
     if shutil.which("git") is None:
         return Head(None, "git is not installed")
     found = _git(root, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")
@@ -71,8 +107,32 @@ def operator(root: Path) -> dict[str, str | None]:
 
 
 def _config(root: Path, key: str) -> str | None:
+    """A setting; remembered while the files that git read for it, and those it would read, are untouched."""
     if shutil.which("git") is None:
         return None
+    files = _config_files(root)
+    names = tuple(sorted((k, v) for k, v in os.environ.items() if k.startswith("GIT_CONFIG") or k in ("HOME",)))
+    return memo.while_unchanged((key, str(root), names), files, lambda: _ask_config(root, key))
+
+
+def _config_files(root: Path) -> list[str]:
+    home = os.environ.get("HOME", "")
+    other = os.environ.get("XDG_CONFIG_HOME") or f"{home}/.config"
+    given = [os.environ.get(name, "") for name in ("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM")]
+    usual = [f"{home}/.gitconfig", f"{other}/git/config", "/etc/gitconfig", *filter(None, given)]
+    places = _places(root.resolve()) or ()
+    usual += [str(place / name) for place in places for name in ("config", "config.worktree", "HEAD")]
+
+    def origins() -> list[str]:
+        said = _git(root, "config", "--list", "--show-origin", "--includes", "-z").stdout.decode(errors="replace")
+        found = {part[5:] for part in said.split("\0") if part.startswith("file:")}
+        return sorted(str(root / name) for name in found)
+
+    names = tuple(sorted((k, v) for k, v in os.environ.items() if k.startswith("GIT_CONFIG") or k == "HOME"))
+    return [*usual, *memo.while_unchanged(("origins", str(root), names), usual, origins)]
+
+
+def _ask_config(root: Path, key: str) -> str | None:
     found = _git(root, "config", "--get", key)
     return found.stdout.decode(errors="replace").strip() or None if found.returncode == 0 else None
 
@@ -80,6 +140,19 @@ def _config(root: Path, key: str) -> str | None:
 def contents(root: Path, paths: Iterable[str], commit: str = "HEAD") -> dict[str, bytes | None]:
     """The bytes of `paths` (relative to `root`) at `commit`; None where the commit has no such file."""
     wanted = list(paths)
+    known = head(root).commit if commit == "HEAD" else None  # what a commit holds never changes
+    if known is None:
+        return _contents(root, wanted, commit)
+    left = [path for path in wanted if (str(root), known, path) not in _blobs]
+    if left:
+        if len(_blobs) + len(left) > _MOST_BLOBS:
+            _blobs.clear()
+            left = wanted
+        _blobs.update({(str(root), known, path): data for path, data in _contents(root, left, known).items()})
+    return {path: _blobs[str(root), known, path] for path in wanted}
+
+
+def _contents(root: Path, wanted: list[str], commit: str) -> dict[str, bytes | None]:
     asked = "".join(f"{commit}:./{path}\n" for path in wanted).encode()
     answer = _git(root, "cat-file", "--batch", stdin=asked).stdout
     out: dict[str, bytes | None] = {}

@@ -303,7 +303,7 @@ def list_runs(
     project: Project | None = None,
 ) -> list[Run]:
     """Recorded runs, newest first; `notebook` is a part of the path, `where` like "rmse < 20 and status = FINISHED"."""
-    from research.lineage.query import ordered, selected
+    from research.lineage.listing import ordered, selected
 
     root = root_of(project)
     if not (root / index.FILE).is_file():

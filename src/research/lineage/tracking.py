@@ -16,7 +16,8 @@ import shutil
 import sqlite3
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -43,6 +44,19 @@ def database_uri(root: Path) -> str:
 def is_off() -> bool:
     """RESEARCH_MLFLOW=off records locally only; the outbox keeps what MLflow has not heard."""
     return os.environ.get("RESEARCH_MLFLOW", "").lower() in ("off", "0", "false")
+
+
+_deferred: ContextVar[bool] = ContextVar("deferred", default=False)
+
+
+@contextlib.contextmanager
+def deferred() -> Iterator[None]:
+    """Runs inside are recorded, and left in the outbox: somebody else tells MLflow, many at once."""
+    token = _deferred.set(True)
+    try:
+        yield
+    finally:
+        _deferred.reset(token)
 
 
 def client(root: Path) -> Any:
@@ -111,9 +125,11 @@ def pending(root: Path) -> list[str]:
 
 def flush(project: Project | None = None, *, wait_s: float = 30.0) -> Flushed:
     """Tell MLflow about every run it has not heard of. Never raises for MLflow's sake: what failed stays pending."""
+    from research.lineage import delivery
+
     root = store.root_of(project)
     out = Flushed()
-    if is_off() or not pending(root):
+    if is_off() or _deferred.get() or not (pending(root) or delivery.ended_sweeps(root)):
         return out
     try:
         talker = client(root)
@@ -125,9 +141,36 @@ def flush(project: Project | None = None, *, wait_s: float = 30.0) -> Flushed:
             out.waiting.update(dict.fromkeys(pending(root), "another process is telling MLflow"))
             return out
         while waiting := [run for run in pending(root) if run not in out.waiting]:
-            for run_id in waiting:
+            batch = waiting[: delivery.MOST]
+            told = _flush_many(root, talker, batch) if len(batch) >= delivery.FEWEST else []
+            out.done.extend(told)
+            for run_id in set(batch) - set(told):
                 _flush_one(root, talker, run_id, out)
+        for sweep_id in delivery.ended_sweeps(root):
+            try:
+                delivery.close_sweep(root, talker, sweep_id)
+            except Exception as error:
+                out.waiting[sweep_id] = _why(error)
     return out
+
+
+def _flush_many(root: Path, talker: Any, run_ids: list[str]) -> list[str]:
+    """Tell MLflow of many runs at once; those that it was told of. The others are told one by one, with the reason."""
+    from research.errors import IntegrityError
+    from research.lineage import delivery
+
+    runs = []
+    for run_id in run_ids:
+        with contextlib.suppress(IntegrityError):  # said again, and kept, when it is told alone
+            runs.append(capsule.read(store.folder_of(root, run_id)))
+    try:
+        told = delivery.tell_many(root, talker, runs)
+    except (sqlite3.Error, OSError):
+        return []
+    with index.writing(root) as db:
+        query = "UPDATE outbox SET done = 1, error = NULL, tracking_id = ? WHERE run_id = ?"
+        db.executemany(query, [(name, run_id) for run_id, name in told.items()])
+    return list(told)
 
 
 def _why(error: Exception) -> str:
@@ -155,39 +198,46 @@ def tracking_id(run_id: str, *, project: Project | None = None) -> str | None:
 
 def _tell(root: Path, talker: Any, run: Capsule) -> None:
     """One run, whole; may be repeated."""
-    experiment = _experiment(root, talker, run)
-    found = talker.search_runs([experiment], f"tags.`research.run_id` = '{run.run_id}'", max_results=1)
-    facts = tags(run)
+    from research.lineage import delivery
+
+    place = experiment_of(root, talker, run)
+    found = talker.search_runs([place], f"tags.`research.run_id` = '{run.run_id}'", max_results=1)
+    sweep = delivery.parents(root, [run.run_id]).get(run.run_id)
+    facts = {**tags(run), **delivery.parent_tag(root, talker, sweep)}
     if found:
         name = found[0].info.run_id
     else:
-        opened = _milliseconds(run.times["started"])
-        name = talker.create_run(experiment, start_time=opened, tags=facts, run_name=run.run_id).info.run_id
+        opened = milliseconds(run.times["started"])
+        name = talker.create_run(place, start_time=opened, tags=facts, run_name=run.run_id).info.run_id
     with index.writing(root) as db:
         db.execute("UPDATE outbox SET tracking_id = ? WHERE run_id = ?", (name, run.run_id))
     _log_values(talker, name, run, facts)
     _log_datasets(talker, name, run)
     with tempfile.TemporaryDirectory(prefix=".staging-", dir=root) as folder:
-        _stage(run, Path(folder))
+        stage(run, Path(folder))
         talker.log_artifacts(name, folder)
-    talker.set_terminated(name, status=run.status, end_time=_milliseconds(run.times["ended"]))
+    talker.set_terminated(name, status=run.status, end_time=milliseconds(run.times["ended"]))
 
 
-def _milliseconds(time: str) -> int:
+def milliseconds(time: str) -> int:
     return int(datetime.fromisoformat(time).timestamp() * 1000)
 
 
-def _experiment(root: Path, talker: Any, run: Capsule) -> str:
+def experiment_of(root: Path, talker: Any, run: Capsule) -> str:
     """One experiment per notebook, named `calibration/heston`."""
     name = run.notebook.removeprefix("notebooks/").removesuffix(".ipynb")
+    return experiment(root, talker, name, f"**{run.raw['notebook']['title']}**: runs of `{run.notebook}`.")
+
+
+def experiment(root: Path, talker: Any, name: str, note: str) -> str:
+    """MLflow's id of an experiment; made, or restored, if need be."""
     found = talker.get_experiment_by_name(name)
     if found is not None:
         if found.lifecycle_stage == "deleted":
             talker.restore_experiment(found.experiment_id)
         return str(found.experiment_id)
     place = root.resolve() / "artifacts" / name.replace("/", "-")
-    notes = {"mlflow.note.content": f"**{run.raw['notebook']['title']}**: runs of `{run.notebook}`."}
-    return str(talker.create_experiment(name, artifact_location=str(place), tags=notes))
+    return str(talker.create_experiment(name, artifact_location=str(place), tags={"mlflow.note.content": note}))
 
 
 def tags(run: Capsule) -> dict[str, str]:
@@ -238,45 +288,66 @@ def _short(value: Any) -> str:
     return "" if value is None else (f"{value:,.6g}" if isinstance(value, (int, float)) else str(value))
 
 
+def metric_values(run: Capsule) -> dict[str, float]:
+    """What MLflow shows as metrics."""
+    found = {key: float(item["value"]) for key, item in run.metrics.items()}
+    return found if run.passed is None else {**found, "passed": float(run.passed)}
+
+
+def parameter_texts(run: Capsule) -> dict[str, str]:
+    """What MLflow shows as parameters."""
+    return {key: (v if isinstance(v, str) else json.dumps(v))[:5999] for key, v in run.parameters.items()}
+
+
+def datasets(run: Capsule) -> list[tuple[dict[str, str], dict[str, str]]]:
+    """Every read, with our digest (MLflow's own hashes neither dates nor rows past 10,000), and its tags."""
+    out = []
+    for read in run.data:
+        profile = json.dumps({key: read.get(key) for key in ("rows", "as_of", "columns", "sha256", "quality")})
+        data = {
+            "name": read["name"],
+            "digest": str(read["sha256"])[:36],  # MLflow's limit; the whole one is in the tag
+            "dataset_source_type": "local",
+            "dataset_source": json.dumps({"uri": read["path"], "dvc_md5": read.get("dvc_md5")}),
+            "dataset_profile": profile[:16_000_000],
+        }
+        out.append((data, {"mlflow.data.context": "read", "research.sha256": str(read["sha256"])}))
+    return out
+
+
 def _log_values(talker: Any, name: str, run: Capsule, facts: dict[str, str]) -> None:
     from mlflow.entities import Metric, Param, RunTag
 
-    at = _milliseconds(run.times["ended"])
-    metrics = [Metric(key, float(item["value"]), at, 0) for key, item in run.metrics.items()]
-    if run.passed is not None:
-        metrics.append(Metric("passed", float(run.passed), at, 0))
-    params = [Param(key, _text(value)) for key, value in run.parameters.items()]
+    at = milliseconds(run.times["ended"])
+    metrics = [Metric(key, number, at, 0) for key, number in metric_values(run).items()]
+    params = [Param(key, text) for key, text in parameter_texts(run).items()]
     labels = [RunTag(key, value) for key, value in facts.items()]
     for start in range(0, max(len(metrics), len(params), 1), 100):
         part = slice(start, start + 100)
         talker.log_batch(name, metrics=metrics[part], params=params[part], tags=labels if start == 0 else [])
 
 
-def _text(value: Any) -> str:
-    return (value if isinstance(value, str) else json.dumps(value))[:5999]
-
-
 def _log_datasets(talker: Any, name: str, run: Capsule) -> None:
-    """Every read, with our digest: MLflow's own hashes neither dates nor rows past 10,000."""
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
     inputs = []
-    for read in run.data:
-        source = json.dumps({"uri": read["path"], "dvc_md5": read.get("dvc_md5")})
-        profile = json.dumps({key: read.get(key) for key in ("rows", "as_of", "columns", "sha256", "quality")})[
-            :16_000_000
-        ]
-        digest = str(read["sha256"])[:36]  # MLflow's limit; the whole one is in the tag
-        data = Dataset(name=read["name"], digest=digest, source_type="local", source=source, profile=profile)
-        label = [InputTag("mlflow.data.context", "read"), InputTag("research.sha256", str(read["sha256"]))]
-        inputs.append(DatasetInput(data, label))
+    for data, labels in datasets(run):
+        made = Dataset(
+            name=data["name"],
+            digest=data["digest"],
+            source_type=data["dataset_source_type"],
+            source=data["dataset_source"],
+            profile=data["dataset_profile"],
+        )
+        inputs.append(DatasetInput(made, [InputTag(key, value) for key, value in labels.items()]))
     if inputs:
         talker.log_inputs(name, datasets=inputs)
 
 
-def _stage(run: Capsule, folder: Path) -> None:
+def stage(run: Capsule, folder: Path) -> None:
     """The files of a run as MLflow should show them: all artifacts, the capsule, and tables also as CSV."""
-    for relative in [capsule.FILE, *run.artifacts]:
+    page = [name for name in ("notebook.html",) if (run.folder / name).is_file()]  # made after the capsule was closed
+    for relative in dict.fromkeys([capsule.FILE, *run.artifacts, *page]):
         target = folder / relative
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(run.folder / relative, target)
@@ -291,6 +362,7 @@ class Background:
     def __init__(self, project: Project, first: Callable[[], None] = lambda: None) -> None:
         self._project = project
         self._first = first
+        self._silent = is_off() or _deferred.get()
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
@@ -301,7 +373,7 @@ class Background:
     def _prepare(self) -> None:
         with contextlib.suppress(Exception):  # who needs it meets the same error, and keeps it
             self._first()
-            if not is_off():
+            if not self._silent:
                 client(store.root_of(self._project))
 
     def wait(self) -> None:

@@ -19,26 +19,59 @@ from research.project import Project
 VIEW = "#/experiments?workflowType=machine_learning"  # runs first; MLflow's own first page is about agents
 REFUSED = "/mlflow/assistant"
 _WHY = "The assistant is switched off: it would run commands on this machine."
+_BEGINNING = """<style>[data-assistant-ui]{display:none!important}</style><script>
+for (const [name, value] of Object.entries({
+  "mlflow.assistant.panelOpen_v1": "false", "mlflow.assistant.fab.autoOpenedOnFirstLoad_v1": "true",
+  "mlflow.settings.telemetry.enabled_v1": "false"})) localStorage.setItem(name, value);
+if (!localStorage.getItem("mlflow.workflowType_v1"))
+  localStorage.setItem("mlflow.workflowType_v1", '"machine_learning"');
+</script>"""
+KIND = "mlflow.experimentKind"  # without it MLflow shows an experiment's traces, which are for agents
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
-class WithoutAssistant:
-    """An ASGI application less everything under `.../mlflow/assistant`."""
+class Door:
+    """MLflow's ASGI application, less everything under `.../mlflow/assistant`, and with our beginning of its page."""
 
     def __init__(self, app: Callable[[Scope, Receive, Send], Awaitable[None]]) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and REFUSED in "/" + "/".join(part for part in scope["path"].split("/") if part):
-            body = json.dumps({"detail": _WHY}).encode()
-            headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-            await send({"type": "http.response.start", "status": 403, "headers": headers})
-            await send({"type": "http.response.body", "body": body})
-            return
-        await self.app(scope, receive, send)
+        path = "/" + "/".join(part for part in scope.get("path", "").split("/") if part)
+        if scope["type"] == "http" and REFUSED in path:
+            await _refuse(send)
+        elif scope["type"] == "http" and scope["method"] == "GET" and path in ("/", "/index.html"):
+            await self._page(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
+
+    async def _page(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The page whole (a browser's older copy is not ours), with `_BEGINNING` in its head."""
+        headers = [(k, v) for k, v in scope["headers"] if k.lower() not in (b"if-none-match", b"if-modified-since")]
+        start: dict[str, Any] = {}
+        body = bytearray()
+
+        async def collect(message: dict[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                start.update(message)
+            elif message["type"] == "http.response.body":
+                body.extend(message.get("body", b""))
+
+        await self.app({**scope, "headers": headers}, receive, collect)
+        page = bytes(body).replace(b"<head>", b"<head>" + _BEGINNING.encode(), 1)
+        kept = [(k, v) for k, v in start["headers"] if k.lower() not in (b"content-length", b"etag", b"last-modified")]
+        await send({**start, "headers": [*kept, (b"content-length", str(len(page)).encode())]})
+        await send({"type": "http.response.body", "body": page})
+
+
+async def _refuse(send: Send) -> None:
+    body = json.dumps({"detail": _WHY}).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": 403, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
 
 
 def settle(project: Project) -> tracking.Flushed:
@@ -56,6 +89,10 @@ def settle(project: Project) -> tracking.Flushed:
         raise ProjectError(
             f"mlruns must hold mlflow.db; got none in {root}. Run `make demo` or `research run NOTEBOOK` first."
         )
+    talker = tracking.client(root)
+    for experiment in talker.search_experiments():
+        if KIND not in experiment.tags:
+            talker.set_experiment_tag(experiment.experiment_id, KIND, "custom_model_development")
     return told
 
 
@@ -75,7 +112,6 @@ def serve(project: Project, *, host: str = "127.0.0.1", port: int = 5000, socket
     )
     if socket:  # behind Jupyter, which has checked who is asking and under which name
         os.environ.setdefault("MLFLOW_SERVER_ALLOWED_HOSTS", "*")
-    tracking.client(root)  # follows a store that was moved
     import warnings
 
     import uvicorn
@@ -85,7 +121,7 @@ def serve(project: Project, *, host: str = "127.0.0.1", port: int = 5000, socket
         from mlflow.server.fastapi_app import app
 
     where: dict[str, Any] = {"uds": socket} if socket else {"host": host, "port": port}
-    uvicorn.run(WithoutAssistant(app), log_level="warning", access_log=False, **where)
+    uvicorn.run(Door(app), log_level="warning", access_log=False, **where)
 
 
 def open_when_ready(port: int, address: str, *, wait_s: float = 60.0) -> None:

@@ -82,7 +82,11 @@ class Notebook:
     @property
     def html(self) -> Path | None:
         """The executed notebook as a page, when the run kept one."""
-        return _kept(self.capsule, ".html")
+        if self.capsule is None:
+            return None
+        from research.experiments import page  # it may have to be made
+
+        return _kept(self.capsule, ".html") or page.of_run(self.capsule.folder, self.title)
 
 
 def _kept(capsule: Capsule | None, suffix: str) -> Path | None:

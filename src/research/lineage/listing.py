@@ -30,6 +30,8 @@ FIELDS = (
     "message",
     "recipe",
     "identity",
+    "sweep",
+    "point",
 )
 _COMPUTED = ("age", "name", "state")
 
