@@ -159,3 +159,33 @@ def test_an_unsettled_integral_is_an_error_not_a_number(monkeypatch: pytest.Monk
     monkeypatch.setattr(fourier, "_STEPS", (0.8,))
     with pytest.raises(NumericalError, match="the Fourier integral must settle for every option"):
         fourier.price(PLAIN, 100.0, 100.0, 1.0)
+
+
+@pytest.mark.parametrize("tau", [0.003, 0.1, 1.0, 30.0])
+@pytest.mark.parametrize(
+    "five",
+    [
+        (0.04, 1.5, 0.06, 0.5, -0.7),
+        (0.19, 15.5, 0.075, 3.3, -0.51),
+        (0.01, 0.5, 0.02, 1.5, 0.95),
+        (0.04, 1, 0.04, 1e-3, 0),
+    ],
+)
+def test_many_strikes_between_grid_points_agree_with_each_strike_alone(tau: float, five: tuple[float, ...]) -> None:
+    model = Heston(**dict(zip(("v0", "kappa", "theta", "sigma", "rho"), five)))
+    strike = np.sort(np.concatenate([np.geomspace(20.0, 400.0, 500), np.linspace(90.0, 110.0, 100)]))
+    many, bound = fourier.price_with_error(model, 100.0, strike, tau)
+    parts = [fourier.price_with_error(model, 100.0, part, tau) for part in np.array_split(strike, 60)]
+    few, other = (np.concatenate(column) for column in zip(*parts))
+    assert (np.abs(many - few) <= bound + other).all()  # two contours: each is within its own bound
+    assert np.abs(many - few).max() < 1e-9
+    assert (bound < 1.1e-10 * np.maximum(100.0, strike)).all()
+
+
+def test_the_order_of_many_strikes_does_not_matter() -> None:
+    model = Heston(v0=0.04, kappa=1.5, theta=0.06, sigma=0.5, rho=-0.7)
+    strike = np.linspace(60.0, 150.0, 700)
+    mixed = np.random.default_rng(0).permutation(700)
+    found = fourier.price(model, 100.0, strike, [[0.5], [1.0]])
+    assert (fourier.price(model, 100.0, strike[mixed], [[0.5], [1.0]]) == found[:, mixed]).all()
+    assert (fourier.price(model, 100.0, strike[::-1], [[1.0], [0.5]]) == found[::-1, ::-1]).all()
