@@ -42,7 +42,7 @@ from research.core.pricing.fourier import (
 
 POINTS = 12  # of the interpolation
 _RESOLVED = 0.5  # grid step times U
-_MATTERS = 1e-10  # weights below it do not count for U
+_MATTERS = 1e-10  # weights below this share of the largest do not count for U
 _RENEW = 64  # rotations between two true exponentials
 _WORTH = 3  # grid points a strike up to which the grid is the quicker way
 _LEAST = 64  # strikes
@@ -119,18 +119,20 @@ def heston_smile(
         return w
     b, x0 = contour_scale(w, a, max(abs(x[start]), abs(x[stop - 1]))), nearest(x, start, stop, side)
     scratch, kept = np.empty(SCRATCH), np.empty((MAX_BLOCKS, 4 * BLOCK))
-    bandwidth, blocks = 0.0, 0
+    bandwidth, blocks, largest = 0.0, 0, 0.0
     for block in range(MAX_BLOCKS):
         contour_block(block, h, b, side, scratch)
         _heston_block(p, tau, w, x0, scratch)
         for n in range(2 * BLOCK):
             kept[block, n], kept[block, 2 * BLOCK + n] = scratch[_RE + n], scratch[_WEIGHT + n]
-        for n in range(BLOCK):
-            if abs(scratch[_WEIGHT + n]) + abs(scratch[_WEIGHT + BLOCK + n]) > _MATTERS:
-                bandwidth = max(bandwidth, scratch[_RE + n])
-        blocks = block + 1
-        if _largest_weight(scratch) < NEGLIGIBLE:
+        blocks, here = block + 1, _largest_weight(scratch)
+        largest = max(largest, here)
+        if here < NEGLIGIBLE:
             break
+    for block in range(blocks):
+        for n in range(BLOCK):
+            if abs(kept[block, 2 * BLOCK + n]) + abs(kept[block, 3 * BLOCK + n]) > _MATTERS * largest:
+                bandwidth = max(bandwidth, kept[block, n])
     size = int(span * bandwidth / _RESOLVED) + 2
     if size + POINTS > _WORTH * count:
         w, _ = heston_group(p, tau, side, start, stop, x, h, NEGLIGIBLE, even, odd)
