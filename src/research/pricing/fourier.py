@@ -130,7 +130,18 @@ def _one_rule(
     value, gap = np.empty_like(x), np.empty_like(x)
     kernel = heston_smiles if many else heston_values
     kernel(parameters, years, first, x, forward, strike, h, value, gap)
-    return value, gap
+    return value, _cautious(gap, first)
+
+
+def _cautious(gap: Float1D, first: Int1D) -> Float1D:
+    """The largest gap among two neighbours to each side: a gap swings with x, and at a zero of it says nothing."""
+    group = np.repeat(np.arange(first.size - 1), np.diff(first))
+    out = gap.copy()
+    for step in (1, 2):
+        same = group[step:] == group[:-step]
+        np.maximum(out[step:], np.where(same, gap[:-step], 0.0), out=out[step:])
+        np.maximum(out[:-step], np.where(same, gap[step:], 0.0), out=out[:-step])
+    return out
 
 
 def _order(tau: Float1D, x: Float1D) -> Int1D:
