@@ -45,6 +45,7 @@ bench: install  ## ours and the peers', side by side (ONLY=implied_vol for one w
 	@python benchmarks/run.py $(ONLY)
 
 clean:           ## caches and reports; never mlruns/, data/ or .venv
+	@test ! -x .venv/bin/python || .venv/bin/python -m research.experiments.warm stop >/dev/null 2>&1 || true
 	@rm -rf build dist reports/*.html reports/notebooks .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	@find src tests benchmarks tools -name __pycache__ -type d -prune -exec rm -rf {} +
 

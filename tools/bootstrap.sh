@@ -66,5 +66,6 @@ if ! "$@" --require-hashes -r requirements.lock >"$log" 2>&1 ||
 fi
 .venv/bin/python -m research.lab.git_setup || true  # notebooks in git: no outputs, diffs by cell; this repository only
 .venv/bin/python -m ipykernel install --sys-prefix --name research --display-name "Research" >/dev/null 2>&1 || true
+.venv/bin/python -m research.experiments.warm.kernelspec >/dev/null 2>&1 || true
 printf '%s\n' "$stamp" > .venv/.ready
 echo "Installed."

@@ -19,6 +19,7 @@ _ROOMS = (
 _NAMES = {
     "parameters": "research.experiments",
     "record": "research.experiments",
+    "step": "research.experiments.step",
     "metric": "research.evidence",
     "Metric": "research.evidence",
     "Evidence": "research.evidence",
@@ -41,6 +42,4 @@ def __dir__() -> list[str]:
 
 def load_ipython_extension(shell: Any) -> None:
     """`%load_ext research`: `%run_info`, `%last` and `%lineage` in this notebook."""
-    from research.lab.magics import register
-
-    register(shell)
+    importlib.import_module("research.lab.magics").register(shell)

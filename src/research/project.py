@@ -21,9 +21,16 @@ class Project:
 
     @property
     def mlruns(self) -> Path:
-        """The store: RESEARCH_STORE if set (tests, shared stores), else `mlruns/`."""
+        """The store: RESEARCH_STORE if set (tests, shared stores), else `mlruns/`.
+
+        `dvc exp run --temp` and `--queue` work in a copy under `.dvc/tmp/exps/`; their runs belong to the project's own
+        store, which outlives the copy.
+        """
         other = os.environ.get("RESEARCH_STORE")
-        return Path(other).resolve() if other else self.root / "mlruns"
+        if other:
+            return Path(other).resolve()
+        places = [p for p in self.root.parents if p.parts[-3:] == (".dvc", "tmp", "exps")]
+        return (places[0].parents[2] if places else self.root) / "mlruns"
 
     @property
     def reports(self) -> Path:

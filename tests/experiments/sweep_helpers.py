@@ -79,6 +79,23 @@ def finished_run(task: Task) -> dict[str, Any] | None:
     return {"state": "done", "run_id": run.run_id, "hit": 0, "seconds": 0.0, **facts(run.metrics, task.metric)}
 
 
+def notebook_text(parameters: str, *cells: str) -> str:
+    """A notebook with these code cells, the first tagged `parameters`."""
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    made = [
+        {
+            "cell_type": "code",
+            "source": source,
+            "metadata": {"tags": ["parameters"] if i == 0 else []},
+            "outputs": [],
+            "execution_count": None,
+            "id": f"cell-{i}",
+        }
+        for i, source in enumerate((parameters, *cells))
+    ]
+    return json.dumps({"cells": made, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5})
+
+
 def points(*parameters: dict[str, Any]) -> Points:
     return Points(parameters, ("x",), 0, 0)
 

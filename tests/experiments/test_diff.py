@@ -93,3 +93,28 @@ def test_text_from_notebooks_cannot_become_markup(project):
     project.notebook.write_text(project.study("'<script>alert(1)</script>'"))
     found = notebooks.diff_notebooks(Project(project.root), f"{project.notebook}@HEAD", str(project.notebook))
     assert "<script>" not in page.render(found)
+
+
+@pytest.mark.slow
+def test_two_sweeps_are_told_apart_by_what_was_asked_their_points_and_the_results_of_common_points(bare, capfd):
+    path = str(bare.notebook)
+    assert main(["sweep", path, "-g", "n=3,4", "--jobs", "1"]) == 0
+    bare.notebook.write_text(bare.study("values = [v * 2 for v in values]"))
+    assert main(["sweep", path, "-g", "n=4,5,6", "--jobs", "1"]) == 0
+    capfd.readouterr()
+    assert main(["sweep", "--list", "--json"]) == 0
+    second, first = (row["sweep_id"] for row in json.loads(capfd.readouterr().out))
+    assert main(["diff", first, second, "--json"]) == 0
+    found = json.loads(capfd.readouterr().out)
+    assert (found["common"], found["only"], found["same"]) == (1, [1, 2], False)
+    assert [(p["point"], p["name"], p["relative"]) for p in found["points"]] == [
+        ("n 4", "mean", pytest.approx(-1.0, abs=1e-9))
+    ]
+    assert [c["cell"] for c in found["code"]["cells"]] == [[None, 5]]
+    assert main(["diff", first, second]) == 0
+    out = capfd.readouterr().out
+    assert "1 point only in A; 1 in both" in out
+    assert "2 points only in B; 1 in both" in out
+    assert "n 4  mean" in out
+    assert main(["diff", first, first]) == 0
+    assert "Nothing differs" in capfd.readouterr().out

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from research.cli.app import main
 from research.experiments import hermetic, run_notebook
 
+SOURCE = str(Path(hermetic.__file__).parents[2])
 TRY = """\
 import os, socket, subprocess, time, urllib.request, ctypes
 tried = {}
@@ -81,6 +86,7 @@ def test_a_hermetic_run_reaches_neither_network_nor_undeclared_files(prying, eng
     refused = {(item["kind"], item["what"].rpartition("/")[2]) for item in report["refused"]}
     assert {("reading", "secret.csv"), ("reading", "outside.txt"), ("writing", "new.txt")} <= refused
     assert ("look-up of", "example.org") in refused
+    assert any(reason.startswith("was refused, being hermetic: ") for reason in shut.unpinned_reasons)
     assert free.closure == shut.closure
     assert "hermetic" not in free.raw
     assert main(["show", shut.run_id]) == 0
@@ -106,3 +112,37 @@ def test_a_report_says_what_was_refused_or_that_nothing_was():
         "refused: reading /x",
     ]
     assert hermetic.lines({**report, "refused": []})[-1] == "refused: nothing"
+
+
+ONLY_THE_HOOK = """\
+import sys
+from research.experiments import hermetic
+hermetic.landlock_abi = lambda: 0
+hermetic._seccomp = lambda: ""
+folder = sys.argv[1]
+hermetic.enter(hermetic.Spec(read=(sys.prefix, sys.base_prefix), write=(folder,), home=folder + "/home", threads=1))
+import socket, urllib.request
+for attempt in (lambda: open(sys.argv[2]), lambda: socket.socket(socket.AF_INET)):
+    try:
+        attempt()
+    except PermissionError as error:
+        print(error)
+print("\\n".join(hermetic.lines(hermetic.report())))
+"""
+
+
+def test_a_kernel_without_landlock_and_seccomp_is_said_and_the_hook_still_refuses(tmp_path):
+    inside, outside = tmp_path / "inside", tmp_path / "outside.csv"
+    inside.mkdir()
+    outside.write_text("a\n")
+    call = [sys.executable, "-c", ONLY_THE_HOOK, str(inside), str(outside)]
+    done = subprocess.run(call, capture_output=True, text=True, check=True, env={**os.environ, "PYTHONPATH": SOURCE})
+    hint = "declare it in data/catalog.yaml and read it with data.load"
+    assert done.stdout.splitlines() == [
+        f"[Errno 13] a hermetic run refuses reading {outside}; {hint}",
+        "[Errno 13] a hermetic run refuses socket AF_INET",
+        "hermetic: files by audit hook only: this kernel has no Landlock; network by audit hook only: this kernel "
+        "filters no system calls",
+        f"refused: reading {outside}",
+        "refused: socket AF_INET",
+    ]

@@ -9,7 +9,9 @@ import pytest
 
 from research import data
 from research.cli.app import main
-from research.experiments import run_notebook
+from research.errors import DataError
+from research.experiments import reproduce, run_notebook
+from research.experiments.place import find_data
 from research.project import Project
 
 CATALOG = """\
@@ -87,3 +89,29 @@ def test_a_run_is_reproduced_with_data_from_the_dvc_cache_or_made_anew(with_data
     assert main(["reproduce", run.run_id]) == 0
     assert "missing data" not in capfd.readouterr().out
     assert not path.exists()  # the working tree is left alone
+
+
+@pytest.mark.deep
+def test_data_that_only_the_remote_has_are_fetched_by_their_hash(with_data, tmp_path):
+    project = with_data
+    run = run_notebook(project.notebook).capsule
+    read = run.data[0]
+    path, md5 = project.root / read["path"], read["dvc_md5"]
+    where = tmp_path / "remote"
+    kept = where / "files" / "md5" / md5[:2] / md5[2:]
+    kept.parent.mkdir(parents=True)
+    path.rename(kept)
+    (project.root / "data" / "raw" / "test" / "quotes.csv").unlink()
+    project.write(
+        ".dvc/config", f"[core]\n    remote = store\n    analytics = false\n['remote \"store\"']\n    url = {where}\n"
+    )
+    files, missing = find_data(Project(project.root), run)
+    assert missing == []
+    assert files[read["path"]] == project.root / ".dvc" / "cache" / "files" / "md5" / md5[:2] / md5[2:]
+    assert hashlib.md5(files[read["path"]].read_bytes(), usedforsecurity=False).hexdigest() == md5
+    files[read["path"]].unlink()
+    kept.unlink()
+    with pytest.raises(
+        DataError, match=r"missing: test/quotes .* The notebook was not run. Try dvc checkout, dvc fetch"
+    ):
+        reproduce(run.run_id, here=True)

@@ -222,3 +222,33 @@ def test_a_wrong_file_is_refused_by_key(tmp_path, text, message):
     path.write_text(text)
     with pytest.raises(ParameterError, match=message):
         read_file(path)
+
+
+def table_of(**columns):
+    import pandas as pd
+
+    rows = len(next(iter(columns.values())))
+    own = {"point": range(rows), "state": "done", "run_id": "r", "hit": False, "seconds": 1.0}
+    return pd.DataFrame({**own, **columns})
+
+
+def test_what_moves_a_metric_is_ranked_by_the_variance_it_explains():
+    from research.experiments.sweep import charts
+
+    a, b = [0, 0, 1, 1, 2, 2], ["u", "v"] * 3
+    table = table_of(a=a, b=b, loss=[10.0 * x + (y == "v") for x, y in zip(a, b)])
+    (first, share), (second, rest) = charts.effects(table, "loss", ["b", "a"])
+    assert (first, second) == ("a", "b")
+    assert share + rest == pytest.approx(1.0)
+    assert charts.metric_of(table, None, ["a", "b"]) == "loss"
+
+
+def test_the_surface_takes_the_pair_of_parameters_that_fills_the_plane():
+    from research.experiments.sweep import charts
+
+    table = table_of(a=[1, 1, 2, 2], b=[5, 5, 6, 6], c=["x", "y", "x", "y"], loss=[1.0, 2.0, 3.0, 4.5])
+    figure = charts.surface(table, "loss", ["a", "b", "c"])
+    assert figure.data[0].type == "heatmap"
+    assert {figure.layout.xaxis.title.text, figure.layout.yaxis.title.text} == {"a", "c"}
+    assert charts.surface(table_of(a=[1, 1], loss=[1.0, 1.0]), "loss", []) is None
+    assert charts.parallel(table, "loss", ["a", "c"]).data[0].type == "parcoords"

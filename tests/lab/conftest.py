@@ -60,6 +60,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ENVIRONMENT:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("RESEARCH_MLFLOW", "off")
+    monkeypatch.setenv("RESEARCH_WARM", "0")
     made = make(tmp_path / "project")
     monkeypatch.chdir(made)
     return made
@@ -72,11 +73,13 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
     from research.project import Project
 
     made = make(tmp_path_factory.mktemp("ran") / "project")
-    before = {name: os.environ.pop(name, None) for name in (*ENVIRONMENT, "RESEARCH_MLFLOW")}
-    os.environ["RESEARCH_MLFLOW"] = "off"
+    off = {"RESEARCH_MLFLOW": "off", "RESEARCH_WARM": "0"}
+    before = {name: os.environ.pop(name, None) for name in (*ENVIRONMENT, *off)}
+    os.environ.update(off)
     try:
         outcome = run_notebook(made / "notebooks/study/tiny.ipynb", {"n": "7"}, project=Project(made))
         yield made, outcome.run_id
     finally:
-        os.environ.pop("RESEARCH_MLFLOW")
+        for name in off:
+            os.environ.pop(name, None)
         os.environ.update({name: value for name, value in before.items() if value is not None})

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from research.lineage.ui import Door, settle
+from research.errors import InputError
+from research.lineage.ui import Door, require_free, settle
 from research.project import Project
 
 PAGE = b"<!doctype html><html><head><title>MLflow</title></head></html>"
@@ -65,6 +66,18 @@ def test_the_page_opens_on_runs_without_the_assistant_and_says_its_own_length(pa
     assert b"[data-assistant-ui]{display:none!important}" in head
     assert b"mlflow.workflowType_v1" in head and b"machine_learning" in head
     assert body.endswith(b"<title>MLflow</title></head></html>")
+
+
+def test_a_port_that_is_taken_is_refused_with_another() -> None:
+    import socket
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(InputError) as error:
+            require_free(port)
+    assert str(error.value).startswith(f"--port must be free; got {port}. Try --port {port + 1}. (Address already")
 
 
 def test_without_a_recorded_run_there_is_nothing_to_show(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:

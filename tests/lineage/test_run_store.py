@@ -158,6 +158,8 @@ from test_run_store import finish, skeleton, store
 root = Path(sys.argv[1])
 if sys.argv[3] == "finish":
     print(finish(root).run_id)
+elif sys.argv[3] == "many":
+    print(len({finish(root, n=n).run_id for n in range(125)}))
 else:
     print(store.open_run(root, skeleton(), "request")[0], flush=True)
     time.sleep(60)
@@ -361,3 +363,48 @@ def test_ten_thousand_runs_answer_a_condition_on_metrics_and_parameters(project)
     found = query(Both((Comparison("rmse", "<", 20), Comparison("n", ">=", 5000))), sort=[("n", True)], limit=20)
     print(f"10,001 runs asked in {time.perf_counter() - start:.3f} s")
     assert [run.parameters["n"] for run in found] == list(range(9999, 9979, -1))
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "rmse < 20", "rmse >= 12.5 and n = 3", "n = 3", "n = 3.0", "text = 3", "text = a", "flag = yes", "flag = true",
+        "flag = 1", "rmse > 1 and flag", "odd = nan", "odd < 5", "n < 4 or text = a", "not n = 3", "text = 'a' & n > 1",
+        "n != 3", "text ~ A", "metrics.rmse < 20", "status = FINISHED and rmse < 20", "age < 2d", "pinned = yes",
+        "some = none", "some = 5", "n in (3, 4)",
+    ],
+)  # fmt: skip
+def test_asking_sql_first_finds_the_same_runs(project, where):
+    from research.lineage import listing
+
+    for n, text, flag, odd in ((3, "a", True, "nan"), (4, "3", False, 2.5), (5, "A", True, 7)):
+        finish(project.mlruns, rmse=n * 4.0 + 0.5, n=n, text=text, flag=flag, odd=odd, some=None if n == 3 else n)
+    wanted = [run.run_id for run in listing.selected(store.list_runs(), where)]
+    assert [run.run_id for run in store.list_runs(where=where)] == wanted
+
+
+@pytest.mark.deep
+def test_a_thousand_runs_from_eight_processes_that_start_on_an_empty_store(project):
+    processes = [spawn(project.mlruns, "many") for _ in range(8)]
+    answers = [process.communicate(timeout=240) for process in processes]
+    assert [answer[0].strip() for answer in answers] == ["125"] * 8, answers
+    assert len(store.list_runs(status="FINISHED")) == 1000
+    assert len({run.run_id for run in query()}) == 1000
+    assert all(verify_run(run.run_id) == [] for run in store.list_runs()[::50])
+
+
+def test_a_disk_that_fills_up_while_a_capsule_is_written_is_said_and_leaves_the_run_open(project, monkeypatch):
+    run_id, folder = store.open_run(project.mlruns, skeleton(), "request")
+    raw = json.loads((folder / "opened.json").read_text())
+    raw["status"], raw["times"]["ended"] = "FINISHED", store.now()
+
+    def full(number: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(capsule.os, "fsync", full)
+        with pytest.raises(ProjectError, match="the disk of the store must have room; got none left at"):
+            store.close_run(project.mlruns, raw)
+    assert not (folder / capsule.FILE).exists()
+    assert store.get_run(run_id).status == "RUNNING"
+    assert store.close_run(project.mlruns, raw).status == "FINISHED"

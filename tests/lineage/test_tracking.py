@@ -220,10 +220,3 @@ def test_runs_that_mlflow_heard_of_half_way_are_told_once(project, monkeypatch):
     with sqlite3.connect(project.mlruns / "mlflow.db") as db:
         query = "SELECT COUNT(*), COUNT(DISTINCT name) FROM runs WHERE status = 'FINISHED'"
         assert db.execute(query).fetchone() == (6, 6)
-
-
-def test_inside_deferred_nothing_is_told(project):
-    run = finish(project.mlruns)
-    with tracking.deferred():
-        assert tracking.flush(project).done == []
-    assert tracking.flush(project).done == [run.run_id]

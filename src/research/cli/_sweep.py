@@ -12,12 +12,16 @@ from typing import TYPE_CHECKING, Any
 from research.cli import _print
 
 if TYPE_CHECKING:
+    import threading
+    from pathlib import Path
+
     from research.experiments.sweep.ledger import Ledger
     from research.experiments.sweep.points import Points
     from research.experiments.sweep.scheduler import Progress
     from research.project import Project
 
 _EVERY_S = 2.0  # between plain lines
+_TELL_EVERY_S = 60.0  # between deliveries to MLflow
 _SHOWN = 20
 
 
@@ -31,6 +35,11 @@ def duration(seconds: float | None) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s"
     return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def rate(per_second: float) -> str:
+    """Points a second, or a minute where that says more."""
+    return f"{per_second:.1f}/s" if per_second >= 0.95 else f"{60 * per_second:.1f}/min"
 
 
 def _counts(progress: Progress) -> str:
@@ -55,8 +64,8 @@ class _Lines:
         if progress.ended == self._ended or not (over or now - self._said >= _EVERY_S):
             return
         self._said, self._ended = now, progress.ended
-        line = f"  {progress.ended}/{progress.total} points  {progress.rate:.1f}/s"
-        line += "" if over else f"  {duration(progress.left_s)} left"
+        line = f"  {progress.ended}/{progress.total} points  {rate(progress.rate) if progress.here else 'starting'}"
+        line += f"  {duration(progress.left_s)} left" if progress.here and not over else ""
         line += f"  {counts}" if (counts := _counts(progress)) else ""
         if progress.best and progress.metric:
             line += (
@@ -94,7 +103,7 @@ class _Live:
             self._task,
             total=progress.total,
             completed=progress.ended,
-            rate=f"{progress.rate:.1f}/s" if progress.here else "",
+            rate=rate(progress.rate) if progress.here else "",
             left=left,
             counts=_counts(progress),
         )
@@ -119,16 +128,46 @@ def _best_table(progress: Progress) -> Any:
 
 
 @contextlib.contextmanager
-def watching(metric: str | None, as_json: bool) -> Iterator[Callable[[Progress], None]]:
-    """What shows the progress: live on a terminal, lines elsewhere (on standard error beside JSON)."""
-    if as_json or not sys.stdout.isatty():
-        yield _Lines(sys.stderr if as_json else sys.stdout)
-        return
-    live = _Live(metric)
+def watching(project: Project, metric: str | None, as_json: bool) -> Iterator[Callable[[Progress], None]]:
+    """What shows the progress (live on a terminal, lines elsewhere, on standard error beside JSON) and tells MLflow."""
+    live = None if as_json or not sys.stdout.isatty() else _Live(metric)
+    show = live or _Lines(sys.stderr if as_json else sys.stdout)
+    teller = Teller(project)
+
+    def watch(progress: Progress) -> None:
+        show(progress)
+        teller()
+
     try:
-        yield live
+        yield watch
     finally:
-        live.close()
+        if live is not None:
+            live.close()
+        teller.wait()
+
+
+class Teller:
+    """Lets MLflow hear of a long sweep once a minute, in a thread beside the scheduler."""
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self._thread: threading.Thread | None = None
+        self._told = time.monotonic()
+
+    def __call__(self) -> None:
+        if time.monotonic() - self._told < _TELL_EVERY_S or (self._thread and self._thread.is_alive()):
+            return
+        import threading
+
+        from research.lineage import tracking
+
+        self._told = time.monotonic()
+        self._thread = threading.Thread(target=tracking.flush, args=(self._project,), name="mlflow", daemon=True)
+        self._thread.start()
+
+    def wait(self) -> None:
+        if self._thread is not None:
+            self._thread.join()
 
 
 def tell_tracking(ledger: Ledger, as_json: bool) -> None:
@@ -195,3 +234,51 @@ def show_end(ledger: Ledger, found: dict[str, Any]) -> None:
         shown = ", ".join(map(str, cause["points"][:8])) + (" ..." if cause["count"] > 8 else "")
         _print.line(f"  {cause['count']} x {cause['cause']}  (points {shown})", "red")
     print(f"  {found['trials']} trials of this notebook so far; summary: {found['page']}")
+
+
+def open_sweep(project: Project, name: str, best: str | None) -> Ledger:
+    from research.errors import ParameterError, rule
+    from research.experiments.sweep import ledger
+
+    if best is not None:
+        raise ParameterError(rule("--best", "not be given with --resume", best, "The sweep keeps its metric."))
+    return ledger.Ledger(project, ledger.resolve(project, name))
+
+
+def starter(cluster: str | None, jobs: int) -> Any:
+    from research.experiments.sweep import scheduler
+    from research.lineage.environment import threads
+
+    count = jobs or threads()
+    if cluster is None:
+        return scheduler.local(count)
+    from research.experiments.sweep.cluster import on_cluster
+
+    return on_cluster(cluster, count)
+
+
+def finish(ledger: Ledger, as_json: bool) -> None:
+    """Summary, MLflow, the closing lines, and the exit code."""
+    import typer
+
+    from research.experiments.sweep import summary
+
+    summary.write(ledger)
+    tell_tracking(ledger, as_json)
+    found = summary.facts(ledger)
+    if as_json:
+        print(json.dumps(found))
+    else:
+        show_end(ledger, found)
+    if found["failed"] or found["set_aside"]:
+        raise typer.Exit(1)
+
+
+def inside(project: Project, path: Path) -> str:
+    """The path of a notebook in the project."""
+    from research.errors import InputError, rule
+
+    try:
+        return path.resolve().relative_to(project.root.resolve()).as_posix()
+    except ValueError:
+        raise InputError(rule("notebook", f"lie inside the project {project.root}", str(path))) from None

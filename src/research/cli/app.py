@@ -16,9 +16,10 @@ COMMANDS: dict[str, str] = {
     "demo": "The whole path on real data: pipeline, promotion, report, summary.",
     "run": "Run a notebook with checked parameters, and record it.",
     "sweep": "Run a notebook at many points; durable and resumable.",
+    "tune": "Search for the best parameters of a notebook; every trial recorded.",
     "runs": "List runs; filter, sort and choose columns.",
     "show": "Show one run: parameters, data, results, verdict.",
-    "diff": "What differs between two runs, or two commits of a notebook.",
+    "diff": "What differs between two runs, two commits of a notebook, or two sweeps.",
     "compare": "Many runs on one page: table, scatter, parallel coordinates.",
     "reproduce": "Re-run a pinned run in a clean checkout; a verdict, and the cause.",
     "pins": "Golden runs: pin one, list them, check that they still hold.",
@@ -76,6 +77,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         hint = f" Did you mean '{close[0]}'?" if close else " See research --help."
         print(f"UsageError: command must be one of {', '.join(COMMANDS)}; got '{name}'.{hint}", file=sys.stderr)
         return 2
+    if argv is None:
+        from research.cli import _front
+
+        code = _front.carried(name, rest)
+        if code is not None:
+            return code
     return _dispatch(name, rest)
 
 

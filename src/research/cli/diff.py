@@ -52,6 +52,11 @@ def _differences(a: str, b: str, everything: bool) -> dict[str, Any]:
     if notebooks.is_notebook(a):
         other = b if notebooks.is_notebook(b) else a.partition("@")[0]
         return notebooks.diff_notebooks(project, a, other)
+    from research.experiments.diff import sweeps
+
+    named = [sweeps.resolve(project, name) for name in (a, b)] if a.startswith("sweep") else []
+    if named and all(named):
+        return sweeps.diff_sweeps(project, str(named[0]), str(named[1]))
     from research.experiments.diff.runs import diff_runs
 
     runs = [store.load_capsule(name, project=project) for name in (a, b)]

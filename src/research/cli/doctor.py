@@ -83,6 +83,28 @@ def _kernels() -> Check:
     )
 
 
+def _warm() -> Check:
+    """The warm process of this environment, and what it does."""
+    from research.experiments.warm import client, place
+
+    name = "Warm interpreter"
+    if place.is_off():
+        why = "switched off by RESEARCH_WARM" if place.is_possible() else "not on this system"
+        return Check(name, "note", why, "Runs start fresh interpreters.")
+    try:
+        place.folder()
+    except OSError as error:
+        return Check(name, "bad", str(error), "Remove it, or set XDG_RUNTIME_DIR to a folder of yours.")
+    state = client.ask({"do": "state"})
+    if state is None:
+        return Check(name, "ok", "asleep; the next run starts it")
+    if state["stale"]:
+        return Check(name, "ok", f"pid {state['pid']}, outdated ({state['stale']} changed); the next run replaces it")
+    memory, minutes = state["memory"] / 1e6, max(0.0, state["ends_after_s"] - state["idle_s"]) / 60
+    doing = f"{state['running']} runs" if state["running"] else f"idle, ends in {minutes:.0f} min"
+    return Check(name, "ok", f"pid {state['pid']}, {memory:.0f} MB, {state['served']} served, {doing}")
+
+
 def _git(project: Project) -> Iterator[Check]:
     def ask(*args: str) -> str:
         done = subprocess.run(["git", "-C", str(project.root), *args], capture_output=True, text=True, check=False)
@@ -138,7 +160,7 @@ def examine() -> list[Check]:
         project = find_project()
     except ResearchError as error:
         return [*checks, Check("Project", "bad", str(error))]
-    checks += [Check("Project", "ok", str(project.root)), _packages(project), _threads(), _kernels()]
+    checks += [Check("Project", "ok", str(project.root)), _packages(project), _threads(), _kernels(), _warm()]
     return [*checks, *_git(project), _store(project)]
 
 

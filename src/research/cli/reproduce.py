@@ -28,8 +28,13 @@ def reproduce(
         bool, typer.Option("--hermetic", help="Without network and undeclared files; says what was refused.")
     ] = False,
     cause: Annotated[
-        bool, typer.Option("--cause/--no-cause", help="If it is not reproduced, swap one thing at a time to find why.")
-    ] = True,
+        bool | None,
+        typer.Option(
+            "--cause/--no-cause",
+            help="If it is not reproduced, swap one thing at a time to find why; by default under ten minutes a trial.",
+            show_default=False,
+        ),
+    ] = None,
     packages: Annotated[
         bool, typer.Option("--packages", help="Make the run's environment if that is needed to name the package.")
     ] = False,

@@ -42,6 +42,10 @@ def run(
     results: Annotated[
         Path | None, typer.Option("--results", metavar="FILE", help="Write the rounded results there, as JSON.")
     ] = None,
+    series: Annotated[
+        list[str] | None,
+        typer.Option("--series", metavar="TABLE=FILE", help="Write a recorded table, rounded, as CSV: for dvc plots."),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Run even if an earlier run has the answer.")] = False,
     show_parameters: Annotated[
         bool, typer.Option("--parameters", help="Show what the notebook takes, and run nothing.")
@@ -49,6 +53,17 @@ def run(
     hermetic: Annotated[
         bool, typer.Option("--hermetic", help="Without network and undeclared files; says what was refused.")
     ] = False,
+    engine: Annotated[
+        str | None,
+        typer.Option("--engine", metavar="process|kernel", help="Where cells run (default: as the notebook says)."),
+    ] = None,
+    cold: Annotated[bool, typer.Option("--cold", help="Use a fresh interpreter, not a child of the warm one.")] = False,
+    timeout: Annotated[
+        float | None, typer.Option("--timeout", metavar="SECONDS", help="A run that takes longer fails.")
+    ] = None,
+    memory: Annotated[
+        str | None, typer.Option("--memory", metavar="SIZE", help="What a run may take, such as 4G; more fails it.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Run a notebook with checked parameters, and record it.
@@ -59,12 +74,25 @@ def run(
     if show_parameters:
         _show_parameters(notebook, as_json)
         return
+    from research.experiments.results import write_series
     from research.experiments.runner import run_notebook
 
+    wanted = _pairs_of(series or [])
     given = read_parameters(file or [], parameter or [])
+    limits: dict[str, Any] = {"timeout": read_seconds(timeout), "memory": read_size(memory)}
     progress = _progress(as_json)
     try:
-        outcome = run_notebook(notebook, given, force=force, results_path=results, progress=progress, hermetic=hermetic)
+        outcome = run_notebook(
+            notebook,
+            given,
+            force=force,
+            results_path=results,
+            progress=progress,
+            hermetic=hermetic,
+            engine=engine,
+            cold=cold,
+            **limits,
+        )
     except ResearchError as error:
         progress.close()
         if as_json and getattr(error, "run_id", None):
@@ -72,14 +100,46 @@ def run(
             raise typer.Exit(error.exit_code) from None
         raise
     progress.close()
+    for name, path in wanted.items():
+        write_series(outcome.capsule, name, path)
     from research.cli.show import run_json, run_lines
 
     if as_json:
         print(json.dumps({"hit": outcome.hit, **run_json(outcome.capsule)}))
     else:
         run_lines(outcome.capsule, hit=outcome.hit)
+        for note in [] if outcome.hit else outcome.capsule.raw.get("engine", {}).get("notes", []):
+            print(f"  {note}", file=sys.stderr)
         if outcome.untold:
             print(f"  MLflow will be told by a later run: {outcome.untold}", file=sys.stderr)
+
+
+def read_size(text: str | None) -> int | None:
+    """Bytes of `4G`, `500M`, `1.5GB`; None stays None."""
+    if text is None:
+        return None
+    import re
+
+    units = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)B?", text.strip().upper())
+    if found is None or float(found[1]) <= 0.0:
+        raise ParameterError(rule("--memory", "be a size such as 500M or 4G", text))
+    return int(float(found[1]) * units[found[2]])
+
+
+def read_seconds(value: float | None) -> float | None:
+    """A time limit, checked."""
+    if value is not None and not value > 0.0:
+        raise ParameterError(rule("--timeout", "be > 0 seconds", value))
+    return value
+
+
+def _pairs_of(words: list[str]) -> dict[str, Path]:
+    """TABLE=FILE of `--series`."""
+    for word in words:
+        if not all(word.partition("=")):
+            raise ParameterError(rule("--series", "be TABLE=FILE", word, "For example residuals=plots/residuals.csv."))
+    return {word.partition("=")[0]: Path(word.partition("=")[2]) for word in words}
 
 
 def read_parameters(files: list[str], words: list[str]) -> dict[str, Any]:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from research.errors import InputError, ParameterError, rule
+from research.errors import ParameterError, rule
 
 if TYPE_CHECKING:
-    from research.experiments.sweep.ledger import Ledger
     from research.experiments.sweep.spec import Spec
     from research.project import Project
 
@@ -68,13 +66,18 @@ def sweep(
         _sweep.show_list(project, as_json)
         return
     if resume is not None:
-        ledger = _open(project, resume, best)
-        start = _starter(cluster, jobs)
-        with _sweep.watching(ledger.metric, as_json) as watch:
-            from research.experiments.sweep.scheduler import resume as go_on
+        ledger = _sweep.open_sweep(project, resume, best)
+        start = _sweep.starter(cluster, jobs)
+        with _sweep.watching(project, ledger.metric, as_json) as watch:
+            if ledger.kind == "tune":
+                from research.experiments.tune import resume as go_on_tuning
 
-            go_on(ledger, start, watch=watch, failed=failed)
-        _finish(ledger, as_json)
+                go_on_tuning(ledger, start, watch=watch)
+            else:
+                from research.experiments.sweep.scheduler import resume as go_on
+
+                go_on(ledger, start, watch=watch, failed=failed)
+        _sweep.finish(ledger, as_json)
         return
     if what is None:
         raise ParameterError(rule("sweep", "name a notebook or a sweep file", "none", "Or --resume SWEEP, or --list."))
@@ -87,9 +90,9 @@ def sweep(
         return
     from research.experiments.sweep.scheduler import sweep as run_sweep
 
-    with _sweep.watching(spec.metric, as_json) as watch:
-        ledger = run_sweep(spec, project, _starter(cluster, jobs), watch=watch, force=force)
-    _finish(ledger, as_json)
+    with _sweep.watching(project, spec.metric, as_json) as watch:
+        ledger = run_sweep(spec, project, _sweep.starter(cluster, jobs), watch=watch, force=force)
+    _sweep.finish(ledger, as_json)
 
 
 def _spec(
@@ -120,14 +123,11 @@ def _spec(
     methods = [name for name, n in drawn.items() if n is not None]
     if len(methods) > 1:
         raise ParameterError(rule("--random, --latin, --sobol", "be given once", " and ".join(methods)))
+    from research.cli import _sweep
     from research.cli.run import read_parameters
 
-    try:
-        notebook = what.resolve().relative_to(project.root.resolve()).as_posix()
-    except ValueError:
-        raise InputError(rule("notebook", f"lie inside the project {project.root}", str(what))) from None
     return specs.from_words(
-        notebook,
+        _sweep.inside(project, what),
         grid=grid or [],
         fixed=read_parameters([], parameter or []),
         space=space or [],
@@ -139,38 +139,3 @@ def _spec(
         metric=best,
         goal="max" if maximum else "min",
     )
-
-
-def _open(project: Project, name: str, best: str | None) -> Ledger:
-    from research.experiments.sweep import ledger
-
-    if best is not None:
-        raise ParameterError(rule("--best", "not be given with --resume", best, "The sweep keeps its metric."))
-    return ledger.Ledger(project, ledger.resolve(project, name))
-
-
-def _starter(cluster: str | None, jobs: int) -> Any:
-    from research.experiments.sweep import scheduler
-
-    count = jobs or len(os.sched_getaffinity(0))
-    if cluster is None:
-        return scheduler.local(count)
-    from research.experiments.sweep.cluster import on_cluster
-
-    return on_cluster(cluster, count)
-
-
-def _finish(ledger: Ledger, as_json: bool) -> None:
-    """Summary, MLflow, the closing lines, and the exit code."""
-    from research.cli import _sweep
-    from research.experiments.sweep import summary
-
-    summary.write(ledger)
-    _sweep.tell_tracking(ledger, as_json)
-    found = summary.facts(ledger)
-    if as_json:
-        print(json.dumps(found))
-    else:
-        _sweep.show_end(ledger, found)
-    if found["failed"] or found["set_aside"]:
-        raise typer.Exit(1)

@@ -25,7 +25,9 @@ def command(
     from research.project import find_project
 
     project = find_project()
-    told = ui.settle(project)
+    if socket is None:
+        ui.require_free(port)
+    told = ui.settle(project, create=socket is not None)  # JupyterLab's tile shows an empty store too
     for run, why in told.waiting.items():
         print(f"MLflow has not heard of {run}: {why}")
     if socket is None:

@@ -201,7 +201,7 @@ class Search:
         if swapped not in self.known:
             if len(self.known) >= MAX_TRIALS:
                 return None
-            what = ", ".join(sorted(f.text() for f in swapped)[:3]) or "nothing"
+            what = ", ".join(sorted(f.short() for f in swapped)[:3]) or "nothing"
             more = f" and {len(swapped) - 3} more" if len(swapped) > 3 else ""
             self.known[swapped] = self.bench.run(swapped, lambda text: None)
             shows = {True: "the difference appears", False: "as recorded", None: "does not run"}[self._judge(swapped)]

@@ -114,7 +114,9 @@ def _run_one(
         return {}, f"{error}."
     if reply["status"] == "ok":
         return reply, ""
-    return reply, f"{reply['ename']}: {one_line(reply['evalue'])}"
+    shown = [output for output in cell["outputs"] if output["output_type"] == "error"]
+    error = reply if reply["ename"] != "NoneType" or not shown else shown[-1]  # a display that failed, not the code
+    return reply, f"{error['ename']}: {one_line(error['evalue'])}"
 
 
 def one_line(text: str) -> str:

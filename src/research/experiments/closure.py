@@ -149,6 +149,8 @@ def _short(path: str, root: Path) -> str:
 def _is_expected(path: str, root: Path, project: Project, declared: set[str]) -> bool:
     if path in declared or path.startswith(_SYSTEM) or not os.path.isfile(path):  # noqa: PTH113
         return True
+    if path.startswith(f"{project.mlruns.resolve()}{os.sep}steps{os.sep}"):  # checked by digest; see `step`
+        return True
     if path.startswith(f"{root}{os.sep}"):
         name = Path(path).relative_to(root).as_posix()
         return (

@@ -27,7 +27,7 @@ _FOLDER, _LOCK = ".courier", ".courier.lock"
 
 def send(project: Project, run_id: str, *, when: When) -> str:
     """Have the page of a run made and MLflow told; why MLflow could not be told, where that is known at once."""
-    if when == "never":
+    if when == "never" or os.environ.get("RESEARCH_PAGES") == "off":  # a re-run that is only compared
         return ""
     if when == "now" or place.is_off():
         return _deliver_now(project, run_id)
@@ -67,7 +67,8 @@ def _start(project: Project) -> None:
         return
     call = [sys.executable, "-P", "-m", "research.experiments.courier", str(project.root)]
     with open(os.devnull, "r+b") as nothing:
-        subprocess.Popen(call, stdin=nothing, stdout=nothing, stderr=nothing, env=env, cwd="/", start_new_session=True)
+        process = subprocess.Popen(call, stdin=nothing, stdout=nothing, stderr=nothing, env=env, cwd="/", start_new_session=True)
+    process.returncode = 0  # it outlives this process, which need not wait for it
 
 
 def serve(project: Project) -> None:

@@ -71,7 +71,7 @@ class Executed:
     def end(self, cell: dict[str, Any], *, count: int | None, failed: bool) -> float:
         """`cell` is done; its seconds."""
         seconds = time.monotonic() - self._cell_begun
-        self.outputs.settle()
+        self.outputs.end()
         spill(cell, self.target.parent)
         cell["execution_count"] = count
         times = cell["metadata"]["papermill"]

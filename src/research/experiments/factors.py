@@ -37,6 +37,10 @@ class Factor:
         name = {"python": "Python"}.get(self.name, self.name)
         return f"{name} {self.old} -> {self.new}"
 
+    def short(self) -> str:
+        """What is swapped: a name, or a name with both sides."""
+        return self.name if self.kind in ("code", "notebook", "data") else self.text()
+
 
 def differing(recorded: Capsule, again: Capsule, cells: list[dict[str, Any]] | None = None) -> list[Factor]:
     """Every recorded factor in which two runs differ; `cells` are those of the later source notebook."""

@@ -81,9 +81,7 @@ def spec_for(root: Path, notebook: Path, *, work: Path, threads: int | None = No
     It may read the interpreter and the system's libraries, the project's code, notebook, configuration, and the files
     that data/catalog.yaml names; it may write `work` and the caches of compiled code and fonts.
     """
-    import research
-
-    code = [root / "src", Path(research.__file__).parent, root / "pyproject.toml", root / "requirements.lock"]
+    code = [root / "src", Path(__file__).resolve().parents[1], root / "pyproject.toml", root / "requirements.lock"]
     settings = [root / name for name in ("dvc.yaml", "dvc.lock", "params.yaml", "data/catalog.yaml", ".dvc/config")]
     declared = [root / path for path in _declared(root / "data" / "catalog.yaml")]
     names = [path.with_name(f"{path.name}.dvc") for path in declared]
@@ -225,9 +223,18 @@ def _hook(event: str, args: tuple[Any, ...]) -> None:
     elif event == "socket.connect" and not isinstance(args[1], (str, bytes)):
         _refuse("connection to", f"{args[1][0]}:{args[1][1]}", errno.ENETUNREACH)
     elif event == "socket.__new__" and args[1] not in (-1, _family("AF_UNIX")):
-        _refuse("socket", getattr(args[1], "name", str(args[1])), errno.EACCES)
+        _refuse("socket", _family_name(args[1]), errno.EACCES)
     elif event in ("socket.getaddrinfo", "socket.gethostbyname") and args[0]:
         _refuse("look-up of", os.fsdecode(args[0]) if isinstance(args[0], bytes) else str(args[0]), errno.ENETUNREACH)
+
+
+def _family_name(number: int) -> str:
+    import socket
+
+    try:
+        return socket.AddressFamily(number).name
+    except ValueError:
+        return f"family {number}"
 
 
 def _family(name: str) -> int:

@@ -213,18 +213,30 @@ def _connect(connection: Path, process: Any) -> Any:
     talker.load_connection_file()
     talker.start_channels(stdin=False, hb=False, control=False)
     end = time.monotonic() + START_S
-    talker.kernel_info()
-    while time.monotonic() < end:
-        with contextlib.suppress(Empty):
-            if talker.get_shell_msg(timeout=0.1)["msg_type"] == "kernel_info_reply":
-                break
-        if process.poll() is not None:
-            talker.stop_channels()
-            raise client.InterpreterDiedError(process.poll())
-    else:
+    try:
+        _wait_until_ready(talker, process, end)
+    except BaseException:
         talker.stop_channels()
-        raise OSError(f"the kernel was not ready within {START_S:g} s")
+        raise
     return talker
+
+
+def _wait_until_ready(talker: Any, process: Any, end: float) -> None:
+    """Until the kernel answers, and until it has been heard on IOPub: what it says before it knows of us is lost."""
+    answered = heard = False
+    asked = 0.0
+    while not (answered and heard):
+        if time.monotonic() > end:
+            raise OSError(f"the kernel was not ready within {START_S:g} s")
+        if process.poll() is not None:
+            raise client.InterpreterDiedError(process.poll())
+        if time.monotonic() - asked > 1.0:
+            talker.kernel_info()
+            asked = time.monotonic()
+        with contextlib.suppress(Empty):
+            answered = talker.get_shell_msg(timeout=0.0 if answered else 0.05) is not None
+        with contextlib.suppress(Empty):
+            heard = talker.get_iopub_msg(timeout=0.0 if heard else 0.05) is not None
 
 
 def _messages(channel: Any) -> list[Any]:

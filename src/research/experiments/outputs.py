@@ -63,6 +63,11 @@ class Outputs:
             self._cell["outputs"][-1]["text"] = "".join(self._text)
             self._text = [self._cell["outputs"][-1]["text"]]
 
+    def end(self) -> None:
+        """The cell is done; its outputs are no longer touched, but by their display ids."""
+        self.settle()
+        self._text = []
+
     def _count(self, size: int) -> None:
         self._size += size
         if self._size > self._limit:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sys
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
+_MATHJAX = re.compile(r"<!-- Load mathjax -->.*?<!-- End of mathjax configuration -->", re.DOTALL)
 _DARK = """<style>
 body.jp-Notebook { max-width: 1080px; margin: 0 auto; }
 @media (prefers-color-scheme: dark) {
@@ -17,7 +19,8 @@ body.jp-Notebook { max-width: 1080px; margin: 0 auto; }
     --jp-ui-font-color0: #f2f4f5; --jp-ui-font-color1: #e3e7ea; --jp-cell-editor-background: #1d2226;
     --jp-cell-editor-border-color: #333a41; --jp-rendermime-table-row-background: #1a1e22;
     --jp-rendermime-table-row-hover-background: #263039; --jp-rendermime-error-background: #3b1d1d;
-    --jp-content-link-color: #7fb7e6; }
+    --jp-content-link-color: #7fb7e6; --jp-mirror-editor-punctuation-color: #b9c1c8;
+    --jp-mirror-editor-string-color: #c3e88d; --jp-mirror-editor-variable-color: #e3e7ea; }
   body { background: #14171a; color: #e3e7ea; }
   .jp-RenderedImage img { border-radius: 4px; }
   .highlight, .highlight pre { background: #1d2226; color: #e3e7ea; }
@@ -70,6 +73,7 @@ def write_page(notebook: Path, page: Path, title: str) -> None:
             output.get("data", {}).pop("application/vnd.research.record+json", None)
     exporter = HTMLExporter(exclude_input_prompt=True, exclude_output_prompt=True, require_js_url="", jquery_url="")
     body, _ = exporter.from_notebook_node(source, resources={"metadata": {"name": title}})
+    body = _MATHJAX.sub("", body)  # from another host: a page is whole, now and in ten years
     partial = page.with_name(f".{page.name}.{os.getpid()}")
     partial.write_text(body.replace("</head>", _DARK + "\n</head>", 1), encoding="utf-8")
     partial.replace(page)

@@ -24,7 +24,7 @@ from research.experiments.place import Say
 from research.experiments.tables import cells, kind_of, to_parquet
 from research.fingerprint import digest_file, digest_json
 from research.lineage import store
-from research.lineage.capsule import Capsule, essential
+from research.lineage.capsule import Capsule
 from research.lineage.verify import verify_run
 from research.project import Project, find_project
 
@@ -141,7 +141,7 @@ def add_pin(run: str, *, name: str | None = None, why: str = "", project: Projec
     )
     path = file_of(where, chosen)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(expected, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    path.write_text(_readable(expected) + "\n", encoding="utf-8")
     _write_list(where, [*(p for p in read_pins(where) if p.name != chosen), pin])
     return pin
 
@@ -179,6 +179,18 @@ def _write_list(project: Project, pins: list[Pin]) -> None:
     path.write_text(_HEAD + text, encoding="utf-8")
 
 
+def _readable(value: Any, indent: str = "") -> str:
+    """JSON with a line for each name and each column, so that a change of a pin can be read in a patch."""
+    inner = f"{indent} "
+    short = len(json.dumps(value)) <= 100
+    if isinstance(value, dict) and not short:
+        lines = [f"{inner}{json.dumps(key)}: {_readable(value[key], inner)}" for key in sorted(value)]
+        return "{\n" + ",\n".join(lines) + f"\n{indent}}}"
+    if isinstance(value, list) and not short and any(isinstance(item, (dict, list)) for item in value):
+        return "[\n" + ",\n".join(f"{inner}{_readable(item, inner)}" for item in value) + f"\n{indent}]"
+    return json.dumps(value, sort_keys=True)
+
+
 def _expected(recorded: Capsule) -> dict[str, Any]:
     """What a re-run is held to, with the small tables by value; pictures are left out."""
     results = {**recorded.results, "figures": {}}
@@ -195,7 +207,6 @@ def _expected(recorded: Capsule) -> dict[str, Any]:
             {key: read.get(key) for key in ("name", "as_of", "path", "sha256", "file_sha256")} for read in recorded.data
         ],
         "results": results,
-        "essential": essential(results),
         "tables": values,
     }
 

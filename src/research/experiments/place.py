@@ -44,6 +44,8 @@ class Place:
             "RESEARCH_PROJECT": str(self.root),
             "RESEARCH_STORE": str(store or self.store),
             "RESEARCH_MLFLOW": "off",
+            "RESEARCH_PAGES": "off",
+            "RESEARCH_STEPS": "off",  # everything is computed again
             "RESEARCH_WARM": "0",  # a warm process has other code, threads or packages
             "PYTHONDONTWRITEBYTECODE": "1",  # a file that is swapped within a second must not meet old bytecode
         }

@@ -31,6 +31,7 @@ from research.lineage.verify import verify_run
 from research.project import Project, find_project
 
 SCHEMA = "research.verdict/1"
+LONG_S = 600.0  # a notebook that takes longer is not run again without being asked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +74,7 @@ def reproduce(
     here: bool = False,
     fresh_env: bool = False,
     hermetic: bool = False,
-    explain: bool = True,
+    explain: bool | None = None,
     packages: bool = False,
     python: Path | None = None,
     say: Say | None = None,
@@ -87,9 +88,10 @@ def reproduce(
     fresh_env : bool, default False
         In a new environment made from the run's own lock, kept for the next time.
     hermetic : bool, default False
-        Without network and without files that are not declared.
-    explain : bool, default True
-        When it is not reproduced, run again with one thing swapped at a time until the cause is found.
+        Without network and without files that are not declared; a hermetic run is always reproduced so.
+    explain : bool, default None
+        When it is not reproduced, run again with one thing swapped at a time until the cause is found. None: unless
+        the notebook takes more than ten minutes; then what differs is listed, and nothing is swapped.
     packages : bool, default False
         Make the environment of the run's lock, if need be, to find the package that is the cause.
     python : Path
@@ -116,7 +118,8 @@ def reproduce(
     chosen = fresh.environment_of(where, recorded, say) if fresh_env else python
     started = time.monotonic()
     with _place(where, recorded, here, say) as bare:
-        place = dataclasses.replace(bare, hermetic=hermetic, python=chosen or bare.python)
+        shut = hermetic or bool(recorded.raw.get("hermetic"))
+        place = dataclasses.replace(bare, hermetic=shut, python=chosen or bare.python)
         if not here:
             put_data(place, files)
             _remake(place, recorded, missing, say)
@@ -126,10 +129,13 @@ def reproduce(
         verdicts = compare(recorded, again.capsule) if again.capsule is not None else []
         bad = again.capsule is None or overall(verdicts) == NOT_REPRODUCED
         why: list[Cause] = []
-        if bad and explain:
+        if bad and explain is not False:
             say("not reproduced; looking for the cause")
+            swap = explain is True or time.monotonic() - started <= LONG_S
+            if not swap:
+                say("nothing is swapped: a trial takes more than ten minutes; --cause does it")
             maker = _maker(where, recorded, say, packages)
-            why = _why(where, recorded, again, place, files, missing, say, maker)
+            why = _why(where, recorded, again, place, files, missing, say, maker if swap else None, swap=swap)
         depth = "here" if here else "fresh environment" if fresh_env else "pinned"
         seconds = time.monotonic() - started
         verdict = _judge(where, recorded, again, verdicts, why, depth, seconds, folder)
@@ -217,11 +223,14 @@ def _why(
     missing: list[dict[str, Any]],
     say: Say,
     python: Callable[[], Path] | None,
+    *,
+    swap: bool,
 ) -> list[Cause]:
     """The causes; on a worktree of its own, so that what ran stays as it is."""
     commit = recorded.commit
-    if commit is None or not git.has_commit(project.root, commit) or (missing and place.root == project.root):
-        if missing:
+    gone = commit is None or not git.has_commit(project.root, commit) or (missing and place.root == project.root)
+    if commit is None or gone or not swap:
+        if missing and place.root == project.root:
             names = ", ".join(sorted({read["name"] for read in missing}))
             say(f"nothing is swapped: the recorded bytes of {names} are gone")
         return causes.explain(project, recorded, again, place, None, files, say)

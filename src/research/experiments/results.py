@@ -8,11 +8,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from research.errors import InputError, rule
 from research.experiments import figures
 from research.experiments.jsonable import float_from_json, to_json
 from research.experiments.record import MIME, merge
-from research.experiments.tables import decode, from_parquet, rounded
+from research.experiments.tables import cells, decode, from_parquet, rounded
 from research.fingerprint import canonical_json, digest_bytes
+from research.lineage.capsule import Capsule
 
 EMPTY: dict[str, Any] = {"metrics": {}, "tables": {}, "figures": {}, "evidence": [], "model": None, "passed": None}
 
@@ -67,6 +69,34 @@ def _keep_figure(name: str, entry: Mapping[str, Any], folder: Path) -> dict[str,
 def read_table(folder: Path, entry: Mapping[str, Any]) -> Any:
     """A recorded table of a capsule as a data frame."""
     return from_parquet((folder / entry["path"]).read_bytes())
+
+
+def write_series(run: Capsule, name: str, path: Path) -> None:
+    """Write a recorded table as CSV, each number rounded to the digits of its tolerance: what `dvc plots` draws.
+
+    Raises
+    ------
+    InputError
+        When the run has no such table.
+    """
+    import difflib
+
+    import pandas as pd
+
+    if name not in run.tables:
+        close = difflib.get_close_matches(name, run.tables, n=1)
+        hint = f"Did you mean '{close[0]}'?" if close else f"Tables: {', '.join(run.tables) or 'none'}."
+        raise InputError(rule("--series", f"name a table of {run.notebook}", name, hint))
+    entry, frame, columns = run.tables[name], run.table(name), {}
+    for column in frame.columns:
+        rtol, atol = (float_from_json(entry[kind][column]) for kind in ("rtol", "atol"))
+        if math.isfinite(rtol) and math.isfinite(atol):
+            values = cells(frame[column])
+            columns[column] = [rounded(v, rtol, atol) if isinstance(v, float) else v for v in values]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    pd.DataFrame(columns).to_csv(partial, index=False, lineterminator="\n")
+    partial.replace(path)
 
 
 def summary(results: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,12 +1,13 @@
 """Two tables by row: which rows were added, removed, changed, in which column, from what to what.
 
-Rows are matched by a key where there is one: the shortest leading set of columns without floats that names every row of
-both tables once. Without a key, row stands against row.
+Rows are matched by a key where there is one: a few columns that name every row of both tables once, without floats but
+for those with few values, such as a level. Without a key, row stands against row.
 """
 
 from __future__ import annotations
 
 import io
+import itertools
 import math
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -14,6 +15,8 @@ from typing import Any
 from research.experiments.tables import as_frame, cells, kind_of
 
 SHOWN = 20
+LARGE = 20_000  # rows
+FEW = 20  # values of a float column that names rows, such as 0.975 and 0.99
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,13 +93,33 @@ def compare_rows(old: Any, new: Any, *, shown: int = SHOWN) -> RowDifference:
 
 
 def find_key(a: Any, b: Any, common: list[str]) -> list[str]:
-    """The shortest leading set of columns without floats that is unique in both frames; empty when there is none."""
-    names = [c for c in common if kind_of(a[c]) != "float" and kind_of(b[c]) == kind_of(a[c])]
-    for count in range(1, min(len(names), 4) + 1):
-        key = names[:count]
-        if not a[key].duplicated().any() and not b[key].duplicated().any():
-            return key
-    return []
+    """The columns that name rows in both frames; empty when none do.
+
+    Of the sets that are unique in both, the one by which most rows of the two meet; then the smallest, then the
+    leading one. A large frame is asked for leading sets only.
+    """
+    alike = [c for c in common if kind_of(a[c]) == kind_of(b[c])]
+    names = [c for c in alike if kind_of(a[c]) != "float"]
+    names += [c for c in alike if c not in names and a[c].nunique() <= FEW and set(a[c].unique()) == set(b[c].unique())]
+    if max(len(a), len(b)) > LARGE:
+        candidates = [tuple(names[:count]) for count in range(1, min(len(names), 4) + 1)]
+    else:
+        candidates = [key for count in (1, 2, 3) for key in itertools.combinations(names[:8], count)]
+    best, met = list[str](), 0
+    for key in candidates:
+        columns = list(key)
+        if a[columns].duplicated().any() or b[columns].duplicated().any():
+            continue
+        count = len(set(_rows(a, columns)) & set(_rows(b, columns)))
+        if count > met or not best:
+            best, met = columns, count
+        if met == min(len(a), len(b)):
+            break
+    return best
+
+
+def _rows(frame: Any, columns: list[str]) -> Any:
+    return zip(*(frame[c].tolist() for c in columns))
 
 
 def _matched(a: Any, b: Any, key: list[str]) -> tuple[list[int], list[int], list[int], list[int]]:

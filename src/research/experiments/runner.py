@@ -258,6 +258,8 @@ class _Attempt:
         files = closure.code_closure(self.project, seen["modules"], seen["opened"])
         code = {**self.raw["code"], "closure": files, "digest": digest_json(files)}
         self.raw["data"] = [self._read(read) for read in seen["reads"]]
+        if seen.get("steps"):
+            self.raw["steps"] = seen["steps"]
         if seen.get("hermetic"):
             self.raw["hermetic"] = seen["hermetic"]
         self.raw["undeclared"] = closure.undeclared(self.project, seen)
@@ -268,6 +270,7 @@ class _Attempt:
         self.raw["unpinned_reasons"] = [
             *reasons,
             *closure.undeclared_reasons(self.raw["undeclared"]),
+            *self._refused(),
             *self._left_behind(),
             *self._changed(files),
         ]
@@ -277,6 +280,11 @@ class _Attempt:
         path = self.project.root / read["path"]
         known = read.get("file_sha256") or (digest_file(path) if path.is_file() else None)
         return {**read, "file_sha256": known}
+
+    def _refused(self) -> list[str]:
+        """What a hermetic run was kept from: without it, the notebook would have had another input."""
+        refused = [f"{item['kind']} {item['what']}" for item in self.raw.get("hermetic", {}).get("refused", [])]
+        return [f"was refused, being hermetic: {', '.join(refused[:3])}"] if refused else []
 
     def _left_behind(self) -> list[str]:
         """Processes that were still there when the last cell was done."""

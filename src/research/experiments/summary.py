@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html as _html
 import math
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 _ROWS = 8  # rows of a table shown in the card
@@ -97,9 +97,7 @@ def _evidence(items: list[Mapping[str, Any]]) -> str:
         verdict = f'<b style="color:{_VERDICTS[item["verdict"]]}">{_escape(item["verdict"])}</b>'
         values = [number(item[key]) for key in ("statistic", "threshold", "p_value", "n")]
         rows.append([_escape(item["test"]), _escape(item["claim"]), *values, verdict])
-    return grid(
-        "evidence", ["test", "claim", "statistic", "threshold", "p value", "n", "verdict"], rows, text_columns=2
-    )
+    return grid("evidence", ["test", "claim", "statistic", "threshold", "p value", "n", "verdict"], rows, text=(0, 1))
 
 
 def _table(name: str, item: Mapping[str, Any]) -> str:
@@ -114,7 +112,12 @@ def _table(name: str, item: Mapping[str, Any]) -> str:
     ]
     rows = [[_escape(_cell(value)) for value in row] for row in frame.head(_ROWS).itertuples(index=False, name=None)]
     rest = f", first {_ROWS} shown" if len(frame) > _ROWS else ""
-    return grid(f"{_escape(name)} ({len(frame):,} rows{rest})", head, rows)
+    words = [i for i, column in enumerate(frame.columns) if not _is_number(frame[column])]
+    return grid(f"{_escape(name)} ({len(frame):,} rows{rest})", head, rows, text=words)
+
+
+def _is_number(column: Any) -> bool:
+    return column.dtype.kind in "biufmM"
 
 
 def _cell(value: Any) -> str:
@@ -123,11 +126,11 @@ def _cell(value: Any) -> str:
     return number(value.item() if hasattr(value, "item") else value)
 
 
-def grid(title: str, head: list[str], rows: list[list[str]], text_columns: int = 0) -> str:
-    """A table as HTML; cells are HTML already, the first `text_columns` stand left, the others right."""
+def grid(title: str, head: list[str], rows: list[list[str]], text: Container[int] = ()) -> str:
+    """A table as HTML; cells are HTML already, columns in `text` stand left, the others right."""
 
     def align(i: int) -> str:
-        return "left" if i < text_columns else "right"
+        return "left" if i in text else "right"
 
     style = f"padding:2px 8px;border-bottom:1px solid {_GREY};background:transparent"
     top = "".join(f'<th style="{style};text-align:{align(i)}">{h}</th>' for i, h in enumerate(head))

@@ -259,6 +259,11 @@ def _reads() -> list[Any]:
     return out
 
 
+def _steps() -> list[Any]:
+    steps = sys.modules.get("research.experiments.step")
+    return steps.taken() if steps is not None else []
+
+
 def _threads() -> int | None:
     numba, running = sys.modules.get("numba"), sys.modules.get("numba.np.ufunc.parallel")
     if numba is None:
@@ -289,6 +294,7 @@ def report() -> dict[str, Any]:
         "databases": list(_databases)[:MAX_FINDINGS],
         "threads": _threads(),
         "hermetic": _hermetic(),
+        "steps": _steps(),
         "python": sys.version.split()[0],
     }
 

@@ -14,7 +14,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import fsspec
 import psutil
 from jupyter_scheduler.environments import EnvironmentManager
 from jupyter_scheduler.exceptions import SchedulerError
@@ -188,6 +187,9 @@ class ResearchJob(ExecutionManager):
 
     def _keep(self, run_id: str, folder: Path) -> None:
         """Copy what people look at beside the job, and tag the job with the run."""
+        from research.experiments import page
+
+        page.of_run(folder, Path(str(self.model.input_filename)).stem)  # it may still be on its way
         target = Path(self.staging_paths["input"]).parent
         for source, copy in {
             "notebook.ipynb": self.staging_paths.get("ipynb"),
@@ -195,8 +197,7 @@ class ResearchJob(ExecutionManager):
             "capsule.json": str(target / f"{run_id}.json"),
         }.items():
             if copy and (folder / source).is_file():
-                with fsspec.open(copy, "wb") as handle:
-                    shutil.copyfileobj((folder / source).open("rb"), handle)
+                shutil.copyfile(folder / source, copy)
         with self.db_session() as session:
             tags = [*(self.model.tags or []), TAG + run_id]
             session.query(Job).filter(Job.job_id == self.job_id).update({"tags": tags})

@@ -184,7 +184,7 @@ def _title(text: str) -> str:
 
 def _grid(title: str, head: list[str], rows: list[list[str]], text_columns: int) -> str:
     cells = [[_cell(value) for value in row] for row in rows]
-    return grid(html.escape(title), [html.escape(h) for h in head], cells, text_columns)
+    return grid(html.escape(title), [html.escape(h) for h in head], cells, range(text_columns))
 
 
 def _cell(value: str) -> str:

@@ -1,4 +1,4 @@
-"""Start JupyterLab on the project: our jobs, MLflow in the Launcher, nothing from outside, nothing in the home folder.
+"""Start JupyterLab on the project: warm kernel, our jobs, MLflow in the Launcher; nothing outside the project.
 
 Everything that JupyterLab would keep in the home folder lies in `.lab/` of the project, which git ignores: settings,
 workspaces, the jobs' database, kernel histories. Removing the folder forgets them, and no run. The settings that this
@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ def environment(project: Project) -> dict[str, str]:
         "JUPYTER_CONFIG_DIR": str(home / "config"),
         "JUPYTER_DATA_DIR": str(home / "data"),
         "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
+        "JUPYTER_PATH": str(home / "share"),  # its kernels come before those of the environment
         "JUPYTERLAB_SETTINGS_DIR": str(home / "config" / "lab" / "user-settings"),
         "JUPYTERLAB_WORKSPACES_DIR": str(home / "config" / "lab" / "workspaces"),
         "IPYTHONDIR": str(home / "ipython"),
@@ -60,6 +62,7 @@ def config(project: Project, socket: Path) -> dict[str, Any]:
             "extension_manager": "readonly",  # the other one asks the package index
         },
         "FileContentsManager": {"delete_to_trash": False, "post_save_hook": "research.lab.git_setup.after_save"},
+        "LanguageServerManager": {"autodetect": False},  # it asks npm, which writes into the home folder
         "SchedulerApp": {
             "db_url": f"sqlite:///{home / 'jobs.sqlite'}",
             "scheduler_class": "research.lab.jobs.ResearchScheduler",
@@ -71,7 +74,22 @@ def config(project: Project, socket: Path) -> dict[str, Any]:
             "execution_manager_class": "research.lab.jobs.ResearchJob",
         },
         "ServerProxy": {"servers": {"mlflow": _mlflow(socket)}},
+        **({"KernelSpecManager": {"allowed_kernelspecs": _kernels()}} if _has_provisioner() else {}),
     }
+
+
+def _kernels() -> list[str]:
+    """Every kernel of this environment but the two that are our `python3` under other names."""
+    from jupyter_client.kernelspec import KernelSpecManager
+
+    return sorted({"python3", *KernelSpecManager().find_kernel_specs()} - {"research", "research-warm"})
+
+
+def _has_provisioner() -> bool:
+    """Whether this installation is as its pyproject says, so that a kernel can come from the warm process."""
+    from research.experiments.warm.kernelspec import PROVISIONER
+
+    return PROVISIONER in {entry.name for entry in entry_points(group="jupyter_client.kernel_provisioners")}
 
 
 def _mlflow(socket: Path) -> dict[str, Any]:
@@ -101,6 +119,23 @@ def write_settings(project: Project, socket: Path) -> None:
     _write(home / "config" / "jupyter_server_config.json", config(project, socket))
     _write(home / "config" / "labconfig" / "page_config.json", {"disabledExtensions": {ANNOUNCEMENTS: True}})
     _write(home / "config" / "labconfig" / "default_setting_overrides.json", OVERRIDES)
+    _write_kernel(home)
+
+
+def _write_kernel(home: Path) -> None:
+    """The kernel that notebooks name, `python3`, from the warm process: they stay what they are, and start at once."""
+    import ipykernel.kernelspec
+
+    from research.experiments.warm import kernelspec
+
+    target = home / "share" / "kernels" / "python3"
+    shutil.rmtree(target, ignore_errors=True)
+    if not _has_provisioner():  # the environment's own kernel, then
+        return
+    target.mkdir(parents=True)
+    _write(target / "kernel.json", kernelspec.specification())
+    for logo in Path(ipykernel.kernelspec.RESOURCES).glob("logo-*"):
+        shutil.copyfile(logo, target / logo.name)
 
 
 OVERRIDES = {
@@ -119,6 +154,9 @@ def _write(path: Path, content: dict[str, Any]) -> None:
 
 def launch(project: Project, args: Sequence[str]) -> int:
     """Run JupyterLab until it ends; its exit code. `args` go to `jupyter lab`."""
+    from research.experiments.warm import client
+
+    client.start()  # it loads while JupyterLab does: the first kernel finds it ready
     short = Path(tempfile.mkdtemp(prefix="research-"))  # a Unix socket's path must be short
     try:
         write_settings(project, short / "mlflow")

@@ -60,7 +60,7 @@ TEMPLATES: dict[str, Template] = {
         as_of="2002-07-05",
         cells={
             "parameters": _PARAMETERS.format(imports="Ge, Gt") + "as_of: date = date(2002, 7, 5)  # valuation date\n"
-            "expiry: Annotated[int, Ge(0)] = 3  # which expiry, counted from the nearest\n"
+            "expiry: Annotated[int, Ge(0)] = 2  # which expiry, counted from the nearest\n"
             "max_rmse_bp: Annotated[float, Gt(0)] = 60.0  # fail above this implied-vol RMSE, basis points",
             "load": """\
 import pandas as pd

@@ -104,6 +104,28 @@ def parse(text: str) -> Filter:
     return _Parser(text).parse()
 
 
+def conjunction(text: str) -> list[tuple[str, str, float | str]]:
+    """The tests NAME OP VALUE that a run must pass when nothing but `and` joins them; else none of them.
+
+    Of comparisons only those with a number, and equality with a text; they are necessary, not sufficient.
+    """
+    tokens = _Parser(text).tokens if text.strip() else []
+    words = {token.text.lower() for token in tokens if token.kind == "word"}
+    if words & {"or", "not", "in"} or any(token.kind == "mark" and token.text != "&" for token in tokens):
+        return []
+    out: list[tuple[str, str, float | str]] = []
+    for name, sign, value in zip(tokens, tokens[1:], tokens[2:]):
+        if name.kind not in ("word", "name") or sign.kind != "op" or value.kind not in ("word", "quoted"):
+            continue
+        wanted = value.text if value.kind == "word" else value.text[1:-1]
+        number, same = _number(wanted), _SAME.get(sign.text, sign.text)
+        if number is not None and same in ("<", "<=", ">", ">=", "="):
+            out.append((name.text.strip("`"), same, number))
+        elif number is None and same == "=" and wanted.lower() not in _NONE | _TRUE | _FALSE:
+            out.append((name.text.strip("`"), same, wanted))
+    return out
+
+
 def _complaint(text: str, at: int, must: str, hint: str = "") -> str:
     return f"--where must {must}. {hint}".rstrip() + f"\n    {text}\n    {' ' * at}^"
 

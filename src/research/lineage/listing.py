@@ -102,11 +102,22 @@ def selected(runs: list[Run], text: str) -> list[Run]:
     """
     test = filters.parse(text)
     if runs:
-        known = names_of(runs)
-        short = [f"{n[0]}.{n.partition('.')[2]}" for n in known if n.startswith(("metrics.", "parameters."))]
-        long = [f"params.{n.partition('.')[2]}" for n in known if n.startswith("parameters.")]
-        test.check_names([*known, *short, *long] if any("." in name for name, _ in test.names) else known)
+        test.check_names(askable(runs, test))
     return [run for run in runs if test(lambda name, run=run: value_of(run, name))]  # type: ignore[misc]
+
+
+def askable(runs: Iterable[Run], test: filters.Filter) -> list[str]:
+    """The names that a filter may use on these runs, in every spelling if it uses one with a dot."""
+    known = names_of(runs)
+    short = [f"{n[0]}.{n.partition('.')[2]}" for n in known if n.startswith(("metrics.", "parameters."))]
+    long = [f"params.{n.partition('.')[2]}" for n in known if n.startswith("parameters.")]
+    return [*known, *short, *long] if any("." in name for name, _ in test.names) else known
+
+
+def has(run: Run, name: str) -> bool:
+    """Whether a run has a field, metric or parameter of this name, be it None."""
+    rest = name.partition(".")[2]
+    return name in (*FIELDS, *_COMPUTED, *run.metrics, *run.parameters) or rest in (*run.metrics, *run.parameters)
 
 
 def ordered(runs: Iterable[Run], sort: str) -> list[Run]:

@@ -303,7 +303,9 @@ def list_runs(
     project: Project | None = None,
 ) -> list[Run]:
     """Recorded runs, newest first; `notebook` is a part of the path, `where` like "rmse < 20 and status = FINISHED"."""
-    from research.lineage.listing import ordered, selected
+    from research.lineage.filters import parse
+    from research.lineage.listing import has, ordered, selected
+    from research.lineage.selection import prefilter
 
     root = root_of(project)
     if not (root / index.FILE).is_file():
@@ -317,8 +319,12 @@ def list_runs(
         values.append(status.upper())
     tail = f" LIMIT {int(limit)}" if limit and not where and not sort else ""
     with index.reading(root) as db:
-        query = f"SELECT * FROM runs WHERE {' AND '.join(conditions)} ORDER BY rowid DESC{tail}"
-        found = [row_to_run(row) for row in db.execute(query, values)]
+        likely, likely_values = prefilter(where or "")
+        query = "SELECT * FROM runs WHERE {} ORDER BY rowid DESC" + tail
+        some = query.format(" AND ".join([*conditions, *likely]))
+        found = [row_to_run(row) for row in db.execute(some, [*values, *likely_values])]
+        if where and likely and not all(any(has(run, name) for run in found) for name, _ in parse(where).names):
+            found = [row_to_run(row) for row in db.execute(query.format(" AND ".join(conditions)), values)]
     if where:
         found = selected(found, where)
     if sort:

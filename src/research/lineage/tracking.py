@@ -1,9 +1,9 @@
-"""MLflow is where people look: what the store has recorded is told to it from an outbox, through its own API.
+"""MLflow is where people look: what the store has recorded is told to it from an outbox, by its API or in bulk.
 
 The local record comes first and needs no MLflow. A flush may fail, at any point, and is made up for by the next
 one: a run is found again by its tag, and everything in it is written in batches. One flusher at a time, under a
 file lock, which also guards the creation of MLflow's schema (a fresh database kills processes that create it
-together). Heavy: mlflow is imported here, inside functions, and in a thread while a kernel works.
+together). Many runs at once, and sweeps, are told by `delivery`. Heavy: mlflow is imported inside functions.
 """
 
 from __future__ import annotations
@@ -15,9 +15,6 @@ import os
 import shutil
 import sqlite3
 import tempfile
-import threading
-from collections.abc import Callable, Iterator
-from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -44,19 +41,6 @@ def database_uri(root: Path) -> str:
 def is_off() -> bool:
     """RESEARCH_MLFLOW=off records locally only; the outbox keeps what MLflow has not heard."""
     return os.environ.get("RESEARCH_MLFLOW", "").lower() in ("off", "0", "false")
-
-
-_deferred: ContextVar[bool] = ContextVar("deferred", default=False)
-
-
-@contextlib.contextmanager
-def deferred() -> Iterator[None]:
-    """Runs inside are recorded, and left in the outbox: somebody else tells MLflow, many at once."""
-    token = _deferred.set(True)
-    try:
-        yield
-    finally:
-        _deferred.reset(token)
 
 
 def client(root: Path) -> Any:
@@ -129,7 +113,7 @@ def flush(project: Project | None = None, *, wait_s: float = 30.0) -> Flushed:
 
     root = store.root_of(project)
     out = Flushed()
-    if is_off() or _deferred.get() or not (pending(root) or delivery.ended_sweeps(root)):
+    if is_off() or not (pending(root) or delivery.ended_sweeps(root)):
         return out
     try:
         talker = client(root)
@@ -237,7 +221,8 @@ def experiment(root: Path, talker: Any, name: str, note: str) -> str:
             talker.restore_experiment(found.experiment_id)
         return str(found.experiment_id)
     place = root.resolve() / "artifacts" / name.replace("/", "-")
-    return str(talker.create_experiment(name, artifact_location=str(place), tags={"mlflow.note.content": note}))
+    tags = {"mlflow.note.content": note, "mlflow.experimentKind": "custom_model_development"}  # runs, not traces, first
+    return str(talker.create_experiment(name, artifact_location=str(place), tags=tags))
 
 
 def tags(run: Capsule) -> dict[str, str]:
@@ -354,32 +339,3 @@ def stage(run: Capsule, folder: Path) -> None:
     for name, item in run.tables.items():
         if item["rows"] <= 5000:  # MLflow previews CSV as a table
             run.table(name).to_csv(folder / "tables" / f"{name}.csv", index=False)
-
-
-class Background:
-    """Prepares MLflow (import, schema) in a thread while a kernel works, after `first`; `flush` waits for it."""
-
-    def __init__(self, project: Project, first: Callable[[], None] = lambda: None) -> None:
-        self._project = project
-        self._first = first
-        self._silent = is_off() or _deferred.get()
-        self._thread: threading.Thread | None = None
-
-    def start(self) -> None:
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._prepare, name="mlflow", daemon=True)
-            self._thread.start()
-
-    def _prepare(self) -> None:
-        with contextlib.suppress(Exception):  # who needs it meets the same error, and keeps it
-            self._first()
-            if not self._silent:
-                client(store.root_of(self._project))
-
-    def wait(self) -> None:
-        if self._thread is not None:
-            self._thread.join()
-
-    def flush(self) -> Flushed:
-        self.wait()
-        return flush(self._project)

@@ -12,7 +12,7 @@ import os
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from research.errors import ProjectError
+from research.errors import InputError, ProjectError, rule
 from research.lineage import store, tracking
 from research.project import Project
 
@@ -74,8 +74,8 @@ async def _refuse(send: Send) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-def settle(project: Project) -> tracking.Flushed:
-    """Tell MLflow what it has not heard, and see that there is a database to show.
+def settle(project: Project, *, create: bool = False) -> tracking.Flushed:
+    """Tell MLflow what it has not heard, and see that there is a database to show; an empty one with `create`.
 
     Raises
     ------
@@ -85,7 +85,7 @@ def settle(project: Project) -> tracking.Flushed:
     root = store.root_of(project)
     store.close_dead_runs(root)
     told = tracking.flush(project)
-    if not (root / "mlflow.db").is_file():
+    if not create and not (root / "mlflow.db").is_file():
         raise ProjectError(
             f"mlruns must hold mlflow.db; got none in {root}. Run `make demo` or `research run NOTEBOOK` first."
         )
@@ -122,6 +122,18 @@ def serve(project: Project, *, host: str = "127.0.0.1", port: int = 5000, socket
 
     where: dict[str, Any] = {"uds": socket} if socket else {"host": host, "port": port}
     uvicorn.run(Door(app), log_level="warning", access_log=False, **where)
+
+
+def require_free(port: int) -> None:
+    """Refuse a port that somebody listens on."""
+    import socket
+
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise InputError(rule("--port", "be free", port, f"Try --port {port + 1}. ({error.strerror})")) from None
 
 
 def open_when_ready(port: int, address: str, *, wait_s: float = 60.0) -> None:

@@ -67,6 +67,11 @@ def show(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
+def plain(value: Any) -> str:
+    """A value that names a row: a year is no quantity."""
+    return str(value) if isinstance(value, int) else show(value)
+
+
 def pair(old: Any, new: Any) -> tuple[str, str]:
     """Two values for people; with all digits when six do not tell them apart."""
     short = show(old), show(new)
@@ -118,7 +123,7 @@ def _rows(rows: Mapping[str, Any] | None) -> str:
         keys = rows["key"] or ["row"]
         lines = [
             [
-                *(_e(c["key"].get(k, c["row"])) for k in keys),
+                *(html.escape(plain(c["key"].get(k, c["row"]))) for k in keys),
                 _e(c["column"]),
                 *map(html.escape, pair(c["old"], c["new"])),
             ]

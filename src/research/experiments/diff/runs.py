@@ -46,7 +46,7 @@ def diff_runs(project: Project, a: Capsule, b: Capsule, *, everything: bool = Fa
             "tables": _tables(a, b),
             "figures": _figures(a, b),
             "evidence": _evidence(a.evidence, b.evidence),
-            "model": _leaves(a.model, b.model),
+            "model": leaves(a.model, b.model),
             "passed": None if a.passed == b.passed else {"old": a.passed, "new": b.passed},
         },
         "first_cell": first_cell(a, b) if a.notebook == b.notebook else None,
@@ -216,13 +216,13 @@ def _by_test(items: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     return out
 
 
-def _leaves(old: Any, new: Any, path: str = "") -> list[dict[str, Any]]:
+def leaves(old: Any, new: Any, path: str = "") -> list[dict[str, Any]]:
     """Leaves of two nested values that differ."""
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         keys = dict.fromkeys([*old, *new])
         return [
-            leaf for key in keys for leaf in _leaves(old.get(key), new.get(key), f"{path}.{key}" if path else str(key))
+            leaf for key in keys for leaf in leaves(old.get(key), new.get(key), f"{path}.{key}" if path else str(key))
         ]
     if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
-        return [leaf for i, (x, y) in enumerate(zip(old, new)) for leaf in _leaves(x, y, f"{path}[{i}]")]
+        return [leaf for i, (x, y) in enumerate(zip(old, new)) for leaf in leaves(x, y, f"{path}[{i}]")]
     return [] if old == new else [{"name": path or "model", "old": old, "new": new}]

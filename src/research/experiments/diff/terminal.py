@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from research.experiments.diff.page import cell_name, change, pair, show
+from research.experiments.diff.page import cell_name, change, pair, plain, show
 
 Line = tuple[str, str]  # text, style
 OLD, NEW, HEAD, QUIET = "red", "green", "bold", "dim"
 SHOWN = 8  # cells of a table
+POINTS = 20  # of a sweep
 
 
 def lines(found: Mapping[str, Any]) -> Iterator[Line]:
@@ -23,11 +24,22 @@ def lines(found: Mapping[str, Any]) -> Iterator[Line]:
     yield from _code(found.get("code", {}))
     yield from _pairs("Environment", found.get("environment", []))
     yield from _results(found.get("results", {}))
-    points = found.get("points", [])
-    yield from _pairs("Points", [{**p, "name": f"{p['point']}  {p['name']}"} for p in points])
+    yield from _points(found)
     if found.get("first_cell") is not None:
         yield "", ""
         yield f"Outputs differ from cell {found['first_cell']} on.", ""
+
+
+def _points(found: Mapping[str, Any]) -> Iterator[Line]:
+    """Of two sweeps: points that one has alone, and common points whose results differ."""
+    points = found.get("points", [])
+    for count, side in zip(found.get("only", []), "AB"):
+        if count:
+            yield f"{count:,} point{'s' if count > 1 else ''} only in {side}; {found['common']:,} in both", ""
+    shown: list[Mapping[str, Any]] = [{**p, "name": f"{p['point']}  {p['name']}"} for p in points[:POINTS]]
+    yield from _pairs("Points, the largest change first", shown)
+    if len(points) > POINTS:
+        yield f"  and {len(points) - POINTS:,} more", QUIET
 
 
 def _facts(side: Mapping[str, Any]) -> str:
@@ -65,7 +77,7 @@ def _data(items: list[Mapping[str, Any]]) -> Iterator[Line]:
 
 def _rows(rows: Mapping[str, Any] | None) -> Iterator[Line]:
     for one in (rows or {}).get("changes", [])[:SHOWN]:
-        where = ", ".join(f"{k} {show(v)}" for k, v in one["key"].items()) or f"row {one['row']}"
+        where = ", ".join(f"{k} {plain(v)}" for k, v in one["key"].items()) or f"row {one['row']}"
         old, new = pair(one["old"], one["new"])
         yield f"    {where}  {one['column']}: {old} -> {new}", ""
     for what, style in (("removed", OLD), ("added", NEW)):

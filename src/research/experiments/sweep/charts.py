@@ -75,9 +75,11 @@ def surface(table: DataFrame, metric: str, varied: list[str]) -> Any | None:
 
     known = table[table[metric].notna()]
     ranked = [name for name, _ in effects(table, metric, varied)]
-    names = (ranked + [n for n in varied if n not in ranked])[:2]
+    names = ranked + [n for n in varied if n not in ranked]
     if not names or known.empty:
         return None
+    beside = {n: len(known[[names[0], n]].astype(str).drop_duplicates()) for n in names[1:]}  # distinct places
+    names = [names[0], *sorted(beside, key=lambda n: -beside[n])[:1]]
     if len(names) == 1:
         return _line(go, known, metric, names[0])
     x, y = names
@@ -130,7 +132,8 @@ def parallel(table: DataFrame, metric: str, varied: list[str]) -> Any | None:
     axes = [_dimension(n, known[n]) for n in [*names, metric]]
     line = {"color": known[metric], "colorscale": _SCALE, "showscale": True, "colorbar": {"title": metric}}
     figure = _style(go.Figure(go.Parcoords(dimensions=axes, line=line)), "every point")
-    return figure.update_layout(margin={"l": 80, "r": 60, "t": 90, "b": 40})
+    left = 80 if _is_number(known[names[0]]) else 60 + 6 * int(known[names[0]].astype(str).str.len().max())
+    return figure.update_layout(margin={"l": min(left, 240), "r": 60, "t": 90, "b": 40})
 
 
 def _dimension(name: str, values: Series) -> dict[str, Any]:

@@ -57,11 +57,11 @@ def _design(item: Mapping[str, Any], schema: Schema, project: Project) -> list[d
         )
         return [{item["parameter"]: day} for day in days]
     ranges = {name: search_range(name, given, schema) for name, given in item["ranges"].items()}
-    rows = _uniforms(item["kind"], int(item["n"]), len(ranges), int(item.get("seed", 1)))
+    rows = uniforms(item["kind"], int(item["n"]), len(ranges), int(item.get("seed", 1)))
     return [{name: space.at(u) for (name, space), u in zip(ranges.items(), row)} for row in rows]
 
 
-def _uniforms(kind: str, n: int, dimension: int, seed: int) -> list[list[float]]:
+def uniforms(kind: str, n: int, dimension: int, seed: int) -> list[list[float]]:
     """n points in the unit cube; the same for the same seed."""
     from scipy.stats import qmc
 

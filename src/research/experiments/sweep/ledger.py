@@ -142,13 +142,11 @@ class Ledger:
                 out["hits"] += hits or 0
         return out
 
-    def add(self, number: int, parameters: Mapping[str, Any]) -> None:
-        """Enter one more point (an optimisation finds them on the way)."""
+    def add_many(self, first: int, parameters: Sequence[Mapping[str, Any]]) -> None:
+        """Enter more points, all or none of them (an optimisation finds them on the way)."""
+        rows = [(self.sweep_id, first + i, json.dumps(dict(one)), WAITING) for i, one in enumerate(parameters)]
         with index.writing(self.root) as db:
-            db.execute(
-                "INSERT INTO sweep_points (sweep_id, point, parameters, state) VALUES (?, ?, ?, ?)",
-                (self.sweep_id, number, json.dumps(dict(parameters)), WAITING),
-            )
+            db.executemany("INSERT INTO sweep_points (sweep_id, point, parameters, state) VALUES (?, ?, ?, ?)", rows)
 
     def note(self, number: int, **facts: Any) -> None:
         """Write what became of a point."""

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,7 @@ class Progress:
     hits: int = 0
     lost: int = 0  # workers that died
     started: float = field(default_factory=time.monotonic)
+    first: float = 0.0  # when the first point ended
     here: int = 0  # points that this process has seen the end of
     best: list[Point] = field(default_factory=list)
     last: Point | None = None
@@ -59,7 +61,9 @@ class Progress:
 
     @property
     def rate(self) -> float:
-        """Points a second, in this process."""
+        """Points a second, in this process; once there are some, without the time that workers took to start."""
+        if self.here > 4:
+            return (self.here - 1) / max(1e-9, time.monotonic() - self.first)
         return self.here / max(1e-9, time.monotonic() - self.started)
 
     @property
@@ -99,14 +103,18 @@ def sweep(spec: Spec, project: Project, start: Start, *, watch: Watcher | None =
 
 def resume(ledger: Ledger, start: Start, *, watch: Watcher | None = None, failed: bool = False) -> Ledger:
     """Go on with a sweep that was stopped or killed; with `failed` also try again what failed or was set aside."""
-    now = notebooks.read(ledger.project.root / ledger.notebook).digest
-    if now != ledger.spec["notebook_digest"]:
+    refuse_changed(ledger)
+    work(ledger, start, watch=watch, retry=failed)
+    return ledger
+
+
+def refuse_changed(ledger: Ledger) -> None:
+    """Points of one sweep come from one notebook."""
+    if notebooks.read(ledger.project.root / ledger.notebook).digest != ledger.spec["notebook_digest"]:
         raise RefusedError(
             f"{ledger.notebook} has changed since sweep {ledger.sweep_id} began. Start a new sweep: points that were "
             "run with the same code are answered at once."
         )
-    work(ledger, start, watch=watch, retry=failed)
-    return ledger
 
 
 def work(
@@ -119,24 +127,50 @@ def work(
 ) -> None:
     """Run what is waiting."""
     with ledger.scheduling():
-        ledger.reopen()
         if retry:
             ledger.again(FAILED, ASIDE)
-        progress = _progress(ledger)
-        todo = deque(_take_over(ledger, progress, ledger.points(WAITING)))
-        executor = start(ledger.folder) if todo else None
-        try:
-            if executor is not None:
-                _loop(ledger, executor, todo, progress, watch, force)
-        except BaseException:
-            ledger.close(INTERRUPTED)
-            raise
-        finally:
-            if executor is not None:
-                executor.close()
-        ledger.close(FINISHED)
+        with at_work(ledger, start) as worker:
+            worker.run(watch, force=force)
         if watch is not None:
-            watch(progress)
+            watch(worker.progress)
+
+
+class Worker:
+    """Runs the waiting points of a sweep, as often as there are some; its executor starts with the first."""
+
+    def __init__(self, ledger: Ledger, start: Start, progress: Progress) -> None:
+        self.progress = progress
+        self._ledger, self._start = ledger, start
+        self._executor: Executor | None = None
+
+    def run(self, watch: Watcher | None, *, force: bool = False) -> None:
+        todo = deque(_take_over(self._ledger, self.progress, self._ledger.points(WAITING)))
+        if not todo:
+            return
+        if self._executor is None:
+            self._executor = self._start(self._ledger.folder)
+        _loop(self._ledger, self._executor, todo, self.progress, watch, force)
+
+    def close(self) -> None:
+        if self._executor is not None:
+            self._executor.close()
+
+
+@contextmanager
+def at_work(ledger: Ledger, start: Start, *, total: int | None = None) -> Iterator[Worker]:
+    """The sweep is running inside; afterwards it is finished, or interrupted."""
+    ledger.reopen()
+    progress = _progress(ledger)
+    progress.total = total or progress.total
+    worker = Worker(ledger, start, progress)
+    try:
+        yield worker
+    except BaseException:
+        ledger.close(INTERRUPTED)
+        raise
+    finally:
+        worker.close()
+    ledger.close(FINISHED)
 
 
 def _progress(ledger: Ledger) -> Progress:
@@ -224,6 +258,7 @@ def _note(ledger: Ledger, progress: Progress, point: Point, found: dict[str, Any
     progress.aside += state == ASIDE
     progress.hits += bool(found.get("hit"))
     progress.here += 1
+    progress.first = progress.first or time.monotonic()
     known = {name: value for name, value in found.items() if name in Point.__dataclass_fields__}
     progress.last = dataclasses.replace(point, **known)
     progress.best = best([*progress.best, progress.last], progress.goal, 5)

@@ -97,7 +97,7 @@ def _launch(path: Path, lock: int) -> None:
     env = {**os.environ, "PYTHONHASHSEED": "0", "RESEARCH_WARM_LOCK": str(lock)}
     log = path.with_suffix(".log")
     with open(log, "wb") as out, open(os.devnull, "rb") as nothing:
-        subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-P", "-m", "research.experiments.warm.server", str(path)],
             stdin=nothing,
             stdout=out,
@@ -107,6 +107,7 @@ def _launch(path: Path, lock: int) -> None:
             start_new_session=True,
             pass_fds=(lock,),
         )
+    process.returncode = 0  # it outlives this process, which need not wait for it
 
 
 def _wait(path: Path) -> bool:
@@ -158,7 +159,14 @@ def private_folder() -> Path:
 class Forked:
     """A process asked for from the warm process, or a fresh one, with the keeper that watches it."""
 
-    def __init__(self, request: Mapping[str, Any], descriptors: tuple[int, ...], *, cold: bool = False) -> None:
+    def __init__(
+        self,
+        request: Mapping[str, Any],
+        descriptors: tuple[int, ...],
+        *,
+        cold: bool = False,
+        only_warm: bool = False,
+    ) -> None:
         self.warm = False
         self.left: list[str] = []
         self.cpu_s: float | None = None
@@ -167,6 +175,8 @@ class Forked:
         self._ended = False
         self._own: subprocess.Popen[bytes] | None = None
         control, answer = (None, None) if cold or place.is_off() else _ask_for(request, descriptors)
+        if control is None and only_warm:
+            raise ConnectionRefusedError("there is no warm process")
         if control is None:
             control = self._fresh(request, descriptors)
             answer = None

@@ -41,12 +41,10 @@ def start_environment(env: dict[str, str]) -> dict[str, str]:
 
 def key() -> str:
     """Which warm process fits this one."""
-    from research.experiments.warm import __file__ as here
-
     facts = {
         "python": sys.executable,
         "version": sys.version,
-        "code": str(Path(here).resolve().parent),
+        "code": str(Path(__file__).resolve().parent),
         "environment": start_environment(dict(os.environ)),
         "processors": sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [],
     }

@@ -47,6 +47,14 @@ LIBRARIES = (
     "matplotlib.pyplot",
     "matplotlib.backends.backend_agg",
     "jinja2",
+    "rich.console",
+    "rich.markup",
+    "rich.progress",
+    "rich.table",
+    "sqlite3",
+    "typer.main",
+    "stack_data",
+    "pygments.formatters.terminal256",
     "IPython.core.completerlib",
     "IPython.extensions.storemagic",
     "ipykernel.kernelapp",
@@ -225,7 +233,7 @@ def _peer(link: socket.socket) -> int:
     return int(struct.unpack("3i", link.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size))[1])
 
 
-WORK = {"cells": "child", "kernel": "kernel"}
+WORK = {"cells": "child", "kernel": "kernel", "command": "command"}
 
 
 def work(request: Mapping[str, Any], descriptors: list[int]) -> None:
@@ -240,14 +248,14 @@ class _Files:
     def __init__(self) -> None:
         package = Path(__file__).resolve().parents[2]
         self._packages = (Path(sys.prefix) / "pyvenv.cfg", *map(Path, _site_folders()))
+        self._engine = [str(p) for p in Path(__file__).resolve().parent.glob("*.py")]  # what a child will load
         self._before = {str(p): _stamp(p) for p in [*package.rglob("*.py"), *self._packages]}
 
     def changed(self) -> str:
         """The first file or folder of packages that is no longer as it was; empty when all are."""
-        loaded = [
-            getattr(m, "__file__", None) for n, m in list(sys.modules.items()) if n.partition(".")[0] == "research"
-        ]
-        for name in [*map(str, self._packages), *(os.path.realpath(f) for f in loaded if f)]:
+        own = [module for name, module in list(sys.modules.items()) if name.partition(".")[0] == "research"]
+        loaded = [os.path.realpath(file) for module in own if (file := getattr(module, "__file__", None))]
+        for name in [*map(str, self._packages), *self._engine, *loaded]:
             if _stamp(Path(name)) != self._before.get(name):
                 return Path(name).name
         return ""
@@ -294,6 +302,8 @@ def main() -> None:
     gc.collect()
     gc.freeze()
     partial.replace(path)  # from here on clients find it
+    if "RESEARCH_WARM_LOCK" in os.environ:
+        os.close(int(os.environ.pop("RESEARCH_WARM_LOCK")))  # and nobody else need start one
     server.serve()
 
 
