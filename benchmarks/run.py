@@ -19,7 +19,16 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
-WORKLOADS = ["start_up", "elementary", "implied_vol", "heston_calibration", "value_at_risk", "sweeps", "notebook_runs"]
+WORKLOADS = [
+    "start_up",
+    "elementary",
+    "implied_vol",
+    "heston_calibration",
+    "smile_fits",
+    "value_at_risk",
+    "sweeps",
+    "notebook_runs",
+]
 
 
 def seconds_text(seconds: float) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -159,3 +160,69 @@ def test_an_unsettled_integral_is_an_error_not_a_number(monkeypatch: pytest.Monk
     monkeypatch.setattr(fourier, "_STEPS", (0.8,))
     with pytest.raises(NumericalError, match="the Fourier integral must settle for every option"):
         fourier.price(PLAIN, 100.0, 100.0, 1.0)
+
+
+@pytest.mark.parametrize("tau", [0.003, 0.1, 1.0, 30.0])
+@pytest.mark.parametrize(
+    "five",
+    [
+        (0.04, 1.5, 0.06, 0.5, -0.7),
+        (0.19, 15.5, 0.075, 3.3, -0.51),
+        (0.01, 0.5, 0.02, 1.5, 0.95),
+        (0.04, 1, 0.04, 1e-3, 0),
+    ],
+)
+def test_many_strikes_between_grid_points_agree_with_each_strike_alone(tau: float, five: tuple[float, ...]) -> None:
+    model = Heston(**dict(zip(("v0", "kappa", "theta", "sigma", "rho"), five)))
+    strike = np.sort(np.concatenate([np.geomspace(20.0, 400.0, 500), np.linspace(90.0, 110.0, 100)]))
+    many, bound = fourier.price_with_error(model, 100.0, strike, tau)
+    parts = [fourier.price_with_error(model, 100.0, part, tau) for part in np.array_split(strike, 60)]
+    few, other = (np.concatenate(column) for column in zip(*parts))
+    assert (np.abs(many - few) <= bound + other).all()  # two contours: each is within its own bound
+    assert np.abs(many - few).max() < 1e-9
+    assert (bound < 1.1e-10 * np.maximum(100.0, strike)).all()
+
+
+def test_the_order_of_many_strikes_does_not_matter() -> None:
+    model = Heston(v0=0.04, kappa=1.5, theta=0.06, sigma=0.5, rho=-0.7)
+    strike = np.linspace(60.0, 150.0, 700)
+    mixed = np.random.default_rng(0).permutation(700)
+    found = fourier.price(model, 100.0, strike, [[0.5], [1.0]])
+    assert (fourier.price(model, 100.0, strike[mixed], [[0.5], [1.0]]) == found[:, mixed]).all()
+    assert (fourier.price(model, 100.0, strike[::-1], [[1.0], [0.5]]) == found[::-1, ::-1]).all()
+
+
+@pytest.mark.parametrize(
+    ("five", "tau"),
+    [
+        ((0.00185, 2.33, 0.201, 0.0114, -0.9813), 0.001085),
+        ((0.00205, 0.078, 0.41, 0.007, 0.499), 0.0817),
+        ((0.059, 0.097, 0.032, 0.0615, -0.9684), 0.311),
+        ((0.0251, 2.43, 0.472, 1.173, 0.98), 24.0),
+        ((0.256, 4.22, 0.0335, 2.23, -0.9827), 0.0011),
+    ],
+)
+def test_strikes_a_thousand_deviations_out_settle_and_keep_the_law_of_prices(five: Any, tau: float) -> None:
+    model = Heston(**dict(zip(("v0", "kappa", "theta", "sigma", "rho"), five)))
+    strike = 100.0 * np.exp(np.linspace(-2.5, 2.5, 101))
+    call, bound = fourier.price_with_error(model, 100.0, strike, tau)
+    assert np.isfinite(call).all() and (bound < 1.1e-10 * np.maximum(100.0, strike)).all()
+    slope = np.diff(call) / np.diff(strike)
+    slack = 2.0 * bound.max() / np.diff(strike).min()
+    assert (slope >= -1.0 - slack).all() and (slope <= slack).all() and (np.diff(slope) >= -2.0 * slack).all()
+
+
+def test_the_stated_error_covers_a_finer_rule_for_random_models() -> None:
+    rng = np.random.default_rng(12)
+    for _ in range(25):
+        model = Heston(
+            v0=10 ** rng.uniform(-3, 0), kappa=10 ** rng.uniform(-2, 1.3), theta=10 ** rng.uniform(-3, 0),
+            sigma=10 ** rng.uniform(-3, 0.7), rho=rng.uniform(-0.999, 0.999),
+        )  # fmt: skip
+        tau, strike = 10 ** rng.uniform(-3, 1.5), np.sort(100.0 * np.exp(rng.uniform(-2.0, 2.0, 400)))
+        many, bound = fourier.price_with_error(model, 100.0, strike, tau)
+        few, other = (
+            np.concatenate(c)
+            for c in zip(*(fourier.price_with_error(model, 100.0, k, tau) for k in np.array_split(strike, 4)))
+        )
+        assert (np.abs(many - few) <= bound + other).all(), (model, tau)

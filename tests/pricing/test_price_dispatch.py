@@ -11,9 +11,9 @@ import pytest
 
 from research.errors import InputError, NoEngineError
 from research.instruments import European
-from research.market import DiscountCurve, Smile, Snapshot, Surface
-from research.models import SVI, Heston, SVISurface, black
-from research.pricing import Price, engines_for, price
+from research.market import DiscountCurve, Smile, Snapshot, Surface, flat_snapshot
+from research.models import SABR, SVI, BlackScholes, Heston, SVISurface, black
+from research.pricing import Price, engines_for, methods, price
 
 MODEL = Heston(v0=0.04, kappa=1.5, theta=0.06, sigma=0.5, rho=-0.7)
 TODAY = date(2024, 1, 2)
@@ -70,29 +70,59 @@ class RoughBergomi:
 
 
 def test_a_method_that_the_model_lacks_names_those_it_has(snapshot: Snapshot) -> None:
-    sentence = "Heston has no implied_vol, needed by 'analytic'. Available: 'fourier'."
-    with pytest.raises(NoEngineError, match=f"^{sentence}$"):
+    sentence = r"Heston has no implied_vol, needed by 'analytic'\. Available: 'fourier', 'cosine'"
+    with pytest.raises(NoEngineError, match=f"^{sentence}"):
         price(European(strike=100.0, tau=1.0), MODEL, snapshot, method="analytic")
 
 
 def test_a_model_that_nothing_can_price_is_refused(snapshot: Snapshot) -> None:
-    assert engines_for(RoughBergomi()) == []
-    with pytest.raises(NoEngineError, match="RoughBergomi has none of implied_vol, characteristic_function"):
+    assert engines_for("European", RoughBergomi()) == []
+    assert methods(European(strike=100.0, tau=1.0), RoughBergomi()).empty
+    with pytest.raises(
+        NoEngineError,
+        match=r"RoughBergomi has none of implied_vol, .*characteristic_function.*, needed to price European",
+    ):
         price(European(strike=100.0, tau=1.0), RoughBergomi(), snapshot)
     with pytest.raises(NoEngineError, match=r"needed by 'fourier'\. Available: none\."):
         price(European(strike=100.0, tau=1.0), RoughBergomi(), snapshot, method="fourier")
 
 
 def test_an_unknown_method_is_refused(snapshot: Snapshot) -> None:
-    with pytest.raises(InputError, match="method must be 'auto' or one of 'analytic', 'fourier'; got 'pde'"):
-        price(European(strike=100.0, tau=1.0), MODEL, snapshot, method="pde")
+    with pytest.raises(
+        InputError, match=r"method must be 'auto' or one of 'analytic', .*; got 'telepathy'. Available: 'fourier'"
+    ):
+        price(European(strike=100.0, tau=1.0), MODEL, snapshot, method="telepathy")
 
 
 def test_what_is_not_a_european_option_has_no_engine(snapshot: Snapshot) -> None:
-    with pytest.raises(NoEngineError, match="'fourier' prices European options; got str"):
+    with pytest.raises(NoEngineError, match=r"instrument must be one of European.*; got str"):
         price(["a call"], MODEL, snapshot)  # type: ignore[list-item]
 
 
 def test_an_empty_list_is_refused(snapshot: Snapshot) -> None:
     with pytest.raises(InputError, match="instruments must hold at least one instrument"):
         price([], MODEL, snapshot)
+
+
+def test_methods_lists_the_engines_best_first_and_says_why() -> None:
+    found = methods(European(strike=100.0, tau=1.0), BlackScholes(sigma=0.2))
+    assert found.columns.tolist() == ["method", "error", "cost", "why"]
+    assert found["method"][0] == "analytic"
+
+
+def test_a_flat_market_gives_the_textbook_price() -> None:
+    # Haug (2007), The Complete Guide to Option Pricing Formulas, 2nd ed., section 1.1.1: call 2.1334
+    market = flat_snapshot(spot=60.0, rate=0.08)
+    found = price(European(strike=65.0, tau=0.25), BlackScholes(sigma=0.30), market)
+    assert found.value == pytest.approx(2.1334, abs=5e-5)
+    assert found.why.startswith("Black's formula")
+    assert "no quotes" in repr(market)
+
+
+def test_sabr_is_priced_by_black_at_its_own_vol() -> None:
+    market, model = flat_snapshot(spot=60.0, rate=0.08), SABR(alpha=1.5, beta=0.5, rho=-0.3, nu=0.4, shift=1.0)
+    found = price([European(strike=65.0, tau=0.25), European(strike=55.0, tau=0.0)], model, market)
+    forward = market.forward(0.25)
+    vol = model.vol_at(forward, 65.0, 0.25)
+    assert found.value[0] == pytest.approx(black.price(forward + 1.0, 66.0, 0.25, vol, df=np.exp(-0.02)), rel=1e-14)
+    assert found.value[1] == 5.0

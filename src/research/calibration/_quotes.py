@@ -82,7 +82,7 @@ def read_quotes(
     tolerance: float,
 ) -> Quotes:
     """The quotes of a snapshot or surface; refuses arbitrage beyond `tolerance` (vol)."""
-    surface = data.surface if isinstance(data, Snapshot) else data
+    surface = data.quotes if isinstance(data, Snapshot) else data
     if not isinstance(surface, Surface):
         raise InputError(f"data must be a Snapshot or a Surface; got {type(data).__name__}.")
     require(tolerance >= 0.0, "arbitrage_tolerance", tolerance, "be >= 0")

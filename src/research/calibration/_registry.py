@@ -14,7 +14,16 @@ from research.errors import InputError, rule
 F = TypeVar("F", bound=Callable[..., Any])
 
 # model class name: the module of this room that fits it
-MODULES: dict[str, str] = {"GARCH": "garch", "Heston": "heston", "SVI": "svi", "SVISurface": "svi"}
+MODULES: dict[str, str] = {
+    "Bates": "jumps",
+    "GARCH": "garch",
+    "Heston": "heston",
+    "Merton": "jumps",
+    "SABR": "sabr",
+    "SVI": "svi",
+    "SVISurface": "svi",
+    "VarianceGamma": "jumps",
+}
 FITS: dict[type, Callable[..., Any]] = {}
 
 

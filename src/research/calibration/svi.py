@@ -117,7 +117,7 @@ def fit_svi_surface(
         When no start leads to a smile.
     """
     require(isinstance(data, (Snapshot, Surface)), "data", type(data).__name__, "be a market.Snapshot or Surface")
-    surface = data.surface if isinstance(data, Snapshot) else data
+    surface = data.quotes if isinstance(data, Snapshot) else data
     _check_options(weights, least_width, max_iter)
     if not allow_arbitrage:
         _refuse_arbitrage(find_arbitrage(surface))

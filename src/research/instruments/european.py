@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from datetime import date
 
-from research.conventions import year_fraction
-from research.errors import InputError, require
+from research.instruments._expiry import check_expiry, check_positive, years_left
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,17 +24,9 @@ class European:
     is_call: bool = True
 
     def __post_init__(self) -> None:
-        require(math.isfinite(self.strike) and self.strike > 0.0, "strike", self.strike, "be finite and > 0")
-        if (self.expiry is None) == (self.tau is None):
-            given = "neither" if self.expiry is None else f"expiry={self.expiry} and tau={self.tau:g}"
-            raise InputError(f"European must have an expiry or a tau; got {given}.")
-        if self.tau is not None:
-            require(math.isfinite(self.tau) and self.tau >= 0.0, "tau", self.tau, "be finite and >= 0 years")
+        check_positive("strike", self.strike)
+        check_expiry("European", self.expiry, self.tau)
 
     def years(self, as_of: date) -> float:
         """Years from `as_of` to expiry (ACT/365F); refuses an expired option."""
-        if self.tau is not None:
-            return self.tau
-        assert self.expiry is not None
-        require(self.expiry >= as_of, "expiry", str(self.expiry), f"not lie before as_of, {as_of}")
-        return year_fraction(as_of, self.expiry)
+        return years_left(self.expiry, self.tau, as_of)

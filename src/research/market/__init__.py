@@ -5,14 +5,14 @@
 | what is one unit at time tau worth today? | `DiscountCurve.df` | zero rates, continuously compounded |
 | which vols were quoted for one expiry? | `Smile` | |
 | ... for every expiry? | `Surface` | |
-| everything a calibration needs, checked | `Snapshot`, `build_snapshot` | |
+| everything a calibration needs, checked | `Snapshot`, `build_snapshot`, `flat_snapshot` | |
 | do the quotes allow a free lunch? | `find_arbitrage` | Carr & Madan (2005), Gatheral & Jacquier (2014) |
 | ... within one expiry, between expiries? | `find_butterflies`, `find_calendars` | |
 """
 
 from research.market.arbitrage import find_arbitrage, find_butterflies, find_calendars
 from research.market.curves import DiscountCurve
-from research.market.snapshot import Snapshot, build_snapshot
+from research.market.snapshot import Snapshot, build_snapshot, flat_snapshot
 from research.market.surface import Smile, Surface
 
 __all__ = [
@@ -24,4 +24,5 @@ __all__ = [
     "find_arbitrage",
     "find_butterflies",
     "find_calendars",
+    "flat_snapshot",
 ]

@@ -32,7 +32,7 @@ class Snapshot:
     as_of: date
     spot: float  # price units
     discount: DiscountCurve
-    surface: Surface
+    surface: Surface | None = None  # the quotes, where there are any
     dividend_yield: float = 0.0  # 1/year, continuously compounded
 
     def __post_init__(self) -> None:
@@ -47,14 +47,31 @@ class Snapshot:
 
     def to_frame(self) -> Any:
         """Every quote, one row each, with its forward and discount factor."""
-        return self.surface.to_frame()
+        return self.quotes.to_frame()
+
+    @property
+    def quotes(self) -> Surface:
+        """The surface; refuses a snapshot without quotes."""
+        require(self.surface is not None, "snapshot", "none", "have a volatility surface for this")
+        assert self.surface is not None
+        return self.surface
 
     def __repr__(self) -> str:
+        if self.surface is None:
+            return f"Snapshot({self.as_of}, spot {self.spot:g}, no quotes)"
         days = ", ".join(f"{365.0 * smile.tau:.0f}" for smile in self.surface)
         return (
             f"Snapshot({self.as_of}, spot {self.spot:g}, {self.surface.n_quotes} quotes, "
             f"{len(self.surface)} expiries: {days} days)"
         )
+
+
+def flat_snapshot(
+    *, spot: float, rate: float = 0.0, dividend_yield: float = 0.0, as_of: date = date(2000, 1, 1)
+) -> Snapshot:
+    """A market of one spot, one rate and one yield (both 1/year, continuously compounded), without quotes."""
+    curve = DiscountCurve(as_of=as_of, tau=np.array([1.0]), zero_rate=np.array([float(rate)]))
+    return Snapshot(as_of=as_of, spot=float(spot), discount=curve, dividend_yield=float(dividend_yield))
 
 
 def build_snapshot(frame: pd.DataFrame, *, as_of: date | str | None = None) -> Snapshot:

@@ -17,7 +17,8 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from research.arrays import FloatND
+from research.arrays import Float1D, FloatND
+from research.core.models.levy import AFFINE
 from research.errors import require, require_all
 
 
@@ -25,7 +26,7 @@ from research.errors import require, require_all
 class Heston:
     """Parameters of the Heston model; any finite values in these ranges can be priced."""
 
-    abilities: ClassVar[frozenset[str]] = frozenset({"characteristic_function"})
+    abilities: ClassVar[frozenset[str]] = frozenset({"characteristic_function", "real_characteristic_function"})
 
     v0: float  # variance today, 1/year
     kappa: float  # speed of mean reversion, 1/year
@@ -42,6 +43,10 @@ class Heston:
         require(self.theta >= 0.0, "theta", self.theta, "be >= 0", hint="theta is a variance: 20% vol is 0.04.")
         require(self.sigma >= 0.0, "sigma", self.sigma, "be >= 0")
         require(-1.0 <= self.rho <= 1.0, "rho", self.rho, "lie in [-1, 1]")
+
+    def characteristic(self) -> tuple[int, Float1D]:
+        """Kind and parameters for `research.core.models.levy`."""
+        return AFFINE, np.array([*asdict(self).values(), 0.0, 0.0, 0.0])
 
     @property
     def feller_ratio(self) -> float:

@@ -1,12 +1,14 @@
-"""One engine a numerical method; `price` finds the one that the model allows.
+"""One engine a numerical method; `price` finds the one that contract and model allow, `methods` lists them.
 
-| engine | needs of the model | method | reference |
-|---|---|---|---|
-| `analytic` | implied_vol | Black's formula at the model's own implied vol | Black (1976) |
-| `fourier` | characteristic_function | Lewis' integral on a tilted sinh contour | Boyarchenko & Levendorskii (2019) |
+| engine | contracts | needs of the model | method | reference |
+|---|---|---|---|---|
+| `analytic` | European | implied_vol, implied_vol_at | Black's formula at the model's own implied vol | Black (1976) |
+| `fourier` | European | characteristic_function | Lewis' integral, sinh contour | Boyarchenko & Levendorskii (2019) |
+| `cosine` | European | real_characteristic_function | Fourier cosine series | Fang & Oosterlee (2008) |
 """
 
 from research.pricing import fourier
-from research.pricing.price import ENGINES, Price, engines_for, price
+from research.pricing.catalogue import CATALOGUE, Engine, Values, engines_for
+from research.pricing.price import Price, methods, price
 
-__all__ = ["ENGINES", "Price", "engines_for", "fourier", "price"]
+__all__ = ["CATALOGUE", "Engine", "Price", "Values", "engines_for", "fourier", "methods", "price"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,9 +10,11 @@ from numpy.typing import ArrayLike
 
 from research.arrays import reshape, vectors
 from research.errors import require_all
+from research.instruments import European
+from research.market import Snapshot
 from research.models import black
-
-NEEDS = "implied_vol"
+from research.pricing._european import european_values
+from research.pricing.catalogue import Values
 
 
 def price_with_error(
@@ -33,3 +36,20 @@ def price_with_error(
         vol[here] = model.vol(np.log(k[here] / f[here]), float(years))
     value = np.asarray(black.price(f, k, t, vol, df=d, is_call=call > 0.5))
     return reshape(value, shape), reshape(d * 4e-16 * np.maximum(f, k), shape)
+
+
+def value(items: Sequence[European], model: Any, snapshot: Snapshot) -> Values:
+    """The engine's door for `pricing.price`."""
+    return european_values(price_with_error, items, model, snapshot)
+
+
+def value_at(items: Sequence[European], model: Any, snapshot: Snapshot) -> Values:
+    """As `value`, for a model whose vol depends on the forward itself: `vol_at(forward, strike, tau)`, and a shift."""
+
+    def priced(model: Any, forward: Any, strike: Any, tau: Any, *, df: Any, is_call: Any) -> tuple[Any, Any]:
+        shift = float(getattr(model, "shift", 0.0))
+        vol = np.where(tau > 0.0, model.vol_at(forward, strike, np.maximum(tau, 1e-12)), 0.0)
+        f, k = forward + shift, strike + shift
+        return np.asarray(black.price(f, k, tau, vol, df=df, is_call=is_call)), df * 4e-16 * np.maximum(f, k)
+
+    return european_values(priced, items, model, snapshot)

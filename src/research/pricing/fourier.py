@@ -7,6 +7,7 @@ and to 1e-11 for the hardest parameters.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,15 +15,22 @@ from numpy.typing import ArrayLike
 
 from research.arrays import Float1D, Float2D, Int1D, reshape, vectors
 from research.core.pricing.fourier import heston_values
+from research.core.pricing.fourier_smile import heston_smiles
 from research.errors import NumericalError, require_all, rule
+from research.instruments import European
+from research.market import Snapshot
 from research.models.heston import Heston
+from research.pricing._european import european_values
+from research.pricing.catalogue import Values
 
-NEEDS = "characteristic_function"
 _STEPS = (0.1, 0.05, 0.025, 0.0125)
+_FIRST_OF_MANY = 0.08  # interpolated options share the nodes: rather a finer rule than a second
 # relative; the finer rule's error was at most the gap's power 1.17 over 9,000 random options, mostly its square
 _RULES_AGREE, _POWER = 2e-9, 1.15  # so that the bound is at most 1e-10
 _ROUNDING = 4e-15  # of the sums, relative
 _CHUNK = 128  # options that share one evaluation of the characteristic function
+_MANY = 256  # options an expiry from which they are interpolated between the points of a grid
+_LONG = 4096  # of them share one grid
 
 
 def price(
@@ -88,13 +96,18 @@ def price_with_error(
     return reshape(out, shape), reshape(d * error, shape)
 
 
+def value(items: Sequence[European], model: Heston, snapshot: Snapshot) -> Values:
+    """The engine's door for `pricing.price`."""
+    return european_values(price_with_error, items, model, snapshot)
+
+
 def _time_values(model: Heston, forward: Float1D, strike: Float1D, tau: Float1D) -> tuple[Float1D, Float1D]:
     """Undiscounted out-of-the-money values and their errors; refined until two rules agree."""
     x = np.log(forward / strike)
-    order = np.lexsort((x, tau))
+    order = _order(tau, x)
     value, gap = np.empty_like(x), np.empty_like(x)
     rest = order
-    for h in _STEPS:
+    for h in (_FIRST_OF_MANY if _many(tau[order]) else _STEPS[0], *_STEPS[1:]):
         if rest.size:
             value[rest], gap[rest] = _one_rule(model, x[rest], forward[rest], strike[rest], tau[rest], h)
             rest = rest[~(gap[rest] <= _RULES_AGREE)]
@@ -108,19 +121,48 @@ def _time_values(model: Heston, forward: Float1D, strike: Float1D, tau: Float1D)
 def _one_rule(
     model: Heston, x: Float1D, forward: Float1D, strike: Float1D, tau: Float1D, h: float
 ) -> tuple[Float1D, Float1D]:
-    """Values and gaps of options sorted by tau, then x."""
-    first = _groups(tau)
+    """Values and gaps of options in groups of equal tau, x increasing in each."""
+    many = _many(tau)
+    first = _groups(tau, _LONG if many else _CHUNK)
     years = np.ascontiguousarray(tau[first[:-1]])
     one = np.array([model.v0, model.kappa, model.theta, model.sigma, model.rho])
     parameters: Float2D = np.tile(one, (years.size, 1))
     value, gap = np.empty_like(x), np.empty_like(x)
-    heston_values(parameters, years, first, x, forward, strike, h, value, gap)
-    return value, gap
+    kernel = heston_smiles if many else heston_values
+    kernel(parameters, years, first, x, forward, strike, h, value, gap)
+    return value, _cautious(gap, first)
 
 
-def _groups(tau: Float1D) -> Int1D:
-    """Where each group starts, and the end: equal tau, at most _CHUNK options."""
+def _cautious(gap: Float1D, first: Int1D) -> Float1D:
+    """The largest gap among two neighbours to each side: a gap swings with x, and at a zero of it says nothing."""
+    group = np.repeat(np.arange(first.size - 1), np.diff(first))
+    out = gap.copy()
+    for step in (1, 2):
+        same = group[step:] == group[:-step]
+        np.maximum(out[step:], np.where(same, gap[:-step], 0.0), out=out[step:])
+        np.maximum(out[:-step], np.where(same, gap[step:], 0.0), out=out[:-step])
+    return out
+
+
+def _order(tau: Float1D, x: Float1D) -> Int1D:
+    """An order in which equal tau stand together and x increases among them; a sorted table is not sorted again."""
+    for order in (np.arange(x.size), np.arange(x.size)[::-1]):
+        t, y = tau[order], x[order]
+        steps = t[1:] != t[:-1]
+        tidy = (t[1:] >= t[:-1]).all() or (t[1:] <= t[:-1]).all()
+        if tidy and (steps | (y[1:] >= y[:-1])).all():
+            return order
+    return np.lexsort((x, tau))
+
+
+def _many(tau: Float1D) -> bool:
+    """Whether an expiry has so many options that a grid is the quicker way; equal tau stand together."""
+    return bool(tau.size >= _MANY * (np.count_nonzero(tau[1:] != tau[:-1]) + 1))
+
+
+def _groups(tau: Float1D, most: int) -> Int1D:
+    """Where each group starts, and the end: equal tau, at most `most` options."""
     new = np.flatnonzero(np.diff(tau, prepend=-1.0) != 0.0)
     ends = np.append(new[1:], tau.size)
-    starts = [np.arange(a, b, _CHUNK) for a, b in zip(new, ends)]
+    starts = [np.arange(a, b, most) for a, b in zip(new, ends)]
     return np.append(np.concatenate(starts), tau.size).astype(np.int64)

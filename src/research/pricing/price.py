@@ -1,21 +1,20 @@
-"""`price(instrument, model, snapshot, method=...) -> Price`: one verb; the engine is found by what the model can do."""
+"""`price(instruments, model, snapshot, method=...) -> Price`: one verb; the engine is found by what the model can do.
+
+Contracts of many kinds may come together: they are grouped by kind, and each group is priced in one call of its engine.
+"""
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, is_dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from research.arrays import Float1D
 from research.errors import NoEngineError, require
-from research.instruments import European
 from research.market import Snapshot
-
-# method: what it needs of a model, the first that fits is "auto"
-ENGINES: dict[str, str] = {"analytic": "implied_vol", "fourier": "characteristic_function"}
+from research.pricing.catalogue import CATALOGUE, Engine, abilities, engines_for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -25,89 +24,111 @@ class Price:
     value: Any  # price units, present value
     std_error: Any  # price units, of a simulation; 0 for a deterministic method
     error: Any  # price units: estimate of the largest numerical error
-    method: str  # "analytic" or "fourier"
+    method: Any  # "fourier"; an array of shape (n,) when kinds of contracts are mixed
     model: str  # name of the model's class
+    why: str = ""  # why "auto" took this engine
 
     def __float__(self) -> float:
         return float(self.value)
 
+    def to_frame(self) -> pd.DataFrame:
+        """One row a contract: value, std_error, error, method."""
+        n = np.size(self.value)
+        columns = {name: np.broadcast_to(getattr(self, name), n) for name in ("value", "std_error", "error", "method")}
+        return pd.DataFrame(columns)
+
     def __repr__(self) -> str:
         if np.ndim(self.value):
-            n, error = np.size(self.value), np.max(self.error)
-            return f"Price({n} values by {self.method} under {self.model}, error <= {error:.1e})"
-        return f"Price({self.value:.10g} by {self.method} under {self.model}, error <= {self.error:.1e})"
+            n, error = np.size(self.value), np.nanmax(self.error)
+            how = ", ".join(dict.fromkeys(np.atleast_1d(self.method).tolist()))
+            return f"Price({n} values by {how} under {self.model}, error <= {error:.1e})"
+        spread = f", standard error {self.std_error:.1e}" if self.std_error else f", error <= {self.error:.1e}"
+        return f"Price({self.value:.10g} by {self.method} under {self.model}{spread})"
 
 
-def abilities(model: Any) -> frozenset[str]:
-    """What a model declares that it can do."""
-    return frozenset(getattr(model, "abilities", ()))
-
-
-def engines_for(model: Any) -> list[str]:
-    """The methods that can price under `model`."""
-    return [name for name, need in ENGINES.items() if need in abilities(model)]
-
-
-def price(instruments: European | Sequence[European], model: Any, snapshot: Snapshot, *, method: str = "auto") -> Price:
-    """Present value of European options under a model, with the snapshot's forwards and discount factors.
+def price(instruments: Any, model: Any, snapshot: Snapshot, *, method: str = "auto", **options: Any) -> Price:
+    """Present value of contracts under a model, with the snapshot's spot, discount factors and yield.
 
     Parameters
     ----------
-    instruments : European or sequence of European
-    model : an object with `abilities`, e.g. Heston or SVISurface
+    instruments : a contract of `research.instruments`, or a sequence of them, kinds mixed as they come
+    model : an object with `abilities`, e.g. BlackScholes, Heston or SVISurface
     snapshot : Snapshot
-    method : "auto", "analytic" or "fourier", default "auto"
-        "auto" takes the first that the model allows.
+    method : str, default "auto"
+        A method that `methods(instrument, model)` lists; "auto" takes the first of them.
+    options
+        Passed to the engine, e.g. `n_steps=501`.
 
     Returns
     -------
     Price
-        Floats for one instrument, arrays for a sequence.
+        Floats for one instrument, arrays in the given order for a sequence.
 
     Raises
     ------
     NoEngineError
-        When the model cannot do what the method needs; names the methods it allows.
+        When no engine, or not this one, can price such a contract under such a model; names those that can.
     """
-    name = _choose(model, method)
-    one = isinstance(instruments, European)
-    items: list[European] = [instruments] if one else list(instruments)  # type: ignore[list-item, arg-type]
+    one = not isinstance(instruments, Iterable)
+    items: list[Any] = [instruments] if one else list(instruments)
     require(len(items) > 0, "instruments", items, "hold at least one instrument")
-    for item in items:
-        if not isinstance(item, European):
-            what = type(item).__name__
-            raise NoEngineError(f"'{name}' prices European options; got {what}. Available for {what}: none.")
-    strike = np.array([item.strike for item in items])
-    tau = np.array([item.years(snapshot.as_of) for item in items])
-    is_call = np.array([item.is_call for item in items])
-    value, error = _run(name, model, snapshot, strike, tau, is_call)
+    groups: dict[str, list[int]] = {}
+    for position, item in enumerate(items):
+        groups.setdefault(type(item).__name__, []).append(position)
+    chosen = {kind: _choose(items[at[0]], model, method) for kind, at in groups.items()}  # refuse before any work
+    value, std_error, error = np.empty(len(items)), np.empty(len(items)), np.empty(len(items))
+    used = np.empty(len(items), dtype=object)
+    for kind, at in groups.items():
+        found = chosen[kind].load()([items[i] for i in at], model, snapshot, **options)
+        value[at], std_error[at], error[at], used[at] = found.value, found.std_error, found.error, chosen[kind].method
+    name, why = _name(model), "; ".join(dict.fromkeys(e.why for e in chosen.values()))
     if one:
-        return Price(value=float(value[0]), std_error=0.0, error=float(error[0]), method=name, model=_name(model))
-    return Price(value=value, std_error=np.zeros_like(value), error=error, method=name, model=_name(model))
+        return Price(
+            value=float(value[0]),
+            std_error=float(std_error[0]),
+            error=float(error[0]),
+            method=used[0],
+            model=name,
+            why=why,
+        )
+    how = used[0] if len({e.method for e in chosen.values()}) == 1 else used
+    return Price(value=value, std_error=std_error, error=error, method=how, model=name, why=why)
 
 
-def _run(
-    name: str, model: Any, snapshot: Snapshot, strike: Float1D, tau: Float1D, is_call: Any
-) -> tuple[Float1D, Float1D]:
-    engine = importlib.import_module(f"research.pricing.{name}")
-    forward = snapshot.forward(tau)
-    value, error = engine.price_with_error(model, forward, strike, tau, df=snapshot.discount.df(tau), is_call=is_call)
-    return value, error
+def methods(instrument: Any, model: Any) -> pd.DataFrame:
+    """The engines that can price this contract under this model, best first: expected error, cost, when to use it.
+
+    Returns
+    -------
+    DataFrame with columns method, error, cost, why
+    """
+    rows = [(e.method, e.error, e.cost, e.why) for e in engines_for(instrument, model)]
+    return pd.DataFrame(rows, columns=["method", "error", "cost", "why"])
 
 
 def _name(model: Any) -> str:
     return model.__name__ if isinstance(model, type) else type(model).__name__
 
 
-def _choose(model: Any, method: str) -> str:
-    """The engine's name, or NoEngineError."""
-    able = engines_for(model)
-    available = f"Available: {', '.join(map(repr, able)) or 'none'}."
+def _choose(item: Any, model: Any, method: str) -> Engine:
+    """The engine, or NoEngineError with what would do."""
+    kind, able = type(item).__name__, engines_for(item, model)
+    lines = [e for e in CATALOGUE if e.contract == kind]
+    if not lines or not is_dataclass(item):
+        known = ", ".join(dict.fromkeys(e.contract for e in CATALOGUE))
+        raise NoEngineError(f"instrument must be one of {known}; got {kind}.")
+    available = f"Available: {', '.join(repr(e.method) for e in able) or 'none'}."
     if method == "auto":
         if not able:
-            raise NoEngineError(f"{_name(model)} has none of {', '.join(ENGINES.values())}. {available}")
+            needs = ", ".join(dict.fromkeys(e.needs for e in lines))
+            raise NoEngineError(f"{_name(model)} has none of {needs}, needed to price {kind}. {available}")
         return able[0]
-    require(method in ENGINES, "method", method, f"be 'auto' or one of {', '.join(map(repr, ENGINES))}", hint=available)
-    if method not in able:
-        raise NoEngineError(f"{_name(model)} has no {ENGINES[method]}, needed by '{method}'. {available}")
-    return method
+    every = dict.fromkeys(e.method for e in CATALOGUE)
+    require(method in every, "method", method, f"be 'auto' or one of {', '.join(map(repr, every))}", hint=available)
+    for engine in able:
+        if engine.method == method:
+            return engine
+    needed = [e.needs for e in lines if e.method == method and e.needs not in abilities(model)]
+    if needed:
+        raise NoEngineError(f"{_name(model)} has no {needed[0]}, needed by '{method}'. {available}")
+    raise NoEngineError(f"'{method}' has no way to price {kind}. {available}")

@@ -45,9 +45,38 @@ def _values() -> tuple[Any, ...]:
     )
 
 
+def _add() -> tuple[Any, ...]:
+    kept = np.random.default_rng(5).standard_normal(64)
+    kept[16:32] = np.abs(kept[16:32]) * 0.1
+    return -0.7, 0.01, kept, np.zeros(150), np.zeros(150)
+
+
+def _smile() -> tuple[Any, ...]:
+    return np.array(PLAIN), 0.8, 1.0, 0, 90, np.linspace(0.01, 0.5, 90), 0.1, np.zeros(90), np.zeros(90)
+
+
+def _smiles() -> tuple[Any, ...]:
+    x = np.concatenate([np.linspace(-0.5, 0.4, 300), np.linspace(-1.0, 1.0, 280)])
+    first = np.array([0, 300, 580])
+    return (
+        np.array([PLAIN, PLAIN]),
+        np.array([0.1, 3.0]),
+        first,
+        x,
+        np.full(580, 100.0),
+        100.0 * np.exp(-x),
+        0.08,
+        np.zeros(580),
+        np.zeros(580),
+    )
+
+
 CASES: dict[str, Callable[[], tuple[Any, ...]]] = {
     "research.core.models.heston.heston_log_cfs": _log_cfs,
     "research.core.pricing.fourier.heston_group": _group,
     "research.core.pricing.fourier.heston_group_gradient": _group_gradient,
     "research.core.pricing.fourier.heston_values": _values,
+    "research.core.pricing.fourier_smile.add_block": _add,
+    "research.core.pricing.fourier_smile.heston_smile": _smile,
+    "research.core.pricing.fourier_smile.heston_smiles": _smiles,
 }

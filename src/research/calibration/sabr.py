@@ -1,0 +1,179 @@
+"""SABR to one smile, `fit(SABR, smile, beta=...)`, or to many at once, `fit_slices(...)`.
+
+The objective is the weighted sum of squared vol residuals; beta is given, because a smile says little about it
+(Hagan et al. 2002, section 3.1: rho and beta bend the smile the same way).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from time import perf_counter
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from research.arrays import Float1D, Int1D
+from research.calibration._registry import fits
+from research.calibration.fit import AT_BOUND, CONVERGED, MAX_ITERATIONS, Fit
+from research.core.calibration.sabr import sabr_fits
+from research.errors import NumericalError, require, require_all
+from research.market import Smile
+from research.models.sabr import SABR, Formula
+
+LEAST = 4  # quotes
+_RHO_MAX = 0.9999
+_STUCK = 2  # of the kernel
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SliceFits:
+    """SABR of m slices; every array has shape (m,)."""
+
+    alpha: Float1D
+    rho: Float1D
+    nu: Float1D
+    rmse: Float1D  # decimal vol
+    status: Int1D  # as of Fit
+    n_iter: Int1D
+    std_error: pd.DataFrame  # alpha, rho, nu; one row a slice
+
+    @property
+    def converged(self) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+        """Which slices settled."""
+        return self.status != MAX_ITERATIONS
+
+
+@fits(SABR)
+def fit_sabr(
+    smile: Smile, *, beta: float = 1.0, shift: float = 0.0, formula: Formula = "obloj", max_iter: int = 100
+) -> Fit[SABR]:
+    """Fit alpha, rho and nu to the quotes of one expiry.
+
+    Parameters
+    ----------
+    smile : Smile
+        At least 4 quotes; lognormal vols of forward + shift; `smile.weight` weighs the squared residuals.
+    beta : float, default 1.0
+        1 for equity and FX, 0.5 often for rates.
+    shift : float, default 0.0
+        Price units.
+    formula : {"obloj", "hagan"}, default "obloj"
+
+    Returns
+    -------
+    Fit
+        unit "vol"; residuals are model minus market.
+
+    Raises
+    ------
+    InputError
+        On fewer than 4 quotes, or a beta outside [0, 1].
+    NumericalError
+        When no step lowers the sum of squares.
+    """
+    require(isinstance(smile, Smile), "data", type(smile).__name__, "be a market.Smile")
+    weight = np.ones(len(smile)) if smile.weight is None else np.asarray(smile.weight, dtype=float)
+    began = perf_counter()
+    found = fit_slices(
+        [smile.forward], [smile.tau], smile.strike[None, :], smile.vol[None, :], beta=beta, shift=shift,
+        formula=formula, weight=weight[None, :], max_iter=max_iter,
+    )  # fmt: skip
+    seconds = perf_counter() - began
+    alpha, rho, nu = float(found.alpha[0]), float(found.rho[0]), float(found.nu[0])
+    model = SABR(alpha=alpha, beta=beta, rho=rho, nu=nu, shift=shift, formula=formula)
+    fitted = np.asarray(model.vol_at(smile.forward, smile.strike, smile.tau))
+    quotes = smile.to_frame()[["expiry", "tau", "strike", "log_moneyness", "vol"]].rename(columns={"vol": "market"})
+    residuals = quotes.assign(model=fitted, residual=fitted - smile.vol, weight=weight)
+    return Fit(
+        model=model,
+        parameters=pd.DataFrame(
+            {
+                "name": ("alpha", "rho", "nu"),
+                "value": (alpha, rho, nu),
+                "std_error": found.std_error.iloc[0].to_numpy(),
+                "lower": (0.0, -_RHO_MAX, 0.0),
+                "upper": (np.inf, _RHO_MAX, np.inf),
+            }
+        ),
+        residuals=residuals,
+        rmse=float(found.rmse[0]),
+        unit="vol",
+        sse=float((weight * (fitted - smile.vol) ** 2).sum()),
+        status=int(found.status[0]),
+        n_iter=int(found.n_iter[0]),
+        message={CONVERGED: "converged", AT_BOUND: "converged on a bound"}.get(
+            int(found.status[0]), "stopped by max_iter"
+        ),
+        seconds=seconds,
+    )
+
+
+def fit_slices(
+    forward: ArrayLike,
+    tau: ArrayLike,
+    strike: ArrayLike,
+    vol: ArrayLike,
+    *,
+    beta: float = 1.0,
+    shift: float = 0.0,
+    formula: Formula = "obloj",
+    weight: ArrayLike | None = None,
+    max_iter: int = 100,
+) -> SliceFits:
+    """Fit m smiles in one call, in parallel.
+
+    Parameters
+    ----------
+    forward, tau : array-like, shape (m,)
+        Price units; years (ACT/365F).
+    strike, vol : array-like, shape (m, n)
+        Quotes; nan in `vol` marks a missing one.
+    weight : array-like, shape (m, n), default 1
+        Of the squared residuals; 0 leaves a quote out.
+
+    Raises
+    ------
+    InputError
+        On a slice with fewer than 4 quotes, naming it.
+    NumericalError
+        When no step lowers the sum of squares of a slice.
+    """
+    f, t = np.atleast_1d(np.asarray(forward, dtype=float)), np.atleast_1d(np.asarray(tau, dtype=float))
+    k, v = np.atleast_2d(np.asarray(strike, dtype=float)), np.atleast_2d(np.asarray(vol, dtype=float))
+    w = np.ones_like(v) if weight is None else np.broadcast_to(np.asarray(weight, dtype=float), v.shape)
+    require(
+        f.shape == t.shape == v.shape[:1] and k.shape == v.shape, "vol", v.shape, f"have shape ({f.size}, n), as strike"
+    )
+    require(0.0 <= beta <= 1.0, "beta", beta, "lie in [0, 1]")
+    require(formula in ("obloj", "hagan"), "formula", formula, "be obloj or hagan")
+    require(max_iter >= 1, "max_iter", max_iter, "be at least 1")
+    require_all((f + shift > 0.0) & np.isfinite(f), "forward", f, f"be finite and > {-shift:g}")
+    require_all((t > 0.0) & np.isfinite(t), "tau", t, "be finite and > 0 years")
+    require_all(np.isfinite(w) & (w >= 0.0), "weight", w, "be finite and >= 0")
+    here = ~np.isnan(v) & (w > 0.0)
+    require_all(~here | ((v > 0.0) & np.isfinite(v)), "vol", v, "be finite and > 0")
+    require_all(~here | ((k + shift > 0.0) & np.isfinite(k)), "strike", k, f"be finite and > {-shift:g}")
+    count = here.sum(axis=1)
+    require_all(count >= LEAST, "quotes of a slice", count, f"be at least {LEAST}", hint="SABR has three parameters.")
+    first = np.concatenate([[0], np.cumsum(count)]).astype(np.int64)
+    out = np.empty((f.size, 9))
+    hagan = 1.0 if formula == "hagan" else 0.0
+    sabr_fits(f + shift, t, first, k[here] + shift, v[here], np.sqrt(w[here]), beta, hagan, max_iter, out)
+    code = out[:, 4].astype(np.int64)
+    if (code == _STUCK).any():
+        slices = np.flatnonzero(code == _STUCK)
+        raise NumericalError(
+            f"the SABR search must lower the sum of squares; got stuck at slice {slices[0]} ({slices.size} of {f.size})"
+        )
+    bound = (np.abs(out[:, 1]) >= _RHO_MAX) | (out[:, 2] <= 0.0)
+    status = np.where(code == MAX_ITERATIONS, MAX_ITERATIONS, np.where(bound, AT_BOUND, CONVERGED))
+    return SliceFits(
+        alpha=out[:, 0].copy(),
+        rho=out[:, 1].copy(),
+        nu=out[:, 2].copy(),
+        rmse=np.sqrt(out[:, 3] / np.add.reduceat(w[here], first[:-1])),
+        status=status.astype(np.int64),
+        n_iter=out[:, 5].astype(np.int64),
+        std_error=pd.DataFrame(out[:, 6:], columns=["alpha", "rho", "nu"]),
+    )

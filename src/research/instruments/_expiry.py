@@ -1,0 +1,32 @@
+"""What contracts with one expiry share: a date or a time, and the years left."""
+
+from __future__ import annotations
+
+import math
+from datetime import date
+
+from research.conventions import year_fraction
+from research.errors import InputError, require
+
+
+def check_expiry(contract: str, expiry: date | None, tau: float | None) -> None:
+    """Refuse both, neither, and a time that is negative or not finite."""
+    if (expiry is None) == (tau is None):
+        given = "neither" if expiry is None else f"expiry={expiry} and tau={tau:g}"
+        raise InputError(f"{contract} must have an expiry or a tau; got {given}.")
+    if tau is not None:
+        require(math.isfinite(tau) and tau >= 0.0, "tau", tau, "be finite and >= 0 years")
+
+
+def years_left(expiry: date | None, tau: float | None, as_of: date) -> float:
+    """Years from `as_of` to expiry (ACT/365F); refuses an expired contract."""
+    if tau is not None:
+        return tau
+    assert expiry is not None
+    require(expiry >= as_of, "expiry", str(expiry), f"not lie before as_of, {as_of}")
+    return year_fraction(as_of, expiry)
+
+
+def check_positive(name: str, value: float) -> None:
+    """Refuse a strike, a barrier or an amount that is not finite and > 0."""
+    require(math.isfinite(value) and value > 0.0, name, value, "be finite and > 0")

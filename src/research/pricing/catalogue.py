@@ -1,0 +1,67 @@
+"""Which engine prices what: one line an engine, a contract and what it needs of the model.
+
+The first line that fits is what `method="auto"` takes, so the most accurate for its cost stands first. A module here
+has `value(items, model, snapshot, **options) -> Values`; it is imported when it is used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from research.arrays import Float1D
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Values:
+    """What an engine gives for n contracts; arrays of shape (n,), price units."""
+
+    value: Float1D  # present value; nan where the contract could not be priced
+    std_error: Float1D  # of a simulation; 0 for a deterministic method
+    error: Float1D  # estimate of the largest numerical error
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """One numerical method for one contract."""
+
+    method: str  # "fourier"
+    contract: str  # class name in research.instruments
+    needs: str  # ability of the model
+    module: str  # under research.pricing
+    error: str  # what to expect, in words with a number
+    cost: str  # on one core, measured by benchmarks/
+    why: str  # when it is the right choice
+    function: str = "value"
+
+    def load(self) -> Callable[..., Values]:
+        """The engine's function."""
+        found: Callable[..., Values] = getattr(
+            importlib.import_module(f"research.pricing.{self.module}"), self.function
+        )
+        return found
+
+
+CATALOGUE: tuple[Engine, ...] = (
+    Engine("analytic", "European", "implied_vol", "analytic", "4e-16 of the larger of forward and strike",
+           "0.1 us an option", "Black's formula at the model's own implied vol"),
+    Engine("analytic", "European", "implied_vol_at", "analytic", "4e-16 of the larger of forward and strike",
+           "0.2 us an option", "Black's formula at the model's own implied vol of this forward", "value_at"),
+    Engine("fourier", "European", "characteristic_function", "fourier", "bound given with each price, at most 1e-10",
+           "0.5 us an option in a grid", "Lewis' integral on a tilted contour"),
+    Engine("cosine", "European", "real_characteristic_function", "cosine", "stated with each price, 1e-11 when smooth",
+           "5 us an option in a smile", "Fourier cosine series, for any characteristic function"),
+)  # fmt: skip
+
+
+def abilities(model: Any) -> frozenset[str]:
+    """What a model declares that it can do."""
+    return frozenset(getattr(model, "abilities", ()))
+
+
+def engines_for(contract: Any, model: Any) -> list[Engine]:
+    """The engines that can price this contract under this model, best first."""
+    kind = contract if isinstance(contract, str) else type(contract).__name__
+    return [e for e in CATALOGUE if e.contract == kind and e.needs in abilities(model)]

@@ -1,0 +1,65 @@
+"""Small smiles for the SABR kernels: both formulas, near and far strikes, three slices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+N, SLICES = 9, 3
+FORWARD = np.array([100.0, 101.0, 103.0])
+TAU = np.array([0.1, 0.5, 2.0])
+
+
+def _smiles() -> tuple[Any, ...]:
+    rng = np.random.default_rng(2002)
+    k = np.concatenate([np.linspace(-1.5, 1.0, N) * 0.3 * np.sqrt(t) for t in TAU])
+    strike = np.repeat(FORWARD, N) * np.exp(k)
+    vol = 0.22 - 0.1 * k + 0.2 * k * k + 0.001 * rng.standard_normal(k.size)
+    return strike, vol, np.sqrt(rng.uniform(0.5, 1.5, k.size))
+
+
+def _vols() -> tuple[Any, ...]:
+    strike = np.array([20.0, 80.0, 100.0, 100.0001, 140.0, 900.0])
+    return np.full(6, 100.0), strike, np.linspace(0.1, 5.0, 6), 2.5, 0.5, -0.6, 0.9, 0.0, np.zeros((4, 6))
+
+
+def _slice() -> tuple[Any, ...]:
+    strike, vol, weight = (a[:N].copy() for a in _smiles())
+    return FORWARD[0], strike, vol, weight
+
+
+def _start() -> tuple[Any, ...]:
+    return *_slice(), 0.5, np.zeros(3)
+
+
+def _residuals() -> tuple[Any, ...]:
+    _, strike, vol, weight = _slice()
+    x = np.log(FORWARD[0] / strike)
+    geometry = np.array([np.ones(N), x, np.ones(N)])
+    return np.array([0.2, -0.3, 0.5]), geometry, vol, weight, 0.1, 1.0, np.zeros(N), np.zeros((3, N))
+
+
+def _fit() -> tuple[Any, ...]:
+    return *_slice(), 0.1, 0.5, 1.0, 50, np.zeros(3), np.zeros((3, N))
+
+
+def _fits() -> tuple[Any, ...]:
+    first = np.arange(0, (SLICES + 1) * N, N)
+    return FORWARD.copy(), TAU.copy(), first, *_smiles(), 1.0, 0.0, 50, np.zeros((SLICES, 9))
+
+
+def _errors() -> tuple[Any, ...]:
+    rng = np.random.default_rng(3)
+    return rng.standard_normal((3, N)), 0.01, np.array([0.2, -0.3, 0.5]), np.zeros(3)
+
+
+CASES: dict[str, Callable[[], tuple[Any, ...]]] = {
+    "research.core.models.sabr.sabr_vols": _vols,
+    "research.core.calibration.sabr.sabr_start": _start,
+    "research.core.calibration.sabr.sabr_residuals": _residuals,
+    "research.core.calibration.sabr.sabr_fit": _fit,
+    "research.core.calibration.sabr.sabr_fits": _fits,
+    "research.core.calibration.sabr.sabr_errors": _errors,
+}
