@@ -67,8 +67,9 @@ def _start(project: Project) -> None:
         return
     call = [sys.executable, "-P", "-m", "research.experiments.courier", str(project.root)]
     with open(os.devnull, "r+b") as nothing:
-        streams = {"stdin": nothing, "stdout": nothing, "stderr": nothing}
-        process = subprocess.Popen(call, env=env, cwd="/", start_new_session=True, **streams)
+        process = subprocess.Popen(
+            call, stdin=nothing, stdout=nothing, stderr=nothing, env=env, cwd="/", start_new_session=True
+        )
     process.returncode = 0  # it outlives this process, which need not wait for it
 
 
