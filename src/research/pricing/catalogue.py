@@ -49,6 +49,12 @@ CATALOGUE: tuple[Engine, ...] = (
            "0.1 us an option", "Black's formula at the model's own implied vol"),
     Engine("fourier", "European", "characteristic_function", "fourier", "bound given with each price, at most 1e-10",
            "0.5 us an option in a grid", "Lewis' integral on a tilted contour"),
+    Engine("monte_carlo", "Asian", "lognormal", "monte_carlo", "a standard error of choice; geometric ones exact",
+           "1 ms at 1 bp", "Sobol' paths with the geometric average as control"),
+    *(Engine("monte_carlo", contract, "lognormal", "monte_carlo", "a standard error of choice",
+             "20 ms at 1 bp for a snowball", "Sobol' paths, daily barriers filled in where they can be reached")
+      for contract in ("Autocallable", "Phoenix", "SharkFin", "RangeAccrual", "DoubleNoTouch", "Airbag",
+                       "StructuredDeposit")),
 )  # fmt: skip
 
 
