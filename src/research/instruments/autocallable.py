@@ -29,8 +29,8 @@ class Autocallable:
     | never called, never knocked in (敲入) | notional (1 + maturity_coupon (T + accrued)), at T |
     | never called, knocked in | notional max(floor, 1 - max(strike - S(T) / initial, 0)), at T |
 
-    The note ends at the last observation. Variants: a falling tuple of knock-out levels (降敲雪球); a knock-in looked
-    at only on the last day (欧式敲入); `floor` above 0 (限亏雪球) or 1 (保本雪球); its own `maturity_coupon` (红利票息).
+    The note ends at the last observation. Variants: falling knock-out levels (降敲雪球); a knock-in looked at only
+    on the last day (欧式敲入); `floor` above 0 (限亏雪球) or 1 (保本雪球); a `maturity_coupon` (红利票息).
     """
 
     initial: float  # price units, > 0: the price that levels refer to

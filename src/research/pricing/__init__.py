@@ -5,10 +5,29 @@
 | `analytic` | European | implied_vol | Black's formula at the model's own implied vol | Black (1976) |
 | `fourier` | European | characteristic_function | Lewis' integral, sinh contour | Boyarchenko & Levendorskii (2019) |
 | `monte_carlo` | Asian, notes | lognormal | scrambled Sobol' or Philox paths | Glasserman (2004) |
+
+Of notes and Asian options: `term_sheet` (outcomes, life, margin), `solve` (the fair coupon), `greeks` (by simulation).
 """
 
 from research.pricing import fourier, monte_carlo
 from research.pricing.catalogue import CATALOGUE, Engine, Values, engines_for
 from research.pricing.price import Price, methods, price
+from research.pricing.simulated_greeks import greeks
+from research.pricing.term_sheet import Solved, TermSheet, solve, term_sheet
 
-__all__ = ["CATALOGUE", "Engine", "Price", "Values", "engines_for", "fourier", "methods", "monte_carlo", "price"]
+__all__ = [
+    "CATALOGUE",
+    "Engine",
+    "Price",
+    "Solved",
+    "TermSheet",
+    "Values",
+    "engines_for",
+    "fourier",
+    "greeks",
+    "methods",
+    "monte_carlo",
+    "price",
+    "solve",
+    "term_sheet",
+]
