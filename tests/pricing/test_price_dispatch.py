@@ -88,7 +88,8 @@ def test_a_model_that_nothing_can_price_is_refused(snapshot: Snapshot) -> None:
 
 def test_an_unknown_method_is_refused(snapshot: Snapshot) -> None:
     with pytest.raises(
-        InputError, match="method must be 'auto' or one of 'analytic', 'fourier', 'monte_carlo'; got 'pde'"
+        InputError,
+        match="method must be 'auto' or one of 'analytic', 'fourier', 'monte_carlo', 'longstaff_schwartz'; got 'pde'",
     ):
         price(European(strike=100.0, tau=1.0), MODEL, snapshot, method="pde")
 

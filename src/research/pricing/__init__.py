@@ -5,11 +5,12 @@
 | `analytic` | European | implied_vol | Black's formula at the model's own implied vol | Black (1976) |
 | `fourier` | European | characteristic_function | Lewis' integral, sinh contour | Boyarchenko & Levendorskii (2019) |
 | `monte_carlo` | Asian, notes | lognormal | scrambled Sobol' or Philox paths | Glasserman (2004) |
+| `longstaff_schwartz` | American | lognormal | exercise by regression, dual upper bound | Longstaff & Schwartz (2001) |
 
 Of notes and Asian options: `term_sheet` (outcomes, life, margin), `solve` (the fair coupon), `greeks` (by simulation).
 """
 
-from research.pricing import fourier, monte_carlo
+from research.pricing import fourier, longstaff_schwartz, monte_carlo
 from research.pricing.catalogue import CATALOGUE, Engine, Values, engines_for
 from research.pricing.price import Price, methods, price
 from research.pricing.simulated_greeks import greeks
@@ -25,6 +26,7 @@ __all__ = [
     "engines_for",
     "fourier",
     "greeks",
+    "longstaff_schwartz",
     "methods",
     "monte_carlo",
     "price",

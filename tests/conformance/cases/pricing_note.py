@@ -1,4 +1,4 @@
-"""Small notes and Asian options: every rule of the state machine, both samplers, antithetic pairs, ragged blocks."""
+"""Small notes, Asian and American options: every rule of the state machine, both samplers, pairs, ragged blocks."""
 
 from __future__ import annotations
 
@@ -59,10 +59,24 @@ def _asian(tables: Any, antithetic: int, kind: float) -> tuple[Any, ...]:
     return tables, 5, rows, order, weights, fixings, np.array([0.97, strike, 1.0, kind]), np.zeros((len(rows), N_BASE))
 
 
+def _american(kind: str) -> tuple[Any, ...]:
+    dates = np.column_stack((np.array([101.0, 102.0, 103.0]), VARIANCE, np.array([0.98, 0.96, 0.94])))
+    motion, terms = 0.2 * np.sin(np.arange(120.0)).reshape(3, 40), np.array([100.0, -1.0])
+    policy = np.array([(0.02, 0.5, 0.1, 0.0), (0.01, 0.6, 0.1, 0.0), (0.0, 0.0, 0.0, 0.0)])
+    if kind == "fit":
+        return motion, dates, terms, np.zeros((3, 4))
+    if kind == "value":
+        return motion, dates, terms, policy, np.zeros(6)
+    return motion, dates, terms, 0.03, np.array([0.9, 1.1]), np.zeros((2, 2))
+
+
 CASES: dict[str, Callable[[], tuple[Any, ...]]] = {
     "research.core.pricing.note.note_tasks": lambda: _note(_philox(), 1),
     "research.core.pricing.note.note_tasks[sobol]": lambda: _note(_sobol(3), 0),
     "research.core.pricing.asian.asian_tasks": lambda: _asian(_philox(), 1, 0.0),
     "research.core.pricing.asian.asian_tasks[sobol]": lambda: _asian(_sobol(3), 0, 1.0),
     "research.core.pricing.asian.asian_tasks[geometric]": lambda: _asian(_philox(), 0, 2.0),
+    "research.core.pricing.longstaff_schwartz.fit_policy": lambda: _american("fit"),
+    "research.core.pricing.longstaff_schwartz.policy_value": lambda: _american("value"),
+    "research.core.pricing.longstaff_schwartz.dual_value": lambda: _american("dual"),
 }

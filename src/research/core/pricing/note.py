@@ -15,8 +15,8 @@ even.
 dense, shape (n_dense, 7): 0 weight towards the end of the gap, 1 standard deviation, 2 knock-in below, 3 knock-out at
 or above, 4 at or below, 5 its value, 6 its time of payment.
 terminal, shape (3, 9): row 0 holds forward, variance, discount factor, strike of the control over the forward, 1.0
-where missed coupons are remembered, 1.0 where knocked in already, notional, time of the last payment; rows 1 (never knocked
-in) and 2 hold a, then pairs (k, b): the payment a + sum of b max(S - k, 0).
+where missed coupons are remembered, 1.0 where knocked in already, notional, time of the last payment; rows 1 (never
+knocked in) and 2 hold a, then pairs (k, b): the payment a + sum of b max(S - k, 0).
 
 The outcome of a path is 0 knocked out, 1 paid at the end, 2 paid at the end after a knock-in.
 """
