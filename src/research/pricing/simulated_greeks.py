@@ -2,7 +2,7 @@
 
 The paths of a bumped run are those of the plain one, and a scramble's difference is one observation: the standard error
 is that of the mean over scrambles. The bias is of second order in the bump; a payoff that jumps has a noise that grows
-as the bump shrinks, so the bumps are as large as a desk's (1% of spot, 1 vol point) and can be chosen.
+as the bump shrinks, so the bumps are as large as a desk's (1% of spot, 1 vol point, 1% of rate) and can be chosen.
 
 References
 ----------
@@ -39,7 +39,7 @@ def greeks(
     *,
     spot_bump: float = 0.01,
     vol_bump: float = 0.01,
-    rate_bump: float = 0.001,
+    rate_bump: float = 0.01,
     days: float = 1.0,
     **options: Any,
 ) -> pd.DataFrame:
