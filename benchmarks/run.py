@@ -25,6 +25,7 @@ WORKLOADS = [
     "implied_vol",
     "heston_calibration",
     "smile_fits",
+    "monte_carlo",
     "value_at_risk",
     "sweeps",
     "notebook_runs",

@@ -9,13 +9,41 @@ from typing import Any
 import pytest
 
 from research.errors import InputError
-from research.instruments import American, European, contract_from_json, to_json
+from research.instruments import (
+    Airbag,
+    American,
+    Asian,
+    Autocallable,
+    DoubleNoTouch,
+    European,
+    Phoenix,
+    RangeAccrual,
+    SharkFin,
+    StructuredDeposit,
+    contract_from_json,
+    to_json,
+)
 from research.instruments.terms import contracts
 
 
 @pytest.mark.parametrize(
     "contract",
-    [European(strike=100.0, expiry=date(2030, 1, 31)), American(strike=95.5, tau=0.5, is_call=True)],
+    [
+        European(strike=100.0, expiry=date(2030, 1, 31)),
+        American(strike=95.5, tau=0.5, is_call=True),
+        Asian(fixings=(date(2030, 1, 31), date(2030, 2, 28)), strike=100.0),
+        Asian(fixings=(0.5, 1.0)),
+        Autocallable(
+            initial=100.0, observations=(0.25, 0.5), knock_out=(1.03, 1.0), coupon=0.15, knock_in=0.75, floor=0.1
+        ),
+        Phoenix(initial=1.0, observations=(date(2030, 1, 2),), knock_out=1.0, coupon_barrier=0.9, coupon=0.01),
+        SharkFin(initial=100.0, strike=1.0, barrier=1.2, tau=0.5),
+        RangeAccrual(initial=100.0, low=0.9, high=1.1, rate=0.05, expiry=date(2030, 1, 31)),
+        DoubleNoTouch(initial=100.0, low=0.9, high=1.1, rate=0.05, tau=0.5),
+        Airbag(initial=100.0, knock_in=0.8, tau=1.0, knocked_in=True),
+        StructuredDeposit(initial=100.0, width=0.1, tau=1.0),
+    ],
+    ids=lambda contract: type(contract).__name__,
 )
 def test_a_contract_survives_json(contract: Any) -> None:
     assert contract_from_json(json.loads(json.dumps(to_json(contract)))) == contract

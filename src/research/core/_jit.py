@@ -208,3 +208,8 @@ def _load_tbb() -> str:
 
 
 THREADING_LAYER = _load_tbb()
+
+
+def n_threads() -> int:
+    """How many threads numba would use now: NUMBA_NUM_THREADS, or what set_num_threads says."""
+    return int(numba.get_num_threads())

@@ -5,10 +5,54 @@
 | `analytic` | European | implied_vol, implied_vol_at | Black's formula at the model's own implied vol | Black (1976) |
 | `fourier` | European | characteristic_function | Lewis' integral, sinh contour | Boyarchenko & Levendorskii (2019) |
 | `cosine` | European | real_characteristic_function | Fourier cosine series | Fang & Oosterlee (2008) |
+| `monte_carlo` | Asian, notes | lognormal | scrambled Sobol' or Philox paths | Glasserman (2004) |
+| `longstaff_schwartz` | American | lognormal | exercise by regression, dual upper bound | Longstaff & Schwartz (2001) |
+
+Of notes and Asian options: `term_sheet` (outcomes, life, margin), `solve` (the fair coupon), `greeks` (by simulation).
 """
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
 
 from research.pricing import fourier
 from research.pricing.catalogue import CATALOGUE, Engine, Values, engines_for
 from research.pricing.price import Price, methods, price
 
-__all__ = ["CATALOGUE", "Engine", "Price", "Values", "engines_for", "fourier", "methods", "price"]
+# found when first used, so that a run's code closure holds the engines it used
+_LAZY = {
+    "greeks": "simulated_greeks",
+    "Solved": "term_sheets",
+    "TermSheet": "term_sheets",
+    "solve": "term_sheets",
+    "term_sheet": "term_sheets",
+    "longstaff_schwartz": "",
+    "monte_carlo": "",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'research.pricing' has no attribute {name!r}")
+    found = importlib.import_module(f"research.pricing.{_LAZY[name] or name}")
+    return getattr(found, name) if _LAZY[name] else found
+
+
+__all__ = [
+    "CATALOGUE",
+    "Engine",
+    "Price",
+    "Solved",
+    "TermSheet",
+    "Values",
+    "engines_for",
+    "fourier",
+    "greeks",
+    "longstaff_schwartz",
+    "methods",
+    "monte_carlo",
+    "price",
+    "solve",
+    "term_sheet",
+]

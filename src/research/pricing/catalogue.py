@@ -53,6 +53,14 @@ CATALOGUE: tuple[Engine, ...] = (
            "0.5 us an option in a grid", "Lewis' integral on a tilted contour"),
     Engine("cosine", "European", "real_characteristic_function", "cosine", "stated with each price, 1e-11 when smooth",
            "5 us an option in a smile", "Fourier cosine series, for any characteristic function"),
+    Engine("monte_carlo", "Asian", "lognormal", "monte_carlo", "a standard error of choice; geometric ones exact",
+           "1 ms at 1 bp", "Sobol' paths with the geometric average as control"),
+    *(Engine("monte_carlo", contract, "lognormal", "monte_carlo", "a standard error of choice",
+             "20 ms at 1 bp for a snowball", "Sobol' paths, daily barriers filled in where they can be reached")
+      for contract in ("Autocallable", "Phoenix", "SharkFin", "RangeAccrual", "DoubleNoTouch", "Airbag",
+                       "StructuredDeposit")),
+    Engine("longstaff_schwartz", "American", "lognormal", "longstaff_schwartz", "a standard error, and an upper bound",
+           "10 ms for 10,000 paths and 50 dates", "exercise rule by regression, its value on fresh paths"),
 )  # fmt: skip
 
 

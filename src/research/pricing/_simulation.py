@@ -1,0 +1,189 @@
+"""What every simulation of this room shares: replicates, rounds, controls, standard errors.
+
+A sample is a set of replicates. With Sobol' points there are several, each scrambled by itself: their means are
+independent, and the standard error is that of their mean. With Philox there is one, and the standard error is that of
+the residuals. Rounds double the number of paths; a path keeps its number, so a longer run contains the shorter one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from research.arrays import Float1D, Float2D, Int2D, Int3D
+from research.core._tasks import share
+from research.core.random import brownian, sobol
+from research.errors import NumericalError, require
+
+TASK = 4096  # paths summed by one task
+_FIRST = 64  # paths of a replicate in the first round
+_SMALL = 20_000  # path steps below which one thread is quicker
+MAX_PATHS = 1 << 30
+
+Progress = Callable[[int, float], None]  # (paths so far, standard error)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How to sample; the options of `pricing.price(..., method="monte_carlo")`."""
+
+    n_paths: int | None = None
+    seed: int = 1
+    std_error: float | None = None
+    sampler: str = "sobol"
+    antithetic: bool = False
+    control: bool = True
+    replicates: int = 32
+    progress: Any = None
+
+    def __post_init__(self) -> None:
+        require(self.sampler in ("sobol", "philox"), "sampler", self.sampler, "be 'sobol' or 'philox'")
+        most = self.n_paths if self.n_paths is not None else 1
+        require(1 <= most <= MAX_PATHS, "n_paths", self.n_paths, f"lie in [1, {MAX_PATHS}]")
+        error = self.std_error if self.std_error is not None else 1.0
+        require(bool(np.isfinite(error)) and error > 0.0, "std_error", error, "be finite and > 0 price units")
+        require(16 <= self.replicates <= 1024, "replicates", self.replicates, "lie in [16, 1024]")
+        require(-(2**63) <= self.seed < 2**63, "seed", self.seed, "be a whole number of 64 bits")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Estimate:
+    """What a simulation found."""
+
+    value: float
+    std_error: float
+    replicates: Float1D  # estimate of each replicate; one with Philox
+    n_paths: int
+    means: Float1D  # of what else the product counts
+    mean_errors: Float1D  # their standard errors; nan with Philox
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Problem:
+    """A product ready to be simulated: a kernel for rows of tasks, and the exact means of its controls."""
+
+    variance: Float1D  # total variance at the coarse dates
+    run: Callable[[Int3D, int, Int2D, Any, Any, Float2D], None]  # (tables, seed, rows, order, weights, out)
+    n_moments: int
+    controls: tuple[float, float]
+
+
+def tables_of(settings: Settings, n_dims: int) -> Int3D:
+    """Scrambled directions of every replicate, shape (replicates, n_dims, 33); (1, 0, 33) for Philox."""
+    if settings.sampler == "philox":
+        return np.zeros((1, 0, sobol.COLUMNS), dtype=np.int64)
+    hint = "Use sampler='philox'."
+    require(n_dims <= sobol.MAX_DIMS, "dates", n_dims, f"be at most {sobol.MAX_DIMS} for Sobol' points", hint=hint)
+    out = np.empty((settings.replicates, n_dims, sobol.COLUMNS), dtype=np.int64)
+    sobol.scramble(settings.seed, 0, sobol.directions(n_dims), out)
+    return out
+
+
+def lanes_of(n_dims: int, n: int) -> int:
+    """Paths that are walked together: their block stays in the second-level cache."""
+    return min(256 if n_dims <= 64 else 128, n)
+
+
+def rows_of(first: int, n: int, replicates: int, n_dims: int, settings: Settings) -> Int2D:
+    """The tasks of one round, shape (n_tasks, 7); see core.pricing._moments."""
+    quasi = int(settings.sampler == "sobol")
+    per = (n + TASK - 1) // TASK
+    rows = np.zeros((replicates * per, 7), dtype=np.int64)
+    starts = np.arange(per) * TASK
+    rows[:, 0] = np.tile(first + starts, replicates)
+    rows[:, 1] = np.tile(np.minimum(TASK, n - starts), replicates)
+    rows[:, 2] = lanes_of(n_dims, n)
+    rows[:, 3] = int(settings.antithetic)
+    rows[:, 4] = np.repeat(np.arange(replicates), per)
+    rows[:, 5] = quasi * (1 + rows[:, 4])
+    return rows
+
+
+def estimate(problem: Problem, settings: Settings) -> Estimate:
+    """Simulate in rounds until the number of paths, or the standard error, is reached."""
+    n_dims = problem.variance.size
+    tables = tables_of(settings, n_dims)
+    order, weights = brownian.plan(problem.variance, settings.sampler == "sobol")
+    replicates = tables.shape[0]
+    wanted = settings.n_paths if settings.n_paths is not None else (MAX_PATHS if settings.std_error else 1 << 17)
+    most = max(1, -(-wanted // replicates))  # paths of a replicate
+    if settings.sampler == "sobol":
+        most = 1 << (most - 1).bit_length()
+    sums, done, found = np.zeros((replicates, problem.n_moments)), 0, None
+    while done < most:
+        if settings.std_error is None:
+            until = most if settings.progress is None else min(most, max(1 << 14, 2 * done))
+        else:
+            until = min(most, _FIRST if done == 0 else 2 * done)
+        rows = rows_of(done, until - done, replicates, n_dims, settings)
+        out = np.empty((rows.shape[0], problem.n_moments))
+
+        def work(part: slice, rows: Int2D = rows, out: Float2D = out) -> None:
+            problem.run(tables, settings.seed, rows[part], order, weights, out[part])
+
+        share(rows.shape[0], work, small=replicates * (until - done) * n_dims < _SMALL)
+        sums += out.reshape(replicates, -1, problem.n_moments).sum(axis=1)
+        done = until
+        found = summary(sums, done, problem.controls if settings.control else None)
+        if settings.progress is not None:
+            settings.progress(found.n_paths, found.std_error)
+        if settings.std_error is not None and found.std_error <= settings.std_error:
+            return found
+    assert found is not None
+    if settings.std_error is not None:
+        need = found.n_paths * (found.std_error / settings.std_error) ** 2
+        raise NumericalError(
+            f"std_error must reach {settings.std_error:g}; got {found.std_error:g} with {found.n_paths} paths. "
+            f"About {need:.2g} paths would do: raise n_paths."
+        )
+    return found
+
+
+def summary(sums: Float2D, n: int, controls: tuple[float, float] | None) -> Estimate:
+    """The estimate out of the sums of each replicate over n paths, with the linear controls that fit best."""
+    m = sums / n
+    whole = m.mean(axis=0)
+    first, second = (np.nan, np.nan) if controls is None else controls  # nan: the mean of this control is not known
+    slopes = _slopes(whole, not np.isnan(first), not np.isnan(second))
+    exact = (np.nan_to_num(first), np.nan_to_num(second))
+    each = m[:, 0] - slopes[0] * (m[:, 2] - exact[0]) - slopes[1] * (m[:, 3] - exact[1])
+    replicates, total = m.shape[0], n * m.shape[0]
+    others = whole[9:]
+    if replicates > 1:
+        spread = float(each.std(ddof=1) / np.sqrt(replicates))
+        errors = m[:, 9:].std(axis=0, ddof=1) / np.sqrt(replicates)
+    else:
+        spread, errors = float(np.sqrt(_residual(whole, slopes) / total)), np.full(others.size, np.nan)
+    return Estimate(
+        value=float(each.mean()),
+        std_error=spread,
+        replicates=each,
+        n_paths=total,
+        means=others,
+        mean_errors=errors,
+    )
+
+
+def _slopes(m: Float1D, first: bool, second: bool) -> tuple[float, float]:
+    """Regression of the value on the two controls; 0 for one not wanted, constant or equal to the other."""
+    aa, ab, bb = m[6] - m[2] ** 2, m[7] - m[2] * m[3], m[8] - m[3] ** 2
+    ya, yb = m[4] - m[0] * m[2], m[5] - m[0] * m[3]
+    first, second = first and bool(aa > 1e-14 * m[6]), second and bool(bb > 1e-14 * m[8])
+    det = aa * bb - ab * ab
+    if first and second and det > 1e-10 * aa * bb:
+        return float((ya * bb - yb * ab) / det), float((yb * aa - ya * ab) / det)
+    if first:
+        return float(ya / aa), 0.0
+    return 0.0, float(yb / bb) if second else 0.0
+
+
+def _residual(m: Float1D, slopes: tuple[float, float]) -> float:
+    """Variance of the value less its controls."""
+    a, b = slopes
+    aa, ab, bb = m[6] - m[2] ** 2, m[7] - m[2] * m[3], m[8] - m[3] ** 2
+    ya, yb = m[4] - m[0] * m[2], m[5] - m[0] * m[3]
+    plain = m[1] - m[0] ** 2
+    return max(float(plain - 2.0 * (a * ya + b * yb) + a * a * aa + 2.0 * a * b * ab + b * b * bb), 0.0)

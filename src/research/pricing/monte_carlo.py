@@ -1,0 +1,151 @@
+"""Monte Carlo engine: notes and Asian options on one lognormal underlying, each with its standard error.
+
+Paths are a function of (seed, replicate, path): scrambled Sobol' points and a Brownian bridge by default, so that the
+standard error comes from independent scrambles, or Philox (`sampler="philox"`), the classic kind. Barriers that are
+looked at daily are filled in by a bridge only where they can be reached; nothing is approximated by that beyond 1e-13.
+
+    price(note, BlackScholes(sigma=0.25), snapshot, std_error=0.01)      # runs until it is reached
+    price(note, model, snapshot, n_paths=1_000_000, seed=7)              # a fixed number of paths
+
+| option | meaning |
+|---|---|
+| n_paths | number of paths, rounded up to a power of two a scramble; with std_error, the most to use |
+| std_error | stop when the standard error, price units, is at most this; NumericalError if n_paths do not do |
+| seed | 64 bits |
+| sampler | "sobol" or "philox" |
+| antithetic | also the mirror image of each path |
+| control | linear controls: spot and put at maturity; the geometric Asian option and the average |
+| replicates | scrambles, at least 16 |
+| progress | called with (paths so far, standard error) after each round; True draws a bar |
+
+References
+----------
+Glasserman (2004), Monte Carlo Methods in Financial Engineering, chapters 4 and 5.
+L'Ecuyer (2018), "Randomized quasi-Monte Carlo", in Owen and Glynn (eds), MCQMC 2016 (errors by randomisation).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import numpy as np
+
+from research.arrays import Float1D, Float2D
+from research.core.pricing.note import N_MOMENTS, note_tasks
+from research.core.random import brownian
+from research.core.random.brownian import brownian_paths
+from research.errors import require, require_all
+from research.instruments import Asian
+from research.market import Snapshot
+from research.models import black
+from research.pricing import _asian, _notes
+from research.pricing._progress import bar
+from research.pricing._simulation import Estimate, Problem, Settings, estimate, rows_of, tables_of
+from research.pricing.catalogue import Values
+
+_LEAST_VOL = 1e-8  # a vol of 0 is taken as this: paths stay forwards to 1e-8
+
+
+def value(items: Sequence[Any], model: Any, snapshot: Snapshot, **options: Any) -> Values:
+    """The engine's door for `pricing.price`; see the module for the options."""
+    found = [simulate(item, model, snapshot, **options) for item in items]
+    std_error = np.array([one.std_error for one in found])
+    return Values(np.array([one.value for one in found]), std_error, 2.0 * std_error)
+
+
+def simulate(item: Any, model: Any, snapshot: Snapshot, **options: Any) -> Estimate:
+    """Value, standard error, replicates and counted means of one contract; options as in the module."""
+    progress = options.pop("progress", None)
+    context: AbstractContextManager[Any] = bar(options.get("std_error")) if progress is True else nullcontext(progress)
+    with context as callback:
+        settings = Settings(progress=callback or None, **options)
+        if isinstance(item, Asian):
+            exact = _asian.closed_form(item, model.sigma, snapshot)
+            if exact is not None:
+                nothing = np.empty(0)
+                each = np.array([exact])
+                return Estimate(
+                    value=exact, std_error=0.0, replicates=each, n_paths=0, means=nothing, mean_errors=nothing
+                )
+        return estimate(problem_of(item, model.sigma, snapshot), settings)
+
+
+def problem_of(item: Any, sigma: float, snapshot: Snapshot, *, age: float = 0.0) -> Problem:
+    """A contract under one volatility, ready to be simulated."""
+    vol = max(sigma, _LEAST_VOL)
+    if isinstance(item, Asian):
+        return _asian.problem(item, vol, snapshot)
+    return note_problem(_notes.BUILD[type(item).__name__](item, snapshot), vol, snapshot, age)
+
+
+def note_problem(
+    note: _notes.Note, sigma: float, snapshot: Snapshot, age: float = 0.0, samples: Float2D | None = None
+) -> Problem:
+    """A note under one volatility; controls: final spot over its forward, and the put on it at the initial price."""
+    variance, coarse, dense, terminal = _notes.tables(note, sigma, snapshot, age)
+    kept = np.empty((4, 0)) if samples is None else samples
+
+    def run(tables, seed, rows, order, weights, out):  # type: ignore[no-untyped-def]
+        note_tasks(tables, seed, rows, order, weights, coarse, dense, terminal, kept, out)
+
+    put = float(black.price(1.0, terminal[0, 3], 1.0, math.sqrt(terminal[0, 1]), is_call=False))
+    return Problem(variance=variance, run=run, n_moments=N_MOMENTS, controls=(1.0, put))
+
+
+def sample(
+    item: Any, model: Any, snapshot: Snapshot, *, n_paths: int = 10_000, seed: int = 1, first_path: int = 0
+) -> dict[str, Float1D]:
+    """Paths of a note one by one, by Philox: the pay-off picture, distributions of gains.
+
+    Returns
+    -------
+    dict of arrays, shape (n_paths,)
+        value (present value of what the path pays), time (years to its last payment), outcome (0 knocked out, 1 at
+        maturity, 2 at maturity after a knock-in), spot (at maturity, knocked out or not)
+    """
+    require(n_paths >= 1, "n_paths", n_paths, "be >= 1")
+    require(first_path >= 0, "first_path", first_path, "be >= 0")
+    samples = np.empty((4, n_paths))
+    note = _notes.BUILD[type(item).__name__](item, snapshot)
+    problem = note_problem(note, max(model.sigma, _LEAST_VOL), snapshot, samples=samples)
+    settings = Settings(sampler="philox", seed=seed)
+    rows = rows_of(first_path, n_paths, 1, problem.variance.size, settings)
+    rows[:, 6] = rows[:, 0] - first_path
+    order, weights = brownian.plan(problem.variance, False)
+    problem.run(tables_of(settings, 0), seed, rows, order, weights, np.empty((rows.shape[0], N_MOMENTS)))
+    return dict(zip(("value", "time", "outcome", "spot"), samples, strict=True))
+
+
+def paths(
+    model: Any,
+    snapshot: Snapshot,
+    times: Any,
+    *,
+    n_paths: int,
+    seed: int = 1,
+    first_path: int = 0,
+    sampler: str = "philox",
+    replicate: int = 0,
+) -> Float2D:
+    """Spot at `times` (years, increasing, > 0) on paths first_path, first_path + 1, ...; shape (n_times, n_paths).
+
+    A path is a function of (seed, path) and, with Sobol' points, of the replicate: any slice can be made again alone.
+    """
+    t = np.array(times, dtype=np.float64)
+    require(t.ndim == 1 and t.size > 0, "times", t.shape, "be a vector of at least one time")
+    require_all(np.diff(t, prepend=0.0) > 0.0, "times", t, "be > 0 and increase")
+    require(n_paths >= 1 and first_path >= 0, "n_paths", n_paths, "be >= 1, and first_path >= 0")
+    settings = Settings(sampler=sampler, seed=seed, replicates=max(16, replicate + 1))
+    table = tables_of(settings, t.size)[replicate if sampler == "sobol" else 0]
+    lanes = 128
+    skip = first_path % lanes if sampler == "sobol" else 0  # blocks of Sobol' points are aligned
+    width = -(-(n_paths + skip) // lanes) * lanes if sampler == "sobol" else n_paths
+    out = np.empty((t.size, width))
+    variance = model.sigma**2 * t
+    brownian_paths(table, seed, first_path - skip, lanes, *brownian.plan(variance, sampler == "sobol"), out)
+    out = out[:, skip : skip + n_paths]
+    spots: Float2D = snapshot.forward(t)[:, None] * np.exp(out - 0.5 * variance[:, None])
+    return spots

@@ -1,0 +1,156 @@
+"""Term sheets of structured notes: what the buyer may expect, the fair coupon, the issuer's margin.
+
+| question | function |
+|---|---|
+| how likely is each end, how long does the note live, what is it worth, what does the issuer keep? | `term_sheet` |
+| which coupon (rate, participation, ...) makes the note worth its price less a margin? | `solve` |
+
+Probabilities are those of the pricing measure. Values are linear in the terms that `solve` knows, so two runs on the
+same paths give the answer exactly for these paths.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from research.errors import NoEngineError, NumericalError, require, rule
+from research.market import Snapshot
+from research.pricing import _notes
+from research.pricing.monte_carlo import simulate
+
+LINEAR = {  # terms in which the value is linear, the usual one first
+    "Autocallable": ("coupon", "maturity_coupon"),
+    "Phoenix": ("coupon",),
+    "SharkFin": ("participation", "rebate", "base"),
+    "RangeAccrual": ("rate", "base"),
+    "DoubleNoTouch": ("rate", "touched_rate"),
+    "Airbag": ("participation", "knocked_participation"),
+    "StructuredDeposit": ("participation", "base"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TermSheet:
+    """What a note is worth and how it may end; standard errors in `to_frame`."""
+
+    value: float  # currency, present value
+    std_error: float
+    issue_price: float  # currency
+    margin: float  # currency: issue price less value
+    knocked_out: float  # probability
+    at_maturity: float  # probability: paid at the end, never knocked in
+    knocked_in: float  # probability: paid at the end after a knock-in
+    loss: float  # probability: redeemed below the notional
+    life: float  # expected years to the last payment
+    errors: tuple[float, ...]  # of the four probabilities and the life
+    n_paths: int
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row a number: name, value, std_error, unit."""
+        e = self.errors
+        rows = [
+            ("value", self.value, self.std_error, "currency"),
+            ("issuer margin", self.margin, self.std_error, "currency"),
+            ("knocked out", self.knocked_out, e[0], "probability"),
+            ("at maturity, never knocked in", self.at_maturity, e[1], "probability"),
+            ("at maturity, knocked in", self.knocked_in, e[2], "probability"),
+            ("redeemed below the notional", self.loss, e[3], "probability"),
+            ("expected life", self.life, e[4], "years"),
+        ]
+        return pd.DataFrame(rows, columns=["name", "value", "std_error", "unit"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Solved:
+    """The term that gives the wanted value."""
+
+    term: str
+    value: float
+    std_error: float  # of `value`
+    contract: Any  # the note with that term
+
+
+def _check_note(item: Any) -> None:
+    name = type(item).__name__
+    if name not in _notes.BUILD:
+        raise NoEngineError(rule("instrument", f"be one of {', '.join(_notes.BUILD)}", name))
+
+
+def term_sheet(
+    item: Any, model: Any, snapshot: Snapshot, *, issue_price: float | None = None, **options: Any
+) -> TermSheet:
+    """Value, margin, probability of each outcome and expected life; options as for `monte_carlo`.
+
+    issue_price : float, currency, default the notional
+    """
+    _check_note(item)
+    issue = float(item.notional if issue_price is None else issue_price)
+    found = simulate(item, model, snapshot, **options)
+    life, out, inside, loss = (float(x) for x in found.means)
+    e_life, e_out, e_in, e_loss = (float(x) for x in found.mean_errors)
+    e_rest = float(np.hypot(e_out, e_in))  # at most
+    return TermSheet(
+        value=found.value,
+        std_error=found.std_error,
+        issue_price=issue,
+        margin=issue - found.value,
+        knocked_out=out,
+        at_maturity=max(1.0 - out - inside, 0.0),
+        knocked_in=inside,
+        loss=loss,
+        life=life,
+        errors=(e_out, e_rest, e_in, e_loss, e_life),
+        n_paths=found.n_paths,
+    )
+
+
+def solve(
+    item: Any,
+    model: Any,
+    snapshot: Snapshot,
+    *,
+    term: str | None = None,
+    issue_price: float | None = None,
+    margin: float = 0.0,
+    **options: Any,
+) -> Solved:
+    """The term that makes the note worth `issue_price - margin`: the fair coupon of a snowball, for one.
+
+    Parameters
+    ----------
+    term : str, default the coupon, rate or participation of the product
+    issue_price : float, currency, default the notional
+    margin : float, currency
+        What the issuer keeps.
+    options
+        As for `monte_carlo`, but without controls and with a fixed number of paths.
+
+    Examples
+    --------
+    >>> from research.instruments import RangeAccrual
+    >>> from research.market import flat_snapshot
+    >>> from research.models import BlackScholes
+    >>> always = RangeAccrual(initial=100.0, low=0.01, high=10.0, rate=0.0, tau=1.0)
+    >>> found = solve(always, BlackScholes(sigma=0.2), flat_snapshot(spot=100.0, rate=0.03), n_paths=512)
+    >>> round(found.value, 6)  # exp(0.03) - 1
+    0.030455
+    """
+    _check_note(item)
+    known = LINEAR[type(item).__name__]
+    wanted = known[0] if term is None else term
+    require(wanted in known, "term", wanted, f"be one of {', '.join(known)}")
+    require("std_error" not in options, "std_error", options.get("std_error"), "be left out", hint="Give n_paths.")
+    target = float(item.notional if issue_price is None else issue_price) - margin
+    given = {**options, "control": False, "sampler": "sobol"}
+    none, one = (simulate(replace(item, **{wanted: at}), model, snapshot, **given).replicates for at in (0.0, 1.0))
+    slope = float((one - none).mean())
+    if not abs(slope) > 1e-9 * item.notional:
+        raise NumericalError(f"{wanted} must change the value of the note; got {slope:g} a unit: it is never paid.")
+    answer = (target - float(none.mean())) / slope
+    miss = none + answer * (one - none)
+    error = float(miss.std(ddof=1) / np.sqrt(miss.size)) / abs(slope)
+    return Solved(term=wanted, value=answer, std_error=error, contract=replace(item, **{wanted: answer}))
