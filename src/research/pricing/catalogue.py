@@ -49,6 +49,8 @@ CATALOGUE: tuple[Engine, ...] = (
            "0.1 us an option", "Black's formula at the model's own implied vol"),
     Engine("fourier", "European", "characteristic_function", "fourier", "bound given with each price, at most 1e-10",
            "0.5 us an option in a grid", "Lewis' integral on a tilted contour"),
+    Engine("spectral", "American", "lognormal", "american", "bound given with each price, at most 1e-8 of the strike",
+           "0.1 ms an option, a chain shares its boundary", "collocation of the exercise boundary"),
 )  # fmt: skip
 
 
