@@ -87,7 +87,7 @@ def test_a_model_that_nothing_can_price_is_refused(snapshot: Snapshot) -> None:
 
 
 def test_an_unknown_method_is_refused(snapshot: Snapshot) -> None:
-    with pytest.raises(InputError, match="method must be 'auto' or one of 'analytic', 'fourier'.*; got 'pdf'"):
+    with pytest.raises(InputError, match=r"method must be 'auto' or one of 'analytic', 'fourier'.*; got 'pdf'"):
         price(European(strike=100.0, tau=1.0), MODEL, snapshot, method="pdf")
 
 

@@ -5,10 +5,22 @@
 | `analytic` | European | implied_vol | Black's formula at the model's own implied vol | Black (1976) |
 | `fourier` | European | characteristic_function | Lewis' integral, sinh contour | Boyarchenko & Levendorskii (2019) |
 | `spectral` | American | lognormal | collocation of the exercise boundary | Andersen, Lake & Offengenden (2016) |
+| `lattice` | European, American, Bermudan | lognormal | binomial tree that meets the strike | Leisen & Reimer (1996) |
 """
 
-from research.pricing import american, fourier
+from research.pricing import american, fourier, lattice
 from research.pricing.catalogue import CATALOGUE, Engine, Values, engines_for
 from research.pricing.price import Price, methods, price
 
-__all__ = ["CATALOGUE", "Engine", "Price", "Values", "american", "engines_for", "fourier", "methods", "price"]
+__all__ = [
+    "CATALOGUE",
+    "Engine",
+    "Price",
+    "Values",
+    "american",
+    "engines_for",
+    "fourier",
+    "lattice",
+    "methods",
+    "price",
+]

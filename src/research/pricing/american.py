@@ -31,6 +31,7 @@ from research.instruments import American
 from research.market import Snapshot
 from research.models import black
 from research.models.black_scholes import BlackScholes
+from research.pricing._flat import flat_rates
 from research.pricing.catalogue import Values
 
 # nodes of the boundary, of its integrals, of the price's integral
@@ -152,12 +153,7 @@ def value(items: Sequence[American], model: BlackScholes, snapshot: Snapshot, *,
     strike = np.array([item.strike for item in items])
     tau = np.array([item.years(snapshot.as_of) for item in items])
     is_call = np.array([item.is_call for item in items])
-    curve = snapshot.discount
-    rate = curve.zero_rate_at(tau)
-    nodes = np.where(curve.tau < tau.max(), curve.tau, tau.max())
-    flat = np.all(np.abs(curve.zero_rate_at(np.minimum(nodes[:, None], tau)) - rate) < 1e-12, axis=0)
-    require_all(flat, "zero_rate", rate, "be one rate up to expiry for method='spectral'",
-                hint="Use method='pde': it takes the whole curve.")  # fmt: skip
+    rate = flat_rates(snapshot, tau, "spectral")
     found = price_with_error(
         snapshot.spot, strike, tau, model.sigma, rate=rate, dividend_yield=snapshot.dividend_yield, is_call=is_call,
         tolerance=tolerance,
