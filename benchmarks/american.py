@@ -14,9 +14,10 @@ import numpy as np
 
 STRIKE, RATE, BATCH, SLICE = 40.0, 0.06, 10_000, 200
 CASES = np.array([(s, v, t) for s in (36.0, 38.0, 40.0, 42.0, 44.0) for v in (0.2, 0.4) for t in (1.0, 2.0)])
+GRID = "20 American puts by finite differences"
 SPECTRAL, BATCHED = "20 American puts, continuous exercise", f"{BATCH} American puts, one by one different"
 # on two idle cores, where QuantLib is not installed
-RECORDED = {SPECTRAL: (3.9e-3, "QdFp accurate"), BATCHED: (1.9, "QdFp accurate")}
+RECORDED = {SPECTRAL: (3.9e-3, "QdFp accurate"), BATCHED: (1.9, "QdFp accurate"), GRID: (0.147, "FD 400x400")}
 
 
 def timed(call: Callable[[], Any], repeat: int) -> tuple[float, Any]:
@@ -31,8 +32,9 @@ def timed(call: Callable[[], Any], repeat: int) -> tuple[float, Any]:
 
 def row(name: str, what: str, seconds: float, found: Any, reference: Any, *, peer: bool) -> dict[str, Any]:
     """One line of the table; `found` may be a slice of the work."""
-    error = np.abs(np.asarray(found) - reference[: np.size(found)]).max()
-    return {"name": name, "seconds": seconds, "accuracy": f"price error {error:.1e}", "what": what, "peer": peer}
+    error = np.abs(np.asarray(found) - reference[: np.size(found)])
+    text = f"price error {error.max():.1e}" if error.size else ""
+    return {"name": name, "seconds": seconds, "accuracy": text, "what": what, "peer": peer}
 
 
 def batch() -> dict[str, Any]:
@@ -107,12 +109,36 @@ def compared(what: str, terms: dict[str, Any], repeat: int, n_peer: int) -> list
     return [*rows, row("QuantLib QdFp accurate", what, scaled, found, reference, peer=True)]
 
 
+def grids(terms: dict[str, Any]) -> list[dict[str, Any]]:
+    """Crank-Nicolson, ours and the peer's."""
+    from research.pricing import pde
+
+    reference = ours(terms, 1e-12)()
+    given = {name: terms[name] for name in ("rate", "dividend_yield")}
+    rows = []
+    for n, m in ((64, 32), (200, 100)):
+        seconds, found = timed(
+            lambda n=n, m=m: pde.price_with_error(  # type: ignore[misc]
+                terms["spot"], STRIKE, terms["tau"], terms["vol"], **given, n_space=n, n_time=m
+            )[0],
+            20,
+        )
+        rows.append(row(f"research {n} x {m}", GRID, seconds, found, reference, peer=False))
+    try:
+        call = quantlib(terms, lambda ql, process: ql.FdBlackScholesVanillaEngine(process, 400, 400))
+    except ImportError:
+        seconds, name = RECORDED[GRID]
+        return [*rows, row(f"QuantLib {name} (recorded)", GRID, seconds, reference[:0], reference, peer=True)]
+    seconds, found = timed(call, 2)
+    return [*rows, row("QuantLib FD 400 x 400", GRID, seconds, found, reference, peer=True)]
+
+
 def run() -> list[dict[str, Any]]:
     """Ours and the peer, in one run."""
     spot, vol, tau = CASES.T
     same = {"rate": np.full(20, RATE), "dividend_yield": np.zeros(20)}
-    rows = compared(SPECTRAL, {"spot": spot, "vol": vol, "tau": tau, **same}, 50, 20)
-    return rows + compared(BATCHED, batch(), 3, SLICE)
+    terms = {"spot": spot, "vol": vol, "tau": tau, **same}
+    return compared(SPECTRAL, terms, 50, 20) + grids(terms) + compared(BATCHED, batch(), 3, SLICE)
 
 
 if __name__ == "__main__":

@@ -6,9 +6,10 @@
 | `fourier` | European | characteristic_function | Lewis' integral, sinh contour | Boyarchenko & Levendorskii (2019) |
 | `spectral` | American | lognormal | collocation of the exercise boundary | Andersen, Lake & Offengenden (2016) |
 | `lattice` | European, American, Bermudan | lognormal | binomial tree that meets the strike | Leisen & Reimer (1996) |
+| `pde` | European, American, Barrier | lognormal | Crank-Nicolson on a sinh grid | Rannacher (1984) |
 """
 
-from research.pricing import american, fourier, lattice
+from research.pricing import american, fourier, lattice, pde
 from research.pricing.catalogue import CATALOGUE, Engine, Values, engines_for
 from research.pricing.price import Price, methods, price
 
@@ -22,5 +23,6 @@ __all__ = [
     "fourier",
     "lattice",
     "methods",
+    "pde",
     "price",
 ]
