@@ -6,6 +6,8 @@
 | the same, on any day up to expiry | `American` |
 | the same, on given days | `Bermudan` |
 | a European option with one barrier: down or up, in or out | `Barrier` |
+| cash or the underlying beyond the strike | `Digital` |
+| cash if a barrier is hit, or never hit | `Touch` |
 
 Each is a frozen dataclass and plain data: `to_json(contract)`, `contract_from_json(terms)`.
 """
@@ -13,7 +15,9 @@ Each is a frozen dataclass and plain data: `to_json(contract)`, `contract_from_j
 from research.instruments.american import American
 from research.instruments.barrier import Barrier
 from research.instruments.bermudan import Bermudan
+from research.instruments.digital import Digital
 from research.instruments.european import European
 from research.instruments.terms import contract_from_json, to_json
+from research.instruments.touch import Touch
 
-__all__ = ["American", "Barrier", "Bermudan", "European", "contract_from_json", "to_json"]
+__all__ = ["American", "Barrier", "Bermudan", "Digital", "European", "Touch", "contract_from_json", "to_json"]

@@ -58,7 +58,8 @@ class Barrier:
         if self.breached(spot):
             side = "below" if self.direction == "down" else "above"
             now = "a paid rebate" if self.knock == "out" else "a European option"
+            article = "A" if self.direction == "down" else "An"
             raise InputError(
                 f"barrier must lie {side} the spot, {spot:g}; got {self.barrier:g}. "
-                f"A {self.direction}-and-{self.knock} barrier already breached is {now}: price that."
+                f"{article} {self.direction}-and-{self.knock} barrier already breached is {now}: price that."
             )

@@ -3,6 +3,7 @@
 | engine | contracts | needs of the model | method | reference |
 |---|---|---|---|---|
 | `analytic` | European | implied_vol | Black's formula at the model's own implied vol | Black (1976) |
+| `analytic` | Barrier, Touch, Digital | lognormal | closed forms | Reiner & Rubinstein (1991) |
 | `fourier` | European | characteristic_function | Lewis' integral, sinh contour | Boyarchenko & Levendorskii (2019) |
 | `spectral` | American | lognormal | collocation of the exercise boundary | Andersen, Lake & Offengenden (2016) |
 | `lattice` | European, American, Bermudan | lognormal | binomial tree that meets the strike | Leisen & Reimer (1996) |
