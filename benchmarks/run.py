@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
-WORKLOADS = ["start_up", "elementary", "implied_vol", "heston_calibration", "value_at_risk", "american"]
+WORKLOADS = ["start_up", "elementary", "implied_vol", "heston_calibration", "value_at_risk", "american", "black_greeks"]
 
 
 def seconds_text(seconds: float) -> str:

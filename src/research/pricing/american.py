@@ -266,7 +266,8 @@ def _values(
     spots = np.concatenate([x, probes.reshape(-1)])
     of = np.concatenate([which, np.repeat(np.arange(probes.shape[0]), 2)])
     out = np.empty(spots.size)
-    american_values(spots, of, *sets, points, outer, boundary, out)
+    r, q, sigma, tau = sets
+    american_values(spots, of, r, q, sigma, tau, points, outer, boundary, out)
     return out
 
 
@@ -275,6 +276,7 @@ def _boundaries(sets: list[Float1D], coarse: Float2D, order: tuple[int, int, int
     nodes, points, inner = _tables(order[0], order[1], "nodes")
     lift = _lift(coarse.shape[1], order[0]) if coarse.shape[1] else np.empty((0, order[0]))
     out, n_steps = np.empty((sets[0].size, order[0])), np.empty(sets[0].size, dtype=np.int64)
-    american_boundaries(*sets, nodes, points, inner, coarse, lift, out, n_steps)
+    r, q, sigma, tau = sets
+    american_boundaries(r, q, sigma, tau, nodes, points, inner, coarse, lift, out, n_steps)
     out[n_steps == 0] = 0.0
     return out, n_steps > 0

@@ -89,7 +89,8 @@ def _values(terms: tuple[Float1D, ...], exercise: str | Sequence[Sequence[float]
             steps = np.rint(np.asarray(times, dtype=np.float64) / tau[i] * n).astype(np.int64)
             allowed[i, steps[steps < n]] = 1.0
     out = np.empty(tau.size)
-    lattice_values(*terms, allowed, out)
+    s, k, t, v, r, q, sign = terms
+    lattice_values(s, k, t, v, r, q, sign, allowed, out)
     return out
 
 
