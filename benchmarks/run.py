@@ -25,6 +25,8 @@ WORKLOADS = [
     "implied_vol",
     "heston_calibration",
     "smile_fits",
+    "black_greeks",
+    "american",
     "monte_carlo",
     "value_at_risk",
     "sweeps",

@@ -12,6 +12,10 @@
 | a high rate if the price stays inside a corridor (双边不触碰) | `DoubleNoTouch` |
 | losses only after a low barrier (安全气囊) | `Airbag` |
 | a safe principal, interest by an index (结构性存款) | `StructuredDeposit` |
+| the same, on given days | `Bermudan` |
+| a European option with one barrier: down or up, in or out | `Barrier` |
+| cash or the underlying beyond the strike | `Digital` |
+| cash if a barrier is hit, or never hit | `Touch` |
 
 Each is a frozen dataclass and plain data: `to_json(contract)`, `contract_from_json(terms)`.
 """
@@ -20,6 +24,9 @@ from research.instruments.airbag import Airbag
 from research.instruments.american import American
 from research.instruments.asian import Asian
 from research.instruments.autocallable import Autocallable
+from research.instruments.barrier import Barrier
+from research.instruments.bermudan import Bermudan
+from research.instruments.digital import Digital
 from research.instruments.double_no_touch import DoubleNoTouch
 from research.instruments.european import European
 from research.instruments.phoenix import Phoenix
@@ -27,18 +34,23 @@ from research.instruments.range_accrual import RangeAccrual
 from research.instruments.shark_fin import SharkFin
 from research.instruments.structured_deposit import StructuredDeposit
 from research.instruments.terms import contract_from_json, to_json
+from research.instruments.touch import Touch
 
 __all__ = [
     "Airbag",
     "American",
     "Asian",
     "Autocallable",
+    "Barrier",
+    "Bermudan",
+    "Digital",
     "DoubleNoTouch",
     "European",
     "Phoenix",
     "RangeAccrual",
     "SharkFin",
     "StructuredDeposit",
+    "Touch",
     "contract_from_json",
     "to_json",
 ]

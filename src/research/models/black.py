@@ -117,7 +117,7 @@ def greeks(
     >>> round(g["delta"], 4), round(g["vega"], 4)
     (0.5398, 39.6953)
     """
-    (f, k, t, v, d, s), shape = vectors(forward, strike, tau, vol, df, _signs(is_call))
+    (f, k, t, v, d, s), shape = _uncopied(forward, strike, tau, vol, df, _signs(is_call))
     _check(f, k, t, d)
     require_all((v >= 0.0) & np.isfinite(v), "vol", v, "be finite and >= 0")
     out = np.empty((len(GREEKS), f.size))

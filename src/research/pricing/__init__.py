@@ -5,6 +5,10 @@
 | `analytic` | European | implied_vol, implied_vol_at | Black's formula at the model's own implied vol | Black (1976) |
 | `fourier` | European | characteristic_function | Lewis' integral, sinh contour | Boyarchenko & Levendorskii (2019) |
 | `cosine` | European | real_characteristic_function | Fourier cosine series | Fang & Oosterlee (2008) |
+| `analytic` | Barrier, Touch, Digital | lognormal | closed forms | Reiner & Rubinstein (1991) |
+| `spectral` | American | lognormal | collocation of the exercise boundary | Andersen, Lake & Offengenden (2016) |
+| `pde` | European, American, Barrier | lognormal | Crank-Nicolson on a sinh grid | Rannacher (1984) |
+| `lattice` | European, American, Bermudan | lognormal | binomial tree that meets the strike | Leisen & Reimer (1996) |
 | `monte_carlo` | Asian, notes | lognormal | scrambled Sobol' or Philox paths | Glasserman (2004) |
 | `longstaff_schwartz` | American | lognormal | exercise by regression, dual upper bound | Longstaff & Schwartz (2001) |
 
@@ -27,8 +31,11 @@ _LAZY = {
     "TermSheet": "term_sheets",
     "solve": "term_sheets",
     "term_sheet": "term_sheets",
+    "american": "",
+    "lattice": "",
     "longstaff_schwartz": "",
     "monte_carlo": "",
+    "pde": "",
 }
 
 
@@ -46,12 +53,15 @@ __all__ = [
     "Solved",
     "TermSheet",
     "Values",
+    "american",
     "engines_for",
     "fourier",
     "greeks",
+    "lattice",
     "longstaff_schwartz",
     "methods",
     "monte_carlo",
+    "pde",
     "price",
     "solve",
     "term_sheet",

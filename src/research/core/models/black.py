@@ -23,7 +23,7 @@ from numba import prange
 from research.arrays import Float1D, Float2D
 from research.core._jit import inlined, parallel
 from research.core.math.elementary import exp, log, log1p
-from research.core.math.normal import mills, norm_cdf, norm_pdf
+from research.core.math.normal import mills
 
 _PHI0 = 0.3989422804014327  # density of the normal distribution at 0
 _SMALL = 0.05  # below it gap is summed as a series; the first term left out is 1e-17 of the sum
@@ -90,26 +90,41 @@ def black_greeks(
 
     Delta and gamma are those of the forward; vega, vanna, volga per 1.00 of vol; theta, the change as a year passes
     (-dV/dtau), and rho at a fixed forward, the zero rate being -log(df) / tau. Where nothing is left to chance
-    (vol or tau 0) they are the limits: a call at the money has delta df / 2 and infinite gamma.
+    (vol or tau 0) they are the limits: a call at the money has delta df / 2 and infinite gamma. One exponential and
+    three Mills' ratios serve all eight.
     """
     for i in prange(out.shape[1]):
+        f, low, high = forward[i], min(forward[i], strike[i]), max(forward[i], strike[i])
         root = sqrt(tau[i])
         std = vol[i] * root
-        x = log(forward[i] / strike[i])
-        ratio = x / std if x != 0.0 else 0.0
-        ratio = min(max(ratio, -_FAR), _FAR)
-        d1, d2 = ratio + 0.5 * std, ratio - 0.5 * std
-        density = df[i] * forward[i] * norm_pdf(d1)  # df F phi(d1)
+        s = std if std > 0.0 else 1e-300
+        h = log1p((high - low) / low) / s
+        h = _FAR if h > _FAR else h
+        t = 0.5 * s
+        z = h - t
+        gauss = exp(-0.5 * z * z)
+        near, far, middle = mills(abs(z)), mills(h + t), mills(h)
+        value = gauss * (near - far) if z >= 0.0 else 1.0 - gauss * (near + far)
+        value = gauss * gap_series(h, t, middle) if t < _SMALL else value
+        value = low * value if std > 0.0 else 0.0
+        # with low = K: d1 = h + t, d2 = z, phi(d1) = phi(z) low / high; with low = F: d1 = -z, d2 = -h - t
+        upper = f >= strike[i]
+        beyond = gauss * near if z >= 0.0 else 1.0 - gauss * near  # Phi(-z)
+        above = 1.0 - gauss * (low / high) * far if upper else beyond  # Phi(d1)
+        below = gauss * (low / high) * far if upper else 1.0 - beyond  # Phi(-d1)
+        below = gauss * near if (not upper) & (z < 0.0) else below
+        d1, d2 = (h + t, z) if upper else (-z, -h - t)
+        density = df[i] * low * _PHI0 * gauss  # df F phi(d1) = df K phi(d2)
         by_vol = 1.0 / vol[i] if vol[i] > 0.0 else 0.0
-        price = black_price(forward[i], strike[i], tau[i], vol[i], df[i], sign[i])
+        price = df[i] * (value + max(sign[i] * (f - strike[i]), 0.0))
         rate = -log(df[i]) / tau[i] if tau[i] > 0.0 else 0.0
-        decay = density * vol[i] / (2.0 * root) if density > 0.0 else 0.0
         d2_by_vol = d2 * by_vol if vol[i] > 0.0 else -0.5 * root
+        alive = density > 0.0
         out[0, i] = price
-        out[1, i] = df[i] * sign[i] * norm_cdf(sign[i] * d1)
-        out[2, i] = density / (forward[i] * forward[i] * std) if density > 0.0 else 0.0
+        out[1, i] = df[i] * (above if sign[i] > 0.0 else -below)
+        out[2, i] = density / (f * f * std) if alive else 0.0
         out[3, i] = density * root
-        out[4, i] = rate * price - decay
+        out[4, i] = rate * price - (density * vol[i] / (2.0 * root) if alive else 0.0)
         out[5, i] = -tau[i] * price
-        out[6, i] = -density / forward[i] * d2_by_vol if density > 0.0 else 0.0
+        out[6, i] = -density / f * d2_by_vol if alive else 0.0
         out[7, i] = density * root * d1 * d2 * by_vol
