@@ -74,7 +74,8 @@ def _threads() -> Check:
 def _kernels() -> Check:
     from research.core import _warmup
 
-    count = _warmup.is_warm()
+    names = list(_warmup.discover())
+    count = len(names) if _warmup.is_warm(names) else 0
     return Check(
         "Kernel cache",
         "ok" if count else "note",

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 
 import typer
 
 app = typer.Typer(add_completion=False)
 
 
-def warm(*, force: bool = False, quiet: bool = False) -> tuple[int, float]:
-    """Compile what is not compiled yet; (number of kernels, seconds), seconds 0.0 when all were warm."""
+def warm(modules: Sequence[str] = (), *, force: bool = False, quiet: bool = False) -> tuple[int, float]:
+    """Compile what is not compiled yet; (number of kernels, seconds), seconds 0.0 when all were warm.
+
+    `modules` limits it to the kernels that importing these makes known.
+    """
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     from research.core import _warmup
 
-    if not force and (count := _warmup.is_warm()):
-        return count, 0.0
+    names = list(_warmup.discover(modules))
+    if not force and _warmup.is_warm(names):
+        return len(names), 0.0
     started = time.perf_counter()
     console = Console(stderr=True)
     columns = (
@@ -29,13 +34,13 @@ def warm(*, force: bool = False, quiet: bool = False) -> tuple[int, float]:
         TextColumn("{task.fields[name]}"),
     )
     with Progress(*columns, console=console, disable=quiet or not console.is_terminal) as bar:
-        task = bar.add_task("", total=len(_warmup.discover()), name="")
+        task = bar.add_task("", total=len(names), name="")
 
         def done(name: str) -> None:
             bar.update(task, advance=1, name=name.removeprefix("research.core."))
 
-        count = _warmup.warm_up(workers=min(2, os.cpu_count() or 1), on_done=done)
-    return count, time.perf_counter() - started
+        _warmup.warm_up(names, workers=min(2, os.cpu_count() or 1), on_done=done)
+    return len(names), time.perf_counter() - started
 
 
 @app.command()

@@ -10,7 +10,7 @@ import importlib
 import inspect
 import json
 import pkgutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from typing import Any, get_args, get_type_hints
@@ -20,6 +20,7 @@ from numba import types
 
 import research.core
 from research.core._jit import KERNELS, KernelInfo, cache_key, cache_root
+from research.fingerprint import digest_json
 
 _SCALARS = {float: types.float64, int: types.int64, bool: types.boolean, complex: types.complex128}
 _DTYPES = {
@@ -28,10 +29,10 @@ _DTYPES = {
 }  # fmt: skip
 
 
-def discover() -> dict[str, KernelInfo]:
-    """Import every module of the core; the kernels called from Python, by full name."""
-    for module in pkgutil.walk_packages(research.core.__path__, "research.core."):
-        importlib.import_module(module.name)
+def discover(modules: Sequence[str] = ()) -> dict[str, KernelInfo]:
+    """Import `modules` (all of the core by default); the kernels called from Python that are then known, by name."""
+    for name in modules or [m.name for m in pkgutil.walk_packages(research.core.__path__, "research.core.")]:
+        importlib.import_module(name)
     return {
         name: info for name, info in sorted(KERNELS.items()) if info.kind != "inlined" and name.startswith("research.")
     }
@@ -55,16 +56,13 @@ def signature(info: KernelInfo) -> tuple[Any, ...]:
     return tuple(_numba_type(hints[name]) for name in inspect.signature(func).parameters)
 
 
-def _stamp() -> Any:
-    return cache_root() / "kernels" / cache_key() / "warm.json"
+def _stamp(names: Sequence[str]) -> Any:
+    return cache_root() / "kernels" / cache_key() / f"warm-{digest_json(sorted(names))[:12]}.json"
 
 
-def is_warm() -> int:
-    """How many kernels an earlier full warm-up of this very core left in the cache; 0 when none did."""
-    try:
-        return int(json.loads(_stamp().read_text())["kernels"])
-    except (OSError, ValueError, KeyError):
-        return 0
+def is_warm(names: Sequence[str]) -> bool:
+    """Whether an earlier warm-up of this very core left these kernels in the cache."""
+    return _stamp(names).is_file()
 
 
 def compile_one(name: str) -> str:
@@ -75,23 +73,33 @@ def compile_one(name: str) -> str:
     return name
 
 
-def warm_up(*, workers: int = 2, on_done: Callable[[str], None] | None = None) -> int:
-    """Compile all kernels in `workers` processes; the number compiled. Raises what a compilation raises."""
-    names = list(discover())
+def warm_up(names: Sequence[str], *, workers: int = 2, on_done: Callable[[str], None] | None = None) -> None:
+    """Compile these kernels in `workers` processes. Raises what a compilation raises."""
     for name in _compiled(names, workers):
         if on_done is not None:
             on_done(name)
-    path = _stamp()
+    path = _stamp(names)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({"kernels": len(names)}))
-    return len(names)
 
 
-def _compiled(names: list[str], workers: int) -> Iterator[str]:
+def _compiled(names: Sequence[str], workers: int) -> Iterator[str]:
     if workers <= 1:
         yield from map(compile_one, names)
         return
     # spawn: a forked child would share the parent's half-started threading layer
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        for done in as_completed([pool.submit(compile_one, name) for name in names]):
-            yield done.result()
+        for done in as_completed([pool.submit(_compile_module, part) for part in _by_module(names)]):
+            yield from done.result()
+
+
+def _compile_module(names: Sequence[str]) -> list[str]:
+    return [compile_one(name) for name in names]
+
+
+def _by_module(names: Sequence[str]) -> list[list[str]]:
+    """Kernels of one module together, since they call each other; the longest module first."""
+    parts: dict[str, list[str]] = {}
+    for name in names:
+        parts.setdefault(name.rpartition(".")[0], []).append(name)
+    return [parts[m] for m in sorted(parts, key=lambda m: -len(inspect.getsource(importlib.import_module(m))))]
