@@ -41,6 +41,10 @@ def _residuals() -> tuple[Any, ...]:
     return np.array([0.2, -0.3, 0.5]), geometry, vol, weight, 0.1, 1.0, np.zeros(N), np.zeros((3, N))
 
 
+def _fit() -> tuple[Any, ...]:
+    return *_slice(), 0.1, 0.5, 1.0, 50, np.zeros(3), np.zeros((3, N))
+
+
 def _fits() -> tuple[Any, ...]:
     first = np.arange(0, (SLICES + 1) * N, N)
     return FORWARD.copy(), TAU.copy(), first, *_smiles(), 1.0, 0.0, 50, np.zeros((SLICES, 9))
@@ -55,6 +59,7 @@ CASES: dict[str, Callable[[], tuple[Any, ...]]] = {
     "research.core.models.sabr.sabr_vols": _vols,
     "research.core.calibration.sabr.sabr_start": _start,
     "research.core.calibration.sabr.sabr_residuals": _residuals,
+    "research.core.calibration.sabr.sabr_fit": _fit,
     "research.core.calibration.sabr.sabr_fits": _fits,
     "research.core.calibration.sabr.sabr_errors": _errors,
 }

@@ -16,7 +16,7 @@ import numpy as np
 from numba import prange
 
 from research.arrays import Float1D, Float2D, Int1D
-from research.core._jit import inlined, kernel, parallel
+from research.core._jit import kernel, parallel
 from research.core.calibration.levenberg_marquardt import (
     CONVERGED,
     MAX_DAMPING,
@@ -88,7 +88,7 @@ def sabr_residuals(
     return total
 
 
-@inlined
+@kernel
 def sabr_fit(
     forward: float, strike: Float1D, vol: Float1D, weight: Float1D, tau: float, beta: float, hagan: float,
     max_iter: int, x: Float1D, jacobian: Float2D,
