@@ -1,6 +1,6 @@
 # make help lists the targets. Everything runs from .venv, which the first target makes.
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-fast test-deep test-browser lint lab ui bench docs clean lock
+.PHONY: help install demo test test-fast test-deep test-browser lint lab ui bench clean lock
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1
 export MLFLOW_DISABLE_TELEMETRY := true

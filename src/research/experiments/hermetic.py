@@ -208,8 +208,8 @@ def _settle(spec: Spec) -> dict[str, str]:
     with contextlib.suppress(locale.Error):
         locale.setlocale(locale.LC_ALL, spec.locale)
     numba = sys.modules.get("numba")
-    if numba is not None:
-        numba.set_num_threads(min(spec.threads, numba.config.NUMBA_NUM_THREADS))
+    if numba is not None and spec.threads < numba.config.NUMBA_NUM_THREADS:  # as a cold kernel: it starts no threads
+        numba.set_num_threads(spec.threads)
     seed = os.environ.get("PYTHONHASHSEED", "random")
     return {"time zone": spec.time_zone, "locale": spec.locale, "threads": count, "hash seed": seed}
 

@@ -34,6 +34,8 @@ def effects(table: DataFrame, metric: str, varied: list[str]) -> list[tuple[str,
 
     known = table[table[metric].notna()]
     total = float(known[metric].var(ddof=0)) if len(known) > 1 else 0.0
+    if total <= 1e-24 * float(known[metric].abs().max()) ** 2:  # it does not move: what is left is rounding
+        return []
     out = []
     for name in varied if total > 0.0 else []:
         values = known[name]
