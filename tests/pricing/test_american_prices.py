@@ -161,7 +161,7 @@ def test_two_boundaries_are_refused_with_the_methods_that_take_them():
         "rate must not lie above the yield while both are negative; got -0.01 .1 of 1 values.. "
         "There the exercise region has two boundaries: use method='lattice' or method='pde'."
     )
-    with pytest.raises(InputError, match=sentence):
+    with pytest.raises(NoEngineError, match=sentence):
         american.price(100.0, 100.0, 1.0, 0.2, rate=-0.01, dividend_yield=-0.03)
 
 
@@ -177,7 +177,7 @@ def test_the_engine_needs_one_rate_up_to_expiry():
     market = Snapshot(as_of=date(2024, 1, 2), spot=100.0, discount=curve)
     model = BlackScholes(sigma=0.2)
     assert price(American(strike=100.0, tau=1.0), model, market, method="spectral").value > 0.0
-    with pytest.raises(InputError, match="zero_rate must be one rate up to expiry for method='spectral'"):
+    with pytest.raises(NoEngineError, match="zero_rate must be one rate up to expiry for method='spectral'"):
         price(American(strike=100.0, tau=2.0), model, market, method="spectral")
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from research.errors import InputError, NoEngineError
-from research.instruments import European
+from research.instruments import American, European
 from research.market import DiscountCurve, Smile, Snapshot, Surface, flat_snapshot
 from research.models import SABR, SVI, BlackScholes, Heston, SVISurface, black
 from research.pricing import Price, engines_for, methods, price
@@ -126,3 +126,17 @@ def test_sabr_is_priced_by_black_at_its_own_vol() -> None:
     vol = model.vol_at(forward, 65.0, 0.25)
     assert found.value[0] == pytest.approx(black.price(forward + 1.0, 66.0, 0.25, vol, df=np.exp(-0.02)), rel=1e-14)
     assert found.value[1] == 5.0
+
+
+def test_auto_goes_on_to_an_engine_that_takes_the_whole_curve() -> None:
+    curve = DiscountCurve(as_of=TODAY, tau=np.array([0.5, 2.0]), zero_rate=np.array([0.01, 0.05]))
+    market = Snapshot(as_of=TODAY, spot=100.0, discount=curve)
+    put, model = American(strike=105.0, tau=1.5), BlackScholes(sigma=0.25)
+    with pytest.raises(NoEngineError, match="zero_rate must be one rate up to expiry for method='spectral'"):
+        price(put, model, market, method="spectral")
+    found = price(put, model, market)
+    assert found.method == "pde"
+    assert found.value > float(price(European(strike=105.0, tau=1.5, is_call=False), model, market))
+    flat = price([put, European(strike=100.0, tau=1.0)], model, flat_snapshot(spot=100.0, rate=0.03))
+    assert flat.method.tolist() == ["spectral", "analytic"]
+    assert flat.to_frame()["value"].tolist() == flat.value.tolist()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from research.arrays import Float1D
-from research.errors import require_all
+from research.errors import NoEngineError, require_all
 from research.market import Snapshot
 
 
@@ -17,5 +17,6 @@ def flat_rates(snapshot: Snapshot, tau: Float1D, method: str) -> Float1D:
     require_all(
         np.all(np.abs(on_the_way - rate) < 1e-12, axis=0), "zero_rate", rate,
         f"be one rate up to expiry for method='{method}'", hint="Use method='pde': it takes the whole curve.",
+        error=NoEngineError,
     )  # fmt: skip
     return rate

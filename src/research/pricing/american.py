@@ -26,7 +26,7 @@ from numpy.typing import ArrayLike
 from research.arrays import BoolND, Float1D, Float2D, Int1D, reshape, vectors
 from research.core.math.quadrature import gauss_legendre
 from research.core.pricing.american import american_boundaries, american_values, collocation_tables
-from research.errors import NumericalError, require, require_all
+from research.errors import NoEngineError, NumericalError, require, require_all
 from research.instruments import American
 from research.market import Snapshot
 from research.models import black
@@ -115,10 +115,20 @@ def price_with_error(
     if on_error == "raise" and not (good.all() and not double.any()):
         _refuse(s, k, t, v, rate, dividend_yield)
         require_all(
-            ~double | (call > 0.5), "rate", r, "not lie above the yield while both are negative", hint=_TWO_BOUNDARIES
+            ~double | (call > 0.5),
+            "rate",
+            r,
+            "not lie above the yield while both are negative",
+            hint=_TWO_BOUNDARIES,
+            error=NoEngineError,
         )
         require_all(
-            ~double, "dividend_yield", r, "not lie above the rate while both are negative", hint=_TWO_BOUNDARIES
+            ~double,
+            "dividend_yield",
+            r,
+            "not lie above the rate while both are negative",
+            hint=_TWO_BOUNDARIES,
+            error=NoEngineError,
         )
     value, error = np.full_like(s, np.nan), np.full_like(s, np.nan)
     waits = (r < 0.0) | ((r == 0.0) & (q >= 0.0))

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from research.errors import NoEngineError, require
+from research.errors import NoEngineError, NumericalError, require
 from research.market import Snapshot
-from research.pricing.catalogue import CATALOGUE, Engine, abilities, engines_for
+from research.pricing.catalogue import CATALOGUE, Engine, Values, abilities, engines_for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -55,7 +55,7 @@ def price(instruments: Any, model: Any, snapshot: Snapshot, *, method: str = "au
     model : an object with `abilities`, e.g. BlackScholes, Heston or SVISurface
     snapshot : Snapshot
     method : str, default "auto"
-        A method that `methods(instrument, model)` lists; "auto" takes the first of them.
+        A method that `methods(instrument, model)` lists; "auto" takes the first of them that does not refuse.
     options
         Passed to the engine, e.g. `n_steps=501`.
 
@@ -75,11 +75,12 @@ def price(instruments: Any, model: Any, snapshot: Snapshot, *, method: str = "au
     groups: dict[str, list[int]] = {}
     for position, item in enumerate(items):
         groups.setdefault(type(item).__name__, []).append(position)
-    chosen = {kind: _choose(items[at[0]], model, method) for kind, at in groups.items()}  # refuse before any work
+    able = {kind: _choose(items[at[0]], model, method) for kind, at in groups.items()}  # refuse before any work
+    chosen: dict[str, Engine] = {}
     value, std_error, error = np.empty(len(items)), np.empty(len(items)), np.empty(len(items))
     used = np.empty(len(items), dtype=object)
     for kind, at in groups.items():
-        found = chosen[kind].load()([items[i] for i in at], model, snapshot, **options)
+        found, chosen[kind] = _first(able[kind], [items[i] for i in at], model, snapshot, options)
         value[at], std_error[at], error[at], used[at] = found.value, found.std_error, found.error, chosen[kind].method
     name, why = _name(model), "; ".join(dict.fromkeys(e.why for e in chosen.values()))
     if one:
@@ -110,8 +111,20 @@ def _name(model: Any) -> str:
     return model.__name__ if isinstance(model, type) else type(model).__name__
 
 
-def _choose(item: Any, model: Any, method: str) -> Engine:
-    """The engine, or NoEngineError with what would do."""
+def _first(
+    engines: list[Engine], items: list[Any], model: Any, snapshot: Snapshot, options: dict[str, Any]
+) -> tuple[Values, Engine]:
+    """What the first engine gives that does not refuse; a curve or rates may be beyond what its line can say."""
+    for engine in engines[:-1]:
+        try:
+            return engine.load()(items, model, snapshot, **options), engine
+        except (NoEngineError, NumericalError):
+            continue
+    return engines[-1].load()(items, model, snapshot, **options), engines[-1]
+
+
+def _choose(item: Any, model: Any, method: str) -> list[Engine]:
+    """The engines to try in turn, or NoEngineError with what would do."""
     kind, able = type(item).__name__, engines_for(item, model)
     lines = [e for e in CATALOGUE if e.contract == kind]
     if not lines or not is_dataclass(item):
@@ -122,12 +135,12 @@ def _choose(item: Any, model: Any, method: str) -> Engine:
         if not able:
             needs = ", ".join(dict.fromkeys(e.needs for e in lines))
             raise NoEngineError(f"{_name(model)} has none of {needs}, needed to price {kind}. {available}")
-        return able[0]
+        return able
     every = dict.fromkeys(e.method for e in CATALOGUE)
     require(method in every, "method", method, f"be 'auto' or one of {', '.join(map(repr, every))}", hint=available)
     for engine in able:
         if engine.method == method:
-            return engine
+            return [engine]
     needed = [e.needs for e in lines if e.method == method and e.needs not in abilities(model)]
     if needed:
         raise NoEngineError(f"{_name(model)} has no {needed[0]}, needed by '{method}'. {available}")
