@@ -106,5 +106,5 @@ CASES = {"research.core.racing_sum": lambda: (np.random.default_rng(1).normal(si
 def test_a_sum_across_threads_is_caught(tmp_path: Path) -> None:
     """The harness itself: a kernel that accumulates in prange must show up."""
     (tmp_path / "racing.py").write_text(BAD_CORE)
-    found = digests("--threads", "1,2,4", str(tmp_path))
+    found = digests("--threads", "1,2,4,2,4,2,4,2,4,2,4", str(tmp_path))  # on a busy machine one thread may do it all
     assert len(set(found["research.core.racing_sum"])) > 1

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
-import multiprocessing
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -222,26 +223,29 @@ def test_a_new_key_of_the_same_person_continues_the_ledger(book, tmp_path):
     assert ledger.verify(People(people=(rotated,))) == []
 
 
-def _append_ten(path: str, key: str, name: str) -> None:
-    actor = Actor(Person(name=name), signatures.read_key(key))
-    for number in range(10):
-        with Ledger(Path(path)).exclusive() as writer:
-            writer.append(step(number), actor)
+# not multiprocessing: its child would import this module by a name that another package may hold
+_APPEND_TEN = """
+import importlib.util, sys
+from pathlib import Path
+spec = importlib.util.spec_from_file_location("ledger_steps", sys.argv[1])
+steps = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(steps)
+actor = steps.Actor(steps.Person(name=sys.argv[4]), steps.signatures.read_key(sys.argv[3]))
+for number in range(10):
+    with steps.Ledger(Path(sys.argv[2])).exclusive() as writer:
+        writer.append(steps.step(number), actor)
+"""
 
 
 def test_two_processes_writing_at_once_leave_one_sound_chain(tmp_path):
     folder, ledger = tmp_path / "keys", Ledger(tmp_path / "ledger.jsonl")
     people = People(people=tuple(person(name, folder)[1] for name in ("ada", "bob")))
-    context = multiprocessing.get_context("spawn")
     jobs = [
-        context.Process(target=_append_ten, args=(str(ledger.path), str(folder / f"{name}.pem"), name))
+        subprocess.Popen([sys.executable, "-c", _APPEND_TEN, __file__, ledger.path, folder / f"{name}.pem", name])
         for name in ("ada", "bob")
     ]
     for job in jobs:
-        job.start()
-    for job in jobs:
-        job.join(60)
-        assert job.exitcode == 0
+        assert job.wait(60) == 0
     assert ledger.verify(people) == []
     assert len(ledger.entries()) == 20
 

@@ -43,6 +43,8 @@ class Interpreter(Protocol):
         self, source: str, cell_id: str | None, hear: Callable[[Mapping[str, Any]], None], *, deadline: float | None
     ) -> dict[str, Any]: ...
 
+    def stop(self) -> None: ...
+
     def report(self) -> dict[str, Any] | None: ...
 
     def last_words(self) -> str: ...
@@ -109,8 +111,10 @@ def _run_one(
         said = f" Its last words: {one_line(last)}" if last else ""
         return {}, f"the kernel died ({ending(error.status)}).{said}"
     except TimeLimitError:
+        interpreter.stop()
         return {}, f"the run must end within {limits.timeout_s:g} s; got no end."
     except OutputLimitError as error:
+        interpreter.stop()
         return {}, f"{error}."
     if reply["status"] == "ok":
         return reply, ""

@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -40,6 +41,7 @@ class KernelInterpreter:
         self.peak_memory: int | None = None
         self.widgets: dict[str, dict[str, Any]] = {}
         self._closed = False
+        self._patience = 60.0  # seconds for the report
         self._log = log
         self._witness = self.folder / "witness.json"
         try:
@@ -71,12 +73,17 @@ class KernelInterpreter:
         """
         return self._ask(source, hear, deadline, silent=False)
 
+    def stop(self) -> None:
+        """Interrupt the cell, so that the kernel can still say what it saw; it has a few seconds for both."""
+        self.process.signal(signal.SIGINT)
+        self._patience = 5.0
+
     def report(self) -> dict[str, Any] | None:
         """What the witness saw; None when the kernel cannot say."""
         if self._closed or self.process.poll() is not None:
             return None
         with contextlib.suppress(client.InterpreterDiedError, client.TimeLimitError):
-            self._ask(_REPORT, lambda _: None, time.monotonic() + 60.0, silent=True)
+            self._ask(_REPORT, lambda _: None, time.monotonic() + self._patience, silent=True)
         return json.loads(self._witness.read_bytes()) if self._witness.is_file() else None
 
     def last_words(self) -> str:
@@ -199,6 +206,9 @@ class _Plain:
 
     def poll(self) -> int | None:
         return self._process.poll()
+
+    def signal(self, number: int) -> None:
+        self._process.send_signal(number)
 
     def close(self) -> None:
         self._process.kill()

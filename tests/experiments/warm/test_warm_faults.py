@@ -73,7 +73,8 @@ def test_endless_output_ends_with_the_output_limit(warm, run, mode):
     endless = "while True: print('x' * 1000)"
     with pytest.raises(RunError, match=r"cell 1 \(while True.*\): outputs must stay under 300,000 characters; got"):
         run(endless, mode=mode, output=300_000)
-    assert len(run.last.text) >= 300_000  # nothing that was counted is lost
+    kept = run.last.text  # nothing that was counted is lost: it stands here, or in the file named here
+    assert len(kept) >= 300_000 or "characters are in outputs/" in kept
     assert eventually(settled)
 
 

@@ -344,6 +344,17 @@ class Interpreter:
         self._send({"source": source, "id": cell_id})
         return self._until("done", hear, deadline)
 
+    def stop(self, *, grace_s: float = 5.0) -> None:
+        """Interrupt the cell, so that the process can still say what it saw; one that does not heed it is killed."""
+        self.process.signal(signal.SIGINT)
+        try:
+            self._until("done", lambda _: None, time.monotonic() + grace_s)
+        except TimeLimitError:
+            self.process.signal(signal.SIGKILL)
+            self.process.wait(grace_s)
+        except InterpreterDiedError:
+            pass
+
     def report(self, *, timeout_s: float = 60.0) -> dict[str, Any] | None:
         """What the witness saw; None when the process cannot say."""
         if self._link.fileno() < 0 or self.process.poll() is not None:
@@ -366,7 +377,7 @@ class Interpreter:
             left = None if deadline is None else max(0.0, deadline - time.monotonic())
             watched: list[Any] = [self._link, self.process]
             ready = select.select(watched, [], [], left)[0]
-            if not ready:
+            if not ready or left == 0.0:  # one that never stops talking is late too
                 raise TimeLimitError
             if self._link in ready:
                 messages = self._arrived()
