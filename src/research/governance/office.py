@@ -72,7 +72,8 @@ def resolve(found: Register, reference: str, *, newest_in: tuple[str, ...] = ())
     versions = found.of(model)
     if not versions:
         raise RefusedError(
-            f"{model} must have a submitted version; got none. research model submit RUN --model {model}"
+            f"{model} must have a submitted version; got none. research model submit RUN --model {model}; "
+            "--demo looks at the demo's own."
         )
     if which == "champion":
         champion = found.champion(model)
