@@ -41,7 +41,9 @@ def enter(project, *parameters) -> Ledger:
 
 def work(ledger: Ledger, executor, **options) -> scheduler.Progress:
     seen: list[scheduler.Progress] = []
-    scheduler.work(ledger, lambda folder: executor, watch=seen.append, **options)
+    # a pool is made when the sweep is held: its workers hold the lock that the scheduler waits for
+    make = executor if callable(executor) else lambda folder: executor
+    scheduler.work(ledger, make, watch=seen.append, **options)
     return seen[-1]
 
 
@@ -159,8 +161,7 @@ def test_local_workers_run_every_point_and_survive_poison_and_silent_deaths(proj
     xs = [{"x": x, "poison": x == 3} for x in range(12)]
     ledger = enter(project, *xs)
     (project.root / "die-after-5").write_text("")
-    pool = Pool(3, ledger.folder, helpers.record)
-    end = work(ledger, pool)
+    end = work(ledger, lambda folder: Pool(3, folder, helpers.record))
     assert [p.number for p in ledger.points("set aside")] == [3]
     assert finished(project, ledger) == {x: int(x != 3) for x in range(12)}
     assert (end.done, end.aside, end.lost) == (11, 1, 4)
@@ -228,7 +229,7 @@ def test_a_cluster_gives_the_same_results_and_sets_poison_aside(project):
 
     xs = [{"x": x, "poison": x == 3} for x in range(10)]
     here, there = enter(project, *xs), enter(project, *xs)
-    work(here, Pool(2, here.folder, helpers.record))
+    work(here, lambda folder: Pool(2, folder, helpers.record))
     (project.root / "die-after-5").write_text("")
     cluster = Cluster("local", 2, there.folder, helpers.record_held)
     end = work(there, cluster)
