@@ -1,6 +1,6 @@
 """Hypothesis draws the same examples in every run; HYPOTHESIS_PROFILE=explore looks for new ones.
 
-Tests that press Ctrl-C work in a background job too: a shell starts one with SIGINT ignored, and its children inherit that.
+Tests that press Ctrl-C work in a background job too: a shell starts one with SIGINT ignored, which children inherit.
 """
 
 import os
