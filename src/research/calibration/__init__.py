@@ -5,6 +5,8 @@
 | `Heston` | `Snapshot` | `heston` | Levenberg-Marquardt on implied vols, analytic gradient (Cui et al. 2017) |
 | `Merton`, `Bates`, `VarianceGamma` | `Snapshot` | `jumps` | trust region on implied vols, cosine series |
 | `SVI`, `SVISurface` | `Smile`, `Surface` | `svi` | raw SVI slices, free of butterfly arbitrage |
+| `SVINatural`, `SVIJumpWings` | `Smile` | `svi_forms` | the raw fit in other parameters |
+| `SSVI`, `ESSVI` | `Snapshot`, `Surface` | `ssvi` | least squares in a box of fair surfaces (Mingone 2022) |
 | `SABR` | `Smile` | `sabr` | Levenberg-Marquardt, analytic gradient; `fit_slices` for many |
 | `GARCH` | returns | `garch` | Gaussian quasi maximum likelihood |
 """

@@ -5,6 +5,8 @@
 | Black's formula: price, Greeks, implied volatility | `black` | Black (1976) |
 | one volatility for everything | `BlackScholes` | Black & Scholes (1973), Merton (1973) |
 | one smile, a surface of smiles | `SVI`, `SVISurface` | Gatheral (2004) |
+| the same, by natural or jump-wings parameters | `SVINatural`, `SVIJumpWings` | Gatheral & Jacquier (2014) |
+| a surface free of static arbitrage by construction | `SSVI`, `ESSVI` | see `ssvi` |
 | a smile from stochastic volatility of a forward | `SABR` | Hagan et al. (2002), Obloj (2008) |
 | stochastic variance | `Heston` | Heston (1993) |
 | jumps; with stochastic variance; on a gamma clock | `Merton`, `Bates`, `VarianceGamma` | see `jumps` |
@@ -15,6 +17,24 @@ from research.models.black_scholes import BlackScholes
 from research.models.heston import Heston
 from research.models.jumps import Bates, Merton, VarianceGamma
 from research.models.sabr import SABR
+from research.models.ssvi import ESSVI, SSVI, HestonLike, PowerLaw
 from research.models.svi import SVI, SVISurface
+from research.models.svi_forms import SVIJumpWings, SVINatural
 
-__all__ = ["black", "Bates", "BlackScholes", "Heston", "Merton", "SABR", "SVI", "SVISurface", "VarianceGamma"]
+__all__ = [
+    "black",
+    "Bates",
+    "BlackScholes",
+    "ESSVI",
+    "Heston",
+    "HestonLike",
+    "Merton",
+    "PowerLaw",
+    "SABR",
+    "SSVI",
+    "SVI",
+    "SVIJumpWings",
+    "SVINatural",
+    "SVISurface",
+    "VarianceGamma",
+]
