@@ -15,7 +15,10 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 # model class name: the module of this room that fits it
 MODULES: dict[str, str] = {
+    "Bachelier": "forwards",
     "Bates": "jumps",
+    "CEV": "forwards",
+    "DisplacedDiffusion": "forwards",
     "ESSVI": "ssvi",
     "GARCH": "garch",
     "Heston": "heston",

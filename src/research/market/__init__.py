@@ -4,6 +4,7 @@
 |---|---|---|
 | what is one unit at time tau worth today? | `DiscountCurve.df` | zero rates, continuously compounded |
 | which vols were quoted for one expiry? | `Smile` | |
+| ... in normal vols, forwards of any sign? | `NormalSmile` | |
 | ... for every expiry? | `Surface` | |
 | everything a calibration needs, checked | `Snapshot`, `build_snapshot`, `flat_snapshot` | |
 | do the quotes allow a free lunch? | `find_arbitrage` | Carr & Madan (2005), Gatheral & Jacquier (2014) |
@@ -12,11 +13,13 @@
 
 from research.market.arbitrage import find_arbitrage, find_butterflies, find_calendars
 from research.market.curves import DiscountCurve
+from research.market.normal_smile import NormalSmile
 from research.market.snapshot import Snapshot, build_snapshot, flat_snapshot
 from research.market.surface import Smile, Surface
 
 __all__ = [
     "DiscountCurve",
+    "NormalSmile",
     "Smile",
     "Snapshot",
     "Surface",
