@@ -9,10 +9,12 @@
 | `SVINatural`, `SVIJumpWings` | `Smile` | `svi_forms` | the raw fit in other parameters |
 | `SSVI`, `ESSVI` | `Snapshot`, `Surface` | `ssvi` | least squares in a box of fair surfaces (Mingone 2022) |
 | `SABR` | `Smile` | `sabr` | Levenberg-Marquardt, analytic gradient; `fit_slices` for many |
+| any of a surface | a history of chains | `history` | day after day, warm: `fit_history` |
 | `GARCH` | returns | `garch` | Gaussian quasi maximum likelihood |
 """
 
 from research.calibration._registry import fits
 from research.calibration.fit import Fit, fit
+from research.calibration.history import FitHistory, fit_history
 
-__all__ = ["Fit", "fit", "fits"]
+__all__ = ["Fit", "FitHistory", "fit", "fit_history", "fits"]
