@@ -4,12 +4,17 @@
 |---|---|---|---|
 | `Heston` | `Snapshot` | `heston` | Levenberg-Marquardt on implied vols, analytic gradient (Cui et al. 2017) |
 | `Merton`, `Bates`, `VarianceGamma` | `Snapshot` | `jumps` | trust region on implied vols, cosine series |
+| `Bachelier`, `DisplacedDiffusion`, `CEV` | `Smile`, `NormalSmile`, `Surface` | `forwards` | trust region |
 | `SVI`, `SVISurface` | `Smile`, `Surface` | `svi` | raw SVI slices, free of butterfly arbitrage |
+| `SVINatural`, `SVIJumpWings` | `Smile` | `svi_forms` | the raw fit in other parameters |
+| `SSVI`, `ESSVI` | `Snapshot`, `Surface` | `ssvi` | least squares in a box of fair surfaces (Mingone 2022) |
 | `SABR` | `Smile` | `sabr` | Levenberg-Marquardt, analytic gradient; `fit_slices` for many |
+| any of a surface | a history of chains | `history` | day after day, warm: `fit_history` |
 | `GARCH` | returns | `garch` | Gaussian quasi maximum likelihood |
 """
 
 from research.calibration._registry import fits
 from research.calibration.fit import Fit, fit
+from research.calibration.history import FitHistory, fit_history
 
-__all__ = ["Fit", "fit", "fits"]
+__all__ = ["Fit", "FitHistory", "fit", "fit_history", "fits"]

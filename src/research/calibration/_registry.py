@@ -15,12 +15,19 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 # model class name: the module of this room that fits it
 MODULES: dict[str, str] = {
+    "Bachelier": "forwards",
     "Bates": "jumps",
+    "CEV": "forwards",
+    "DisplacedDiffusion": "forwards",
+    "ESSVI": "ssvi",
     "GARCH": "garch",
     "Heston": "heston",
     "Merton": "jumps",
     "SABR": "sabr",
+    "SSVI": "ssvi",
     "SVI": "svi",
+    "SVIJumpWings": "svi_forms",
+    "SVINatural": "svi_forms",
     "SVISurface": "svi",
     "VarianceGamma": "jumps",
 }

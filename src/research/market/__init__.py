@@ -4,25 +4,38 @@
 |---|---|---|
 | what is one unit at time tau worth today? | `DiscountCurve.df` | zero rates, continuously compounded |
 | which vols were quoted for one expiry? | `Smile` | |
+| ... in normal vols, forwards of any sign? | `NormalSmile` | |
 | ... for every expiry? | `Surface` | |
+| ... for every day of a history of chains? | `chains_from_quotes`, `Chains` | put-call parity |
+| ... SIMULATED, to try a history on | `simulate_chains` | Gatheral & Jacquier (2014) |
 | everything a calibration needs, checked | `Snapshot`, `build_snapshot`, `flat_snapshot` | |
 | do the quotes allow a free lunch? | `find_arbitrage` | Carr & Madan (2005), Gatheral & Jacquier (2014) |
 | ... within one expiry, between expiries? | `find_butterflies`, `find_calendars` | |
+| refuse them, naming the worst | `refuse_arbitrage` | |
 """
 
-from research.market.arbitrage import find_arbitrage, find_butterflies, find_calendars
+from research.market.arbitrage import find_arbitrage, find_butterflies, find_calendars, refuse_arbitrage
+from research.market.chains import Chains, chains_from_quotes
 from research.market.curves import DiscountCurve
+from research.market.normal_smile import NormalSmile
+from research.market.simulated_chains import SimulatedChains, simulate_chains
 from research.market.snapshot import Snapshot, build_snapshot, flat_snapshot
 from research.market.surface import Smile, Surface
 
 __all__ = [
+    "Chains",
     "DiscountCurve",
+    "NormalSmile",
+    "SimulatedChains",
     "Smile",
     "Snapshot",
     "Surface",
     "build_snapshot",
+    "chains_from_quotes",
     "find_arbitrage",
     "find_butterflies",
     "find_calendars",
     "flat_snapshot",
+    "refuse_arbitrage",
+    "simulate_chains",
 ]

@@ -4,17 +4,46 @@
 |---|---|---|
 | Black's formula: price, Greeks, implied volatility | `black` | Black (1976) |
 | one volatility for everything | `BlackScholes` | Black & Scholes (1973), Merton (1973) |
+| a normal forward: formula and model | `bachelier`, `Bachelier` | Bachelier (1900) |
+| a shifted lognormal forward; a power of it | `DisplacedDiffusion`, `CEV` | Rubinstein (1983), Schroder (1989) |
 | one smile, a surface of smiles | `SVI`, `SVISurface` | Gatheral (2004) |
+| the same, by natural or jump-wings parameters | `SVINatural`, `SVIJumpWings` | Gatheral & Jacquier (2014) |
+| a surface free of static arbitrage by construction | `SSVI`, `ESSVI` | see `ssvi` |
 | a smile from stochastic volatility of a forward | `SABR` | Hagan et al. (2002), Obloj (2008) |
 | stochastic variance | `Heston` | Heston (1993) |
 | jumps; with stochastic variance; on a gamma clock | `Merton`, `Bates`, `VarianceGamma` | see `jumps` |
 """
 
-from research.models import black
+from research.models import bachelier, black
+from research.models.bachelier import Bachelier
 from research.models.black_scholes import BlackScholes
+from research.models.cev import CEV
+from research.models.displaced_diffusion import DisplacedDiffusion
 from research.models.heston import Heston
 from research.models.jumps import Bates, Merton, VarianceGamma
 from research.models.sabr import SABR
+from research.models.ssvi import ESSVI, SSVI, HestonLike, PowerLaw
 from research.models.svi import SVI, SVISurface
+from research.models.svi_forms import SVIJumpWings, SVINatural
 
-__all__ = ["black", "Bates", "BlackScholes", "Heston", "Merton", "SABR", "SVI", "SVISurface", "VarianceGamma"]
+__all__ = [
+    "bachelier",
+    "black",
+    "Bachelier",
+    "Bates",
+    "BlackScholes",
+    "CEV",
+    "DisplacedDiffusion",
+    "ESSVI",
+    "Heston",
+    "HestonLike",
+    "Merton",
+    "PowerLaw",
+    "SABR",
+    "SSVI",
+    "SVI",
+    "SVIJumpWings",
+    "SVINatural",
+    "SVISurface",
+    "VarianceGamma",
+]

@@ -3,6 +3,7 @@
 | engine | contracts | needs of the model | method | reference |
 |---|---|---|---|---|
 | `analytic` | European | implied_vol, implied_vol_at | Black's formula at the model's own implied vol | Black (1976) |
+| `analytic` | European | closed_form | the model's own formula | Bachelier (1900), Schroder (1989) |
 | `fourier` | European | characteristic_function | Lewis' integral, sinh contour | Boyarchenko & Levendorskii (2019) |
 | `cosine` | European | real_characteristic_function | Fourier cosine series | Fang & Oosterlee (2008) |
 | `analytic` | Barrier, Touch, Digital | lognormal | closed forms | Reiner & Rubinstein (1991) |

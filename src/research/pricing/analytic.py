@@ -53,3 +53,13 @@ def value_at(items: Sequence[European], model: Any, snapshot: Snapshot) -> Value
         return np.asarray(black.price(f, k, tau, vol, df=df, is_call=is_call)), df * 4e-16 * np.maximum(f, k)
 
     return european_values(priced, items, model, snapshot)
+
+
+def value_closed(items: Sequence[European], model: Any, snapshot: Snapshot) -> Values:
+    """As `value`, for a model with its own formula, `price(forward, strike, tau, df=, is_call=)`."""
+
+    def priced(model: Any, forward: Any, strike: Any, tau: Any, *, df: Any, is_call: Any) -> tuple[Any, Any]:
+        value = np.asarray(model.price(forward, strike, tau, df=df, is_call=is_call))
+        return value, df * 1e-14 * np.maximum(np.abs(forward), np.abs(strike))
+
+    return european_values(priced, items, model, snapshot)

@@ -1,0 +1,227 @@
+"""Bachelier, displaced diffusion and CEV fitted to implied vols: one expiry or several, of one set of parameters.
+
+Quotes are lognormal vols (`Smile`, `Surface`, `Snapshot`) or normal vols (`NormalSmile`); residuals are in what was
+quoted. The search is SciPy's trust region within bounds, from a few starts, in coordinates free of units: the vol at
+the money, and shift over forward or beta. A flat smile does not tell shift or beta: the message says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from research.arrays import Float1D
+from research.calibration._registry import fits
+from research.calibration._ssvi_search import check_bounds, covariance
+from research.calibration.fit import AT_BOUND, CONVERGED, MAX_ITERATIONS, Fit
+from research.errors import InputError, NumericalError, require, require_all
+from research.market import NormalSmile, Smile, Snapshot, Surface
+from research.models import bachelier, black
+from research.models.bachelier import Bachelier
+from research.models.cev import CEV
+from research.models.displaced_diffusion import DisplacedDiffusion
+
+_FAR = 5.0  # times the mean quoted vol: what stands for a price that has no implied vol
+_BETA = (-5.0, 4.0)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Quotes:
+    """Quotes of one kind, side by side; every array has shape (n,)."""
+
+    frame: pd.DataFrame
+    forward: Float1D
+    strike: Float1D
+    tau: Float1D
+    vol: Float1D
+    weight: Float1D
+    normal: bool
+
+    @property
+    def level(self) -> float:
+        """Normal vol at the forward, about."""
+        near = int(np.argmin(np.abs(self.strike - self.forward) / np.sqrt(self.tau)))
+        return float(self.vol[near] * (1.0 if self.normal else self.forward[near]))
+
+
+@fits(Bachelier)
+def fit_bachelier(data: NormalSmile | Smile | Surface | Snapshot, **options: Any) -> Fit[Bachelier]:
+    """The normal vol nearest to the quotes; options as of `fit_cev`."""
+    return _fit(Bachelier, data, **options)
+
+
+@fits(DisplacedDiffusion)
+def fit_displaced_diffusion(data: NormalSmile | Smile | Surface | Snapshot, **options: Any) -> Fit[DisplacedDiffusion]:
+    """The displaced diffusion nearest to the quotes; options as of `fit_cev`, bounds of shift in price units."""
+    return _fit(DisplacedDiffusion, data, **options)
+
+
+@fits(CEV)
+def fit_cev(data: Smile | NormalSmile | Surface | Snapshot, **options: Any) -> Fit[CEV]:
+    """The CEV model nearest to the quotes.
+
+    Parameters
+    ----------
+    data : Smile, NormalSmile, Surface or Snapshot
+        Its weights are those of the squared residuals.
+    bounds : mapping of "beta" or "shift" to (lower, upper)
+    start : the model, default found from the quotes
+    max_iter : int, default 200
+        Most evaluations of each climb.
+
+    Returns
+    -------
+    Fit
+        Residuals are model minus market: unit "vol" (lognormal, decimal), or "normal vol" (price units / sqrt(year)).
+
+    Raises
+    ------
+    InputError
+        On no more quotes than parameters, or forwards that the model does not admit.
+    NumericalError
+        When no start leads to prices.
+    """
+    return _fit(CEV, data, **options)
+
+
+def _fit(
+    model: type, data: Any, *, bounds: Mapping[str, tuple[float, float]] | None = None, start: Any = None,
+    max_iter: int = 200,
+) -> Fit[Any]:  # fmt: skip
+    from scipy.optimize import least_squares
+
+    quotes = _read(data)
+    require(start is None or isinstance(start, model), "start", start, f"be a {model.__name__}")
+    require(max_iter >= 1, "max_iter", max_iter, "be >= 1")
+    lower, upper, starts = _box(model, quotes, bounds, start)
+    n, active = lower.size, int(np.count_nonzero(quotes.weight))
+    require(active > n, "quotes", active, f"number at least {n + 1}", hint=f"{model.__name__} has {n} parameters.")
+    clock, root = perf_counter(), np.sqrt(quotes.weight)
+    scale = float(np.mean(quotes.vol))
+
+    def residual(y: Float1D) -> Float1D:
+        vol = _vols(_model(model, y, quotes), quotes)
+        return root * (np.where(np.isfinite(vol), vol, _FAR * scale) - quotes.vol) / scale
+
+    ends = [
+        least_squares(residual, np.clip(y, lower + 1e-6, upper - 1e-6), bounds=(lower, upper), x_scale="jac",
+                      ftol=1e-13, xtol=1e-12, gtol=1e-14, max_nfev=max_iter)
+        for y in starts
+    ]  # fmt: skip
+    best = min(ends, key=lambda end: float(end.cost))
+    found = _model(model, best.x, quotes)
+    vol = _vols(found, quotes)
+    if not np.isfinite(vol).all():
+        raise NumericalError(f"the search must find a {model.__name__} that prices every quote; got none.")
+    return _answer(model, found, quotes, best, (lower, upper), vol, sum(int(end.nfev) for end in ends), clock)
+
+
+def _read(data: Any) -> _Quotes:
+    surface = data.quotes if isinstance(data, Snapshot) else data
+    smiles = list(surface) if isinstance(surface, Surface) else [surface]
+    if not all(isinstance(smile, (Smile, NormalSmile)) for smile in smiles):
+        raise InputError(f"data must be a Smile, NormalSmile, Surface or Snapshot; got {type(data).__name__}.")
+    frame = pd.concat([smile.to_frame() for smile in smiles], ignore_index=True)
+    column = {name: frame[name].to_numpy(dtype=np.float64) for name in ("forward", "strike", "tau", "vol", "weight")}
+    return _Quotes(frame, **column, normal=isinstance(smiles[0], NormalSmile))
+
+
+def _box(model: type, quotes: _Quotes, bounds: Any, start: Any) -> tuple[Float1D, Float1D, list[Float1D]]:
+    """Bounds and starts in (log of the normal vol at the money, shape)."""
+    level, forward = np.log(quotes.level), float(np.mean(quotes.forward))
+    vol = (level - 5.0, level + 5.0)
+    if model is Bachelier:
+        check_bounds(bounds, {})
+        return np.array([vol[0]]), np.array([vol[1]]), [np.array([level])]
+    if model is CEV:
+        both = np.minimum(quotes.forward, quotes.strike)
+        require_all(both > 0.0, "forwards and strikes", both, "be > 0", hint="Fit a DisplacedDiffusion.")
+        shape = check_bounds(bounds, {"beta": (-20.0, 20.0)}).get("beta", _BETA)
+        own = None if start is None else [np.log(start.sigma * forward**start.beta), start.beta]
+        first = [(level, beta) for beta in (0.5, -0.9, 1.5)]
+    else:
+        most = float(np.max(np.abs([quotes.forward, quotes.strike])))
+        lowest = -float(np.min([quotes.forward, quotes.strike]))
+        room = (lowest + 1e-6 * most, lowest + 100.0 * most)
+        low, high = check_bounds(bounds, {"shift": (-np.inf, np.inf)}).get("shift", room)
+        shape = (float(np.log(max(low, room[0]) - lowest)), float(np.log(high - lowest)))
+        own = (
+            None
+            if start is None
+            else [np.log(start.sigma * (forward + start.shift)), np.log(max(start.shift - lowest, 1e-9))]
+        )
+        first = [(level, np.log(most * share)) for share in (0.1, 1.0, 10.0)]
+    starts = [np.array(y) for y in (first if own is None else [own])]
+    return np.array([vol[0], shape[0]]), np.array([vol[1], shape[1]]), starts
+
+
+def _model(model: type, y: Float1D, quotes: _Quotes) -> Any:
+    normal, forward = float(np.exp(y[0])), float(np.mean(quotes.forward))
+    if model is Bachelier:
+        return Bachelier(sigma=normal)
+    if model is CEV:
+        beta = 1.0 if abs(y[1] - 1.0) < 1e-4 else float(y[1])
+        return CEV(sigma=normal * forward**-beta, beta=beta)
+    shift = float(np.exp(y[1])) - float(np.min([quotes.forward, quotes.strike]))
+    return DisplacedDiffusion(sigma=normal / (forward + shift), shift=shift)
+
+
+def _vols(model: Any, quotes: _Quotes) -> Float1D:
+    """Implied vols of the model, as quoted; nan where a price has none."""
+    f, k, t = quotes.forward, quotes.strike, quotes.tau
+    value = model.price(f, k, t, is_call=k >= f)
+    implied = bachelier.implied_vol if quotes.normal else black.implied_vol
+    out: Float1D = np.asarray(implied(value, f, k, t, is_call=k >= f, on_error="nan"))
+    return out
+
+
+def _answer(
+    model: type, found: Any, quotes: _Quotes, best: Any, box: tuple[Float1D, Float1D], vol: Float1D, evaluations: int,
+    clock: float,
+) -> Fit[Any]:  # fmt: skip
+    weight = quotes.weight
+    sse = float(np.sum(weight * (vol - quotes.vol) ** 2))
+    free = best.active_mask == 0
+    spread, condition = covariance(best.jac, free, 2.0 * float(best.cost), int(np.count_nonzero(weight)))
+    names = tuple(found.to_json())
+    value = np.array([found.to_json()[name] for name in names])
+    change = np.stack([_slope(model, best.x, quotes, j, names) for j in range(best.x.size)], axis=1)
+    error = np.sqrt(np.maximum(np.einsum("ij,jk,ik->i", change, spread, change), 0.0))
+    error = np.where(error > 0.0, error, np.nan)
+    settled, seconds = best.status > 0, perf_counter() - clock
+    message = f"{'settled' if settled else 'stopped by max_iter'} after {evaluations} evaluations"
+    if not free.all():
+        message += f"; on its bound: {names[-1]}"
+    if len(names) > 1 and not error[1] < max(abs(value[1]), 0.5 * (model is CEV)):
+        message += f"; hardly identified by these quotes: {names[1]} (condition {condition:.0e})"
+    limits = {"sigma": (0.0, np.inf), "beta": (box[0][-1], box[1][-1]), "shift": (-np.inf, np.inf)}
+    columns = [name for name in ("expiry", "tau", "strike") if name in quotes.frame]
+    residuals = quotes.frame[columns].assign(market=quotes.vol, model=vol, residual=vol - quotes.vol, weight=weight)
+    return Fit(
+        model=found,
+        parameters=pd.DataFrame(
+            {"name": names, "value": value, "std_error": error,
+             "lower": [limits[name][0] for name in names], "upper": [limits[name][1] for name in names]}
+        ),
+        residuals=residuals,
+        rmse=float(np.sqrt(sse / weight.sum())),
+        unit="normal vol" if quotes.normal else "vol",
+        sse=sse,
+        status=MAX_ITERATIONS if not settled else CONVERGED if free.all() else AT_BOUND,
+        n_iter=evaluations,
+        message=message,
+        seconds=seconds,
+    )  # fmt: skip
+
+
+def _slope(model: type, y: Float1D, quotes: _Quotes, j: int, names: tuple[str, ...]) -> Float1D:
+    """Derivatives of the model's parameters by coordinate j."""
+    step = np.zeros(y.size)
+    step[j] = 1e-6
+    up, down = (_model(model, y + s * step, quotes).to_json() for s in (1.0, -1.0))
+    return np.array([(up[name] - down[name]) / 2e-6 for name in names])
