@@ -69,6 +69,42 @@ CATALOGUE: tuple[Engine, ...] = (
            "1 ms an option", "one integral over the price at the switch", "partial"),
     Engine("analytic", "Digital", "lognormal", "barrier", "1e-14 of the amount",
            "0.1 us an option in a batch", "the probability in Black's formula", "digitals"),
+    *(Engine("analytic", "Digital", needs, "static", "stated with each price, 1e-11 when smooth",
+             "1 ms an option", "the probability of the model's own smile", "digitals")
+      for needs in ("implied_vol", "implied_vol_at", "real_characteristic_function")),
+    *(Engine("analytic", contract, needs, "static", "stated with each price, 1e-11 when smooth",
+             "1 ms a contract", "the model's own options and probabilities", function)
+      for contract, function in (("Gap", "gaps"), ("Supershare", "supershares"), ("Power", "powers"),
+                                 ("LogContract", "logs"))
+      for needs in ("implied_vol", "implied_vol_at", "real_characteristic_function")),
+    Engine("analytic", "Compound", "lognormal", "compound", "1e-14 of spot and strikes",
+           "1 ms an option", "Geske's closed form, with the whole curve"),
+    Engine("analytic", "Chooser", "lognormal", "compound", "1e-14 of spot and strikes",
+           "1 ms an option", "Rubinstein's closed form, with the whole curve", "choosers"),
+    Engine("analytic", "ForwardStart", "lognormal", "forward_start", "1e-14 of spot",
+           "0.1 ms an option", "Black's formula for the return"),
+    Engine("fourier", "ForwardStart", "real_characteristic_function", "forward_start",
+           "stated with each price, 1e-11 when smooth", "5 ms an option", "the forward characteristic function"),
+    Engine("convolution", "Cliquet", "lognormal", "forward_start", "stated with each price, 1e-8 of the notional",
+           "0.1 s with bounds on the sum, 1 ms without", "the law of each return, convolved", "cliquets"),
+    Engine("convolution", "Cliquet", "real_characteristic_function", "forward_start",
+           "stated with each price", "1 s with bounds on the sum", "the law of each return, convolved", "cliquets"),
+    Engine("analytic", "Quanto", "lognormal_cross_currency", "cross_currency", "1e-15 of the forward",
+           "1 us an option in a batch", "Black's formula for the forward in another measure", "quantos"),
+    Engine("analytic", "Compo", "lognormal_cross_currency", "cross_currency", "1e-15 of the forward",
+           "1 us an option in a batch", "Black's formula for the product", "compos"),
+    *(Engine("analytic", "VarianceSwap", needs, "variance", "1e-14; n observations: 1e-9",
+             "0.1 ms a swap; 0.1 ms an observation", "the model's expected quadratic variation")
+      for needs in ("lognormal", "real_characteristic_function")),
+    *(Engine("replication", "VarianceSwap", needs, "variance", "stated with each price, about 1e-12 of variance",
+             "5 ms a swap", "Carr and Madan's integral of options, for continuous paths", "replicated")
+      for needs in ("implied_vol", "implied_vol_at", "characteristic_function")),
+    *(Engine("analytic", "VolatilitySwap", needs, "variance", "1e-13",
+             "1 ms a swap", "the Laplace transform of the variance", "volatility_swaps")
+      for needs in ("lognormal", "real_characteristic_function")),
+    *(Engine("analytic", "DualCurrencyDeposit", needs, "dual_currency", "stated with each price",
+             "0.1 ms a deposit", "a bond and an option at the model's own smile")
+      for needs in ("implied_vol", "implied_vol_at", "real_characteristic_function")),
     Engine("spectral", "American", "lognormal", "american", "bound given with each price, at most 1e-8 of the strike",
            "0.1 ms an option, a chain shares its boundary", "collocation of the exercise boundary"),
     Engine("pde", "American", "lognormal", "pde", "stated with each price, about 1e-6 of the strike at 200 x 100",
@@ -89,6 +125,8 @@ CATALOGUE: tuple[Engine, ...] = (
              "20 ms at 1 bp for a snowball", "Sobol' paths, daily barriers filled in where they can be reached")
       for contract in ("Autocallable", "Phoenix", "SharkFin", "RangeAccrual", "DoubleNoTouch", "Airbag",
                        "StructuredDeposit")),
+    Engine("analytic", "DoubleNoTouch", "lognormal", "double_barrier", "of order 1 / looks, stated",
+           "1 ms a deposit", "a closed form, the daily looks by the shift of the barriers", "deposits"),
     Engine("longstaff_schwartz", "American", "lognormal", "longstaff_schwartz", "a standard error, and an upper bound",
            "10 ms for 10,000 paths and 50 dates", "exercise rule by regression, its value on fresh paths"),
 )  # fmt: skip
