@@ -37,6 +37,7 @@ from research.pricing.double_barrier import SHIFT
 
 _ROUNDING, _INTEGRAL = 2e-14, 1e-12
 _FLAT = 0.1  # of y times the range of the integral: below it the quotient loses digits
+_LEAST = 1e-300  # a strike or a forward of nothing
 _LOG_ROOT = 0.5 * np.log(2.0 * np.pi)
 
 
@@ -158,9 +159,9 @@ def _partial_floating(item: Any, spot: float, first: _Move, second: _Move) -> fl
     y, w = panels(around(0.0, high, [(kink, second.std), (m, s), (m + s * s, s), (0.0, s), (0.0, 0.1 * s)]))
     growth = np.exp(second.carry)
     if item.is_call:
-        paid = black.price(growth, item.scale * np.exp(-y), 1.0, second.std)
+        paid = black.price(growth, np.maximum(item.scale * np.exp(-y), _LEAST), 1.0, second.std)
         return float(spot * np.exp(first.carry) * (w * np.exp(_log_maximum(y, m, s)) * paid).sum())
-    paid = black.price(growth * np.exp(-y), item.scale, 1.0, second.std, is_call=False)
+    paid = black.price(np.maximum(growth * np.exp(-y), _LEAST), item.scale, 1.0, second.std, is_call=False)
     return float(spot * np.exp(first.carry) * (w * np.exp(_log_maximum(y, m, s) + y) * paid).sum())
 
 

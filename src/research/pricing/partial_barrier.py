@@ -56,7 +56,7 @@ class _Terms:
         std = np.sqrt(self.variance)
         h = side * (start + self.drift * self.share - self.barrier) / (std * root)
         a, b = (low - start - self.drift) / std, (high - start - self.drift) / std
-        if a + b > 0.0:  # measure the upper tails
+        if b == np.inf or (a > -np.inf and a + b > 0.0):  # measure the upper tails
             found = bivariate_normal_cdf(h, np.array([-a, -b]), side * root, log_factor)
         else:
             found = bivariate_normal_cdf(h, np.array([b, a]), -side * root, log_factor)
