@@ -16,6 +16,17 @@
 | a European option with one barrier: down or up, in or out | `Barrier` |
 | cash or the underlying beyond the strike | `Digital` |
 | cash if a barrier is hit, or never hit | `Touch` |
+| a European option with two barriers (双障碍) | `DoubleBarrier` |
+| cash if one of two barriers is hit, or none | `DoubleTouch` |
+| a barrier that is watched for a part of the life | `PartialBarrier` |
+| a payment on the highest or lowest price (回望) | `Lookback`, `PartialLookback` |
+| a strike set on a later day (远期生效) | `ForwardStart` |
+| the sum of capped returns (棘轮) | `Cliquet` |
+| an option on an option; call or put, chosen later | `Compound`, `Chooser` |
+| a power of the price, a jump, a share, a logarithm | `Power`, `Gap`, `Supershare`, `LogContract` |
+| paid in another currency, rate fixed or not | `Quanto`, `Compo` |
+| realised against agreed variance (方差互换) | `VarianceSwap`, `VolatilitySwap` |
+| a deposit paid back in one of two currencies (双货币存款) | `DualCurrencyDeposit` |
 
 Each is a frozen dataclass and plain data: `to_json(contract)`, `contract_from_json(terms)`.
 """
@@ -26,15 +37,26 @@ from research.instruments.asian import Asian
 from research.instruments.autocallable import Autocallable
 from research.instruments.barrier import Barrier
 from research.instruments.bermudan import Bermudan
+from research.instruments.cliquet import Cliquet
+from research.instruments.compound import Chooser, Compound
 from research.instruments.digital import Digital
+from research.instruments.double_barrier import DoubleBarrier
 from research.instruments.double_no_touch import DoubleNoTouch
+from research.instruments.double_touch import DoubleTouch
+from research.instruments.dual_currency import DualCurrencyDeposit
 from research.instruments.european import European
+from research.instruments.forward_start import ForwardStart
+from research.instruments.lookback import Lookback, PartialLookback
+from research.instruments.partial_barrier import PartialBarrier
 from research.instruments.phoenix import Phoenix
+from research.instruments.power import Gap, LogContract, Power, Supershare
+from research.instruments.quanto import Compo, Quanto
 from research.instruments.range_accrual import RangeAccrual
 from research.instruments.shark_fin import SharkFin
 from research.instruments.structured_deposit import StructuredDeposit
 from research.instruments.terms import contract_from_json, to_json
 from research.instruments.touch import Touch
+from research.instruments.variance_swap import VarianceSwap, VolatilitySwap
 
 __all__ = [
     "Airbag",
@@ -43,14 +65,32 @@ __all__ = [
     "Autocallable",
     "Barrier",
     "Bermudan",
+    "Chooser",
+    "Cliquet",
+    "Compo",
+    "Compound",
     "Digital",
+    "DoubleBarrier",
     "DoubleNoTouch",
+    "DoubleTouch",
+    "DualCurrencyDeposit",
     "European",
+    "ForwardStart",
+    "Gap",
+    "LogContract",
+    "Lookback",
+    "PartialBarrier",
+    "PartialLookback",
     "Phoenix",
+    "Power",
+    "Quanto",
     "RangeAccrual",
     "SharkFin",
     "StructuredDeposit",
+    "Supershare",
     "Touch",
+    "VarianceSwap",
+    "VolatilitySwap",
     "contract_from_json",
     "to_json",
 ]

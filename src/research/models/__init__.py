@@ -6,6 +6,7 @@
 | one volatility for everything | `BlackScholes` | Black & Scholes (1973), Merton (1973) |
 | a normal forward: formula and model | `bachelier`, `Bachelier` | Bachelier (1900) |
 | a shifted lognormal forward; a power of it | `DisplacedDiffusion`, `CEV` | Rubinstein (1983), Schroder (1989) |
+| an underlying paid in another currency | `CrossCurrency` | Reiner (1992) |
 | one smile, a surface of smiles | `SVI`, `SVISurface` | Gatheral (2004) |
 | the same, by natural or jump-wings parameters | `SVINatural`, `SVIJumpWings` | Gatheral & Jacquier (2014) |
 | a surface free of static arbitrage by construction | `SSVI`, `ESSVI` | see `ssvi` |
@@ -19,6 +20,7 @@ from research.models.bachelier import Bachelier
 from research.models.black_scholes import BlackScholes
 from research.models.cev import CEV
 from research.models.displaced_diffusion import DisplacedDiffusion
+from research.models.cross_currency import CrossCurrency
 from research.models.heston import Heston
 from research.models.jumps import Bates, Merton, VarianceGamma
 from research.models.sabr import SABR
@@ -44,6 +46,14 @@ __all__ = [
     "SVI",
     "SVIJumpWings",
     "SVINatural",
+    "black",
+    "Bates",
+    "BlackScholes",
+    "CrossCurrency",
+    "Heston",
+    "Merton",
+    "SABR",
+    "SVI",
     "SVISurface",
     "VarianceGamma",
 ]
