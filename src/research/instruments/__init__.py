@@ -14,6 +14,11 @@
 | a safe principal, interest by an index (结构性存款) | `StructuredDeposit` |
 | the same, on given days | `Bermudan` |
 | a European option with one barrier: down or up, in or out | `Barrier` |
+| the right to exchange one asset for another; the spread; who does better | `Exchange`, `Spread`, `Outperformance` |
+| an option on a basket (一篮子) | `Basket` |
+| an option on the best, the worst, a ranking (彩虹) | `BestOf`, `WorstOf`, `Rainbow` |
+| ... on a price in another currency, fixed or converted | `Quanto`, `Compo` |
+| a snowball, phoenix, ... on the worst performer (双标的雪球) | `WorstOfNote` |
 | cash or the underlying beyond the strike | `Digital` |
 | cash if a barrier is hit, or never hit | `Touch` |
 
@@ -25,16 +30,21 @@ from research.instruments.american import American
 from research.instruments.asian import Asian
 from research.instruments.autocallable import Autocallable
 from research.instruments.barrier import Barrier
+from research.instruments.basket import Basket
 from research.instruments.bermudan import Bermudan
 from research.instruments.digital import Digital
 from research.instruments.double_no_touch import DoubleNoTouch
 from research.instruments.european import European
+from research.instruments.exchange import Exchange, Outperformance, Spread
 from research.instruments.phoenix import Phoenix
+from research.instruments.quanto import Compo, Quanto
+from research.instruments.rainbow import BestOf, Rainbow, WorstOf
 from research.instruments.range_accrual import RangeAccrual
 from research.instruments.shark_fin import SharkFin
 from research.instruments.structured_deposit import StructuredDeposit
 from research.instruments.terms import contract_from_json, to_json
 from research.instruments.touch import Touch
+from research.instruments.worst_of_note import WorstOfNote
 
 __all__ = [
     "Airbag",
@@ -42,15 +52,25 @@ __all__ = [
     "Asian",
     "Autocallable",
     "Barrier",
+    "Basket",
     "Bermudan",
+    "BestOf",
+    "Compo",
     "Digital",
     "DoubleNoTouch",
     "European",
+    "Exchange",
+    "Outperformance",
     "Phoenix",
+    "Quanto",
+    "Rainbow",
     "RangeAccrual",
     "SharkFin",
+    "Spread",
     "StructuredDeposit",
     "Touch",
+    "WorstOf",
+    "WorstOfNote",
     "contract_from_json",
     "to_json",
 ]

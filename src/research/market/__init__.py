@@ -6,23 +6,29 @@
 | which vols were quoted for one expiry? | `Smile` | |
 | ... for every expiry? | `Surface` | |
 | everything a calibration needs, checked | `Snapshot`, `build_snapshot`, `flat_snapshot` | |
+| ... of several underlyings and currencies? | `BasketSnapshot`, `flat_basket` | |
 | do the quotes allow a free lunch? | `find_arbitrage` | Carr & Madan (2005), Gatheral & Jacquier (2014) |
 | ... within one expiry, between expiries? | `find_butterflies`, `find_calendars` | |
 """
 
 from research.market.arbitrage import find_arbitrage, find_butterflies, find_calendars
+from research.market.basket import BasketSnapshot, ForeignCurrency, Underlying, flat_basket
 from research.market.curves import DiscountCurve
 from research.market.snapshot import Snapshot, build_snapshot, flat_snapshot
 from research.market.surface import Smile, Surface
 
 __all__ = [
+    "BasketSnapshot",
     "DiscountCurve",
+    "ForeignCurrency",
     "Smile",
     "Snapshot",
     "Surface",
+    "Underlying",
     "build_snapshot",
     "find_arbitrage",
     "find_butterflies",
     "find_calendars",
+    "flat_basket",
     "flat_snapshot",
 ]
