@@ -4,6 +4,7 @@
 |---|---|---|---|
 | `Heston` | `Snapshot` | `heston` | Levenberg-Marquardt on implied vols, analytic gradient (Cui et al. 2017) |
 | `Merton`, `Bates`, `VarianceGamma` | `Snapshot` | `jumps` | trust region on implied vols, cosine series |
+| `RoughBergomi` | `Snapshot` | `rough_bergomi` | trust region on implied vols, the same paths at every step |
 | `SVI`, `SVISurface` | `Smile`, `Surface` | `svi` | raw SVI slices, free of butterfly arbitrage |
 | `SABR` | `Smile` | `sabr` | Levenberg-Marquardt, analytic gradient; `fit_slices` for many |
 | `GARCH` | returns | `garch` | Gaussian quasi maximum likelihood |

@@ -19,6 +19,7 @@ MODULES: dict[str, str] = {
     "GARCH": "garch",
     "Heston": "heston",
     "Merton": "jumps",
+    "RoughBergomi": "rough_bergomi",
     "SABR": "sabr",
     "SVI": "svi",
     "SVISurface": "svi",

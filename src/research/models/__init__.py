@@ -8,6 +8,7 @@
 | one smile, a surface of smiles | `SVI`, `SVISurface` | Gatheral (2004) |
 | a smile from stochastic volatility of a forward | `SABR` | Hagan et al. (2002), Obloj (2008) |
 | stochastic variance | `Heston` | Heston (1993) |
+| rough stochastic variance | `RoughBergomi` | Bayer, Friz & Gatheral (2016) |
 | jumps; with stochastic variance; on a gamma clock | `Merton`, `Bates`, `VarianceGamma` | see `jumps` |
 """
 
@@ -16,6 +17,7 @@ from research.models.black_scholes import BlackScholes
 from research.models.heston import Heston
 from research.models.jumps import Bates, Merton, VarianceGamma
 from research.models.multi_asset import MultiAssetBlackScholes
+from research.models.rough_bergomi import RoughBergomi
 from research.models.sabr import SABR
 from research.models.svi import SVI, SVISurface
 
@@ -26,6 +28,7 @@ __all__ = [
     "Heston",
     "Merton",
     "MultiAssetBlackScholes",
+    "RoughBergomi",
     "SABR",
     "SVI",
     "SVISurface",
