@@ -10,7 +10,7 @@
 | `pde` | European, American, Barrier | lognormal | Crank-Nicolson on a sinh grid | Rannacher (1984) |
 | `lattice` | European, American, Bermudan | lognormal | binomial tree that meets the strike | Leisen & Reimer (1996) |
 | `monte_carlo` | Asian, notes | lognormal | scrambled Sobol' or Philox paths | Glasserman (2004) |
-| `margrabe`, `quadrature` | Exchange, Outperformance, Spread, Basket of two | multi_lognormal | exact | Margrabe (1978) |
+| `margrabe`, `quadrature` | Exchange, Spread, Basket of two, ... | multi_lognormal | exact | Margrabe (1978) |
 | `kirk`, `bjerksund_stensland` | Spread, Outperformance | multi_lognormal | approximations | see `linear` |
 | `analytic` | BestOf, WorstOf, Quanto, Compo | multi_lognormal | normal probabilities | Stulz (1982), Johnson (1987) |
 | `monte_carlo` | Basket, Rainbow, WorstOfNote, ... | multi_lognormal | Sobol' points | see `multi_asset` |

@@ -8,6 +8,8 @@
 | kirk | Spread, Outperformance | approximation: short leg plus strike taken as lognormal |
 | moment_matching | Basket | approximation: a shifted lognormal of the basket's three moments |
 
+Options of a simulation, such as `std_error`, are taken and not needed.
+
 References
 ----------
 Margrabe (1978), "The value of an option to exchange one asset for another", J. Finance 33, 177-186.
@@ -123,7 +125,8 @@ def quadrature_value(given: Linear) -> tuple[float, float]:
         rest = given.strike - amounts[other] * np.exp(s2 * z - 0.5 * s2 * s2)
         return (mean, rest) if amounts[first] >= 0.0 else (-mean, -rest)
 
-    edges = _edges(legs, own, rho * s1)
+    tilts = (0.0, rho * s1, s2)  # a leg's mass lies around its deviation
+    edges = _edges(legs, own, rho * s1, -_REACH + min(tilts), _REACH + max(tilts))
     found = []
     for points in (16, 24):
         z, weight = composite(edges, points)
@@ -134,10 +137,12 @@ def quadrature_value(given: Linear) -> tuple[float, float]:
     return given.unit * found[1], given.unit * (abs(found[1] - found[0]) + 1e-15 * size)
 
 
-def _edges(legs: Callable[[Any], tuple[Any, Any]], own: float, slope: float) -> Float1D:
+def _edges(
+    legs: Callable[[Any], tuple[Any, Any]], own: float, slope: float, low_end: float, high_end: float
+) -> Float1D:
     """Panels in z: finer where forward and strike cross, on the scale on which the option's value bends."""
-    grid = np.linspace(-_REACH, _REACH, 25)
-    fine = np.linspace(-_REACH, _REACH, 4001)
+    grid = np.linspace(low_end, high_end, int(1.3 * (high_end - low_end)))
+    fine = np.linspace(low_end, high_end, 4001)
     forward, strike = legs(fine)
     gap = forward - strike
     edges = [*grid]
@@ -155,7 +160,7 @@ def _edges(legs: Callable[[Any], tuple[Any, Any]], own: float, slope: float) -> 
     for at in np.flatnonzero(np.sign(strike[1:]) != np.sign(strike[:-1])):  # a strike that changes sign
         root = fine[at] - strike[at] * (fine[at + 1] - fine[at]) / (strike[at + 1] - strike[at])
         edges += [root + p for p in (-0.2, -0.05, -0.01, 0.0, 0.01, 0.05, 0.2)]
-    return np.unique(np.clip(edges, -_REACH, _REACH))
+    return np.unique(np.clip(edges, low_end, high_end))
 
 
 def _spread_terms(given: Linear, method: str) -> tuple[float, float, float, float, float, float]:
@@ -225,26 +230,26 @@ def _values(function: Callable[[Linear], tuple[float, float]], items: Sequence[A
     return Values(found[:, 0].copy(), np.zeros(len(items)), found[:, 1].copy())
 
 
-def margrabe(items: Sequence[Any], model: Any, market: Any) -> Values:
+def margrabe(items: Sequence[Any], model: Any, market: Any, **_: Any) -> Values:
     """Engine: exchange options."""
     return _values(margrabe_value, items, model, market)
 
 
-def quadrature(items: Sequence[Any], model: Any, market: Any) -> Values:
+def quadrature(items: Sequence[Any], model: Any, market: Any, **_: Any) -> Values:
     """Engine: any weighted sum of two assets."""
     return _values(quadrature_value, items, model, market)
 
 
-def bjerksund_stensland(items: Sequence[Any], model: Any, market: Any) -> Values:
+def bjerksund_stensland(items: Sequence[Any], model: Any, market: Any, **_: Any) -> Values:
     """Engine: spreads."""
     return _values(bjerksund_stensland_value, items, model, market)
 
 
-def kirk(items: Sequence[Any], model: Any, market: Any) -> Values:
+def kirk(items: Sequence[Any], model: Any, market: Any, **_: Any) -> Values:
     """Engine: spreads."""
     return _values(kirk_value, items, model, market)
 
 
-def moment_matching(items: Sequence[Any], model: Any, market: Any) -> Values:
+def moment_matching(items: Sequence[Any], model: Any, market: Any, **_: Any) -> Values:
     """Engine: baskets."""
     return _values(moment_value, items, model, market)

@@ -1,9 +1,9 @@
 """Greeks of contracts on several underlyings: deltas, gammas, cross gammas, vegas, correlation sensitivities.
 
-A closed form or a quadrature is bumped by small central differences of order four, good to about 1e-7 of the value; a
-simulation by larger ones of order two on the same paths, with the standard error of the difference over the scrambles. A
-pair whose correlation is at a bound, or whose bump would leave the positive semidefinite matrices, is bumped to the side
-that stays inside (order two).
+A closed form or a quadrature is bumped by small central differences of order four, good to about 1e-7 (cross gammas: of
+order two, 1e-5); a simulation by larger ones of order two on the same paths, with the standard error of the difference
+over the scrambles. A pair whose correlation is at a bound, or whose bump would leave the positive semidefinite ones, is
+bumped to the side that stays inside (order two).
 
 References
 ----------

@@ -13,6 +13,7 @@ Johnson (1987), "Options on the maximum or the minimum of several assets", J. Fi
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -79,7 +80,9 @@ def extreme_value(forward: Float1D, c: Float2D, strike: float, side: float, is_c
     return max(strike - mean + call, 0.0), float(np.sqrt(spread + more**2))
 
 
-def value(items: Sequence[BestOf | WorstOf], model: MultiAssetBlackScholes, snapshot: BasketSnapshot) -> Values:
+def value(
+    items: Sequence[BestOf | WorstOf], model: MultiAssetBlackScholes, snapshot: BasketSnapshot, **_: Any
+) -> Values:
     """Engine: exact for two and three underlyings, with a standard error of the probabilities for more."""
     found = np.empty((len(items), 3))
     for row, item in zip(found, items):

@@ -197,8 +197,12 @@ def estimate(
     seed: int = 1,
     sampler: str = "sobol",
     replicates: int = 32,
+    unit: float = 1.0,
 ) -> tuple[Float2D, int]:
-    """Undiscounted values, one row a replicate, shape (replicates, n_options), and the number of pairs."""
+    """Undiscounted values, one row a replicate, shape (replicates, n_options), and the number of pairs.
+
+    `std_error` is of a value times `unit`.
+    """
     settings = Settings(n_paths=n_paths, seed=seed, std_error=std_error, sampler=sampler, replicates=replicates)
     require(8 <= n_steps <= 2000, "n_steps", n_steps, "lie in [8, 2000]")
     grid = make_grid(maturities, model.hurst, n_steps, scheme)
@@ -227,7 +231,7 @@ def estimate(
         np.add.at(sums, [r for r, _ in starts], parts)
         done = until
         each = controlled(sums, done, exact)
-        error = float((each.std(axis=0, ddof=1) / np.sqrt(replicates)).max())
+        error = unit * float((each.std(axis=0, ddof=1) / np.sqrt(replicates)).max())
         if std_error is None or error <= std_error:
             return each, done * replicates
         if done >= most:
@@ -244,9 +248,8 @@ def value(items: Sequence[European], model: RoughBergomi, snapshot: Snapshot, **
     forward, df = np.asarray(snapshot.forward(tau)), np.asarray(snapshot.discount.df(tau))
     maturities, at = np.unique(tau, return_inverse=True)
     sign = np.where(strike >= forward, 1.0, -1.0)
-    if options.get("std_error") is not None:
-        options["std_error"] = options["std_error"] / float(df.max())
-    each, _ = estimate(model, maturities, Options(at=at, forward=forward, strike=strike, sign=sign), **options)
+    given = Options(at=at, forward=forward, strike=strike, sign=sign)
+    each, _ = estimate(model, maturities, given, unit=float(df.max()), **options)
     out, error = each.mean(axis=0), each.std(axis=0, ddof=1) / np.sqrt(each.shape[0])
     wanted = np.where([item.is_call for item in items], 1.0, -1.0)
     out = np.where(wanted == sign, out, out + wanted * (forward - strike))  # parity
