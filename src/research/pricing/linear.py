@@ -21,11 +21,13 @@ options", J. Derivatives 14(4), 8-24 (three moments).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.optimize import brentq
 from scipy.special import ndtr
 
 from research.arrays import Float1D, Float2D
@@ -42,46 +44,62 @@ _REACH = 9.5  # standard deviations over which a normal variable is integrated
 class Linear:
     """df scale E[max(sign (sum of w_i S_i - strike), 0)] with S lognormal."""
 
-    assets: Lognormals
-    weights: Float1D
+    amounts: Float1D  # weight times forward, shape (n,)
+    covariance: Float2D  # of the log prices, shape (n, n)
     strike: float
     sign: float
-    tau: float
-    scale: float = 1.0
-
-    @property
-    def amounts(self) -> Float1D:
-        """Weight times forward, shape (n,)."""
-        return np.asarray(self.weights * self.assets.forwards(self.tau))
-
-    @property
-    def covariance(self) -> Float2D:
-        return self.assets.covariance(self.tau)
-
-    @property
-    def unit(self) -> float:
-        """Discount factor times scale."""
-        return float(self.assets.market.discount.df(self.tau)) * self.scale
+    unit: float  # discount factor times scale
 
 
-def terms(item: Any, model: Any, market: Any) -> Linear:
+class Books:
+    """Forwards, covariances and discount factors of a batch: looked up once for each set of prices and time."""
+
+    def __init__(self, model: Any, market: Any) -> None:
+        self.model, self.market = model, market
+        self._assets: dict[Any, Lognormals] = {}
+        self._found: dict[Any, tuple[Float1D, Float2D, float]] = {}
+
+    def at(self, names: tuple[str, ...], fx: str | None, tau: float) -> tuple[Float1D, Float2D, float]:
+        """(forwards, covariance, discount factor)."""
+        key = (names, fx)
+        if key not in self._assets:
+            self._assets[key] = lognormals(names, fx, self.model, self.market)
+        if (key, tau) not in self._found:
+            assets = self._assets[key]
+            df = float(self.market.discount.df(tau))
+            self._found[key, tau] = assets.forwards(tau), assets.covariance(tau), df
+        return self._found[key, tau]
+
+
+def terms(item: Any, books: Books) -> Linear:
     """A contract as a weighted sum and a strike."""
-    tau = item.years(market.as_of)
     names: tuple[str, ...]
+    weights: tuple[float, ...]
+    strike, is_call, scale = 0.0, True, 1.0
     if isinstance(item, Basket):
-        names, weights, strike, sign, scale = item.underlyings, item.weights, item.strike, item.is_call, 1.0
+        names, weights, strike, is_call = item.underlyings, item.weights, item.strike, item.is_call
     elif isinstance(item, Exchange):
-        names, weights, strike, sign, scale = (item.receive, item.give), (item.n_receive, -item.n_give), 0.0, True, 1.0
+        names, weights = (item.receive, item.give), (item.n_receive, -item.n_give)
     elif isinstance(item, Spread):
-        names, weights, strike = (item.long, item.short), (item.n_long, -item.n_short), item.strike
-        sign, scale = item.is_call, 1.0
+        names, weights, strike, is_call = (
+            (item.long, item.short),
+            (item.n_long, -item.n_short),
+            item.strike,
+            item.is_call,
+        )
     else:
         assert isinstance(item, Outperformance)
         names, weights, strike = (item.long, item.short), (1.0 / item.initials[0], -1.0 / item.initials[1]), item.strike
-        sign, scale = True, item.notional
-    assets = lognormals(names, item.fx, model, market)
+        scale = item.notional
+    require(hasattr(books.market, "underlyings"), "snapshot", type(books.market).__name__,
+            "be a market.BasketSnapshot", hint="See market.flat_basket.")  # fmt: skip
+    forward, covariance, df = books.at(names, item.fx, item.years(books.market.as_of))
     return Linear(
-        assets=assets, weights=np.array(weights), strike=strike, sign=1.0 if sign else -1.0, tau=tau, scale=scale
+        amounts=np.array(weights) * forward,
+        covariance=covariance,
+        strike=strike,
+        sign=1.0 if is_call else -1.0,
+        unit=df * scale,
     )
 
 
@@ -108,22 +126,24 @@ def margrabe_value(given: Linear) -> tuple[float, float]:
 
 def quadrature_value(given: Linear) -> tuple[float, float]:
     """Exact value with two assets: given the noise z of the second, the first is lognormal; error by two rules."""
-    n = given.weights.size
+    n = given.amounts.size
     require(n == 2, "underlyings", n, "number 2 for method='quadrature'", hint="Use method='monte_carlo'.",
             error=NoEngineError)  # fmt: skip
     amounts, c = given.amounts, given.covariance
     first = int(c[1, 1] > c[0, 0])  # integrate over the calmer one
     other = 1 - first
-    s1, s2 = np.sqrt(c[first, first]), np.sqrt(c[other, other])
+    s1, s2 = float(np.sqrt(c[first, first])), float(np.sqrt(c[other, other]))
     rho = float(np.clip(c[0, 1] / (s1 * s2), -1.0, 1.0)) if s1 * s2 > 0.0 else 0.0
     own = s1 * np.sqrt((1.0 - rho) * (1.0 + rho))
-    sign = given.sign if amounts[first] >= 0.0 else -given.sign
+    own_amount, other_amount = float(amounts[first]), float(amounts[other])
+    sign = given.sign if own_amount >= 0.0 else -given.sign
 
     def legs(z: Any) -> tuple[Any, Any]:
         """Forward of the first leg given z, and what it must pass, both for a leg of positive weight."""
-        mean = amounts[first] * np.exp(rho * s1 * z - 0.5 * (rho * s1) ** 2)
-        rest = given.strike - amounts[other] * np.exp(s2 * z - 0.5 * s2 * s2)
-        return (mean, rest) if amounts[first] >= 0.0 else (-mean, -rest)
+        exp = math.exp if isinstance(z, float) else np.exp
+        mean = own_amount * exp(rho * s1 * z - 0.5 * (rho * s1) ** 2)
+        rest = given.strike - other_amount * exp(s2 * z - 0.5 * s2 * s2)
+        return (mean, rest) if own_amount >= 0.0 else (-mean, -rest)
 
     tilts = (0.0, rho * s1, s2)  # a leg's mass lies around its deviation
     edges = _edges(legs, own, rho * s1, -_REACH + min(tilts), _REACH + max(tilts))
@@ -137,26 +157,27 @@ def quadrature_value(given: Linear) -> tuple[float, float]:
     return given.unit * found[1], given.unit * (abs(found[1] - found[0]) + 1e-15 * size)
 
 
+def _gap(legs: Callable[[Any], tuple[Any, Any]], z: float) -> float:
+    forward, strike = legs(z)
+    return float(forward - strike)
+
+
 def _edges(
     legs: Callable[[Any], tuple[Any, Any]], own: float, slope: float, low_end: float, high_end: float
 ) -> Float1D:
     """Panels in z: finer where forward and strike cross, on the scale on which the option's value bends."""
-    grid = np.linspace(low_end, high_end, int(1.3 * (high_end - low_end)))
-    fine = np.linspace(low_end, high_end, 4001)
+    grid = np.linspace(low_end, high_end, int(0.7 * (high_end - low_end)))
+    fine = np.linspace(low_end, high_end, 801)
     forward, strike = legs(fine)
     gap = forward - strike
     edges = [*grid]
     for at in np.flatnonzero(np.sign(gap[1:]) != np.sign(gap[:-1])):
-        low, high = fine[at], fine[at + 1]
-        for _ in range(60):
-            middle = 0.5 * (low + high)
-            f, k = legs(middle)
-            low, high = (middle, high) if (f - k > 0.0) == (gap[at] > 0.0) else (low, middle)
+        low = float(brentq(lambda z: _gap(legs, float(z)), fine[at], fine[at + 1], xtol=1e-10))
         f, k = legs(low + 1e-6)
         g, m = legs(low - 1e-6)
         speed = abs(np.log(f / g) - np.log(k / m)) / 2e-6 if min(f, g, k, m) > 0.0 else abs(slope)
         width = own / max(speed, 1e-12)
-        edges += [low + p * width for p in (-32.0, -16.0, -8.0, -4.0, -2.0, -1.0, 0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)]
+        edges += [low + p * width for p in (-16.0, -6.0, -2.0, 0.0, 2.0, 6.0, 16.0)]
     for at in np.flatnonzero(np.sign(strike[1:]) != np.sign(strike[:-1])):  # a strike that changes sign
         root = fine[at] - strike[at] * (fine[at + 1] - fine[at]) / (strike[at + 1] - strike[at])
         edges += [root + p for p in (-0.2, -0.05, -0.01, 0.0, 0.01, 0.05, 0.2)]
@@ -226,7 +247,8 @@ def _growth(skew: float) -> float:
 
 
 def _values(function: Callable[[Linear], tuple[float, float]], items: Sequence[Any], model: Any, market: Any) -> Values:
-    found = np.array([function(terms(item, model, market)) for item in items])
+    books = Books(model, market)
+    found = np.array([function(terms(item, books)) for item in items])
     return Values(found[:, 0].copy(), np.zeros(len(items)), found[:, 1].copy())
 
 

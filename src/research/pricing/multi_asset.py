@@ -34,7 +34,7 @@ from research.pricing._lognormals import lognormals
 from research.pricing._progress import bar
 from research.pricing._simulation import Estimate, Problem, Settings, estimate
 from research.pricing.catalogue import Values
-from research.pricing.linear import Linear, black_value, terms
+from research.pricing.linear import Books, Linear, black_value, terms
 
 Payoff = Callable[[Float2D], tuple[Float1D, Float1D, Float1D]]  # ratios S / F, shape (n, paths): value, two controls
 
@@ -61,7 +61,7 @@ def problem(item: Any, model: Any, snapshot: Any, settings: Settings) -> Problem
         return worst_of.problem(item, model, snapshot, settings)
     if isinstance(item, (BestOf, WorstOf, Rainbow)):
         return _ranked(item, model, snapshot)
-    given = terms(item, model, snapshot)
+    given = terms(item, Books(model, snapshot))
     return _terminal(given.covariance, *_linear(given))
 
 
