@@ -5,6 +5,7 @@
 | `Heston` | `Snapshot` | `heston` | Levenberg-Marquardt on implied vols, analytic gradient (Cui et al. 2017) |
 | `Merton`, `Bates`, `VarianceGamma` | `Snapshot` | `jumps` | trust region on implied vols, cosine series |
 | `Bachelier`, `DisplacedDiffusion`, `CEV` | `Smile`, `NormalSmile`, `Surface` | `forwards` | trust region |
+| `RoughBergomi` | `Snapshot` | `rough_bergomi` | trust region on implied vols, the same paths at every step |
 | `SVI`, `SVISurface` | `Smile`, `Surface` | `svi` | raw SVI slices, free of butterfly arbitrage |
 | `SVINatural`, `SVIJumpWings` | `Smile` | `svi_forms` | the raw fit in other parameters |
 | `SSVI`, `ESSVI` | `Snapshot`, `Surface` | `ssvi` | least squares in a box of fair surfaces (Mingone 2022) |

@@ -23,6 +23,7 @@ MODULES: dict[str, str] = {
     "GARCH": "garch",
     "Heston": "heston",
     "Merton": "jumps",
+    "RoughBergomi": "rough_bergomi",
     "SABR": "sabr",
     "SSVI": "ssvi",
     "SVI": "svi",

@@ -59,7 +59,7 @@ def differing(recorded: Capsule, again: Capsule, cells: list[dict[str, Any]] | N
 
 
 def packages(environment: Mapping[str, Any]) -> dict[str, str]:
-    """Versions by name, without this project: its code is compared file by file, and a clean checkout is not installed."""
+    """Versions by name, without this project: its code is compared file by file; a checkout is not installed."""
     return {name: version for name, version in environment["distributions"].items() if name != "research"}
 
 

@@ -14,6 +14,7 @@ class Quanto:
 
     strike: float  # price units, in the currency of the underlying, > 0
     fx: float = 1.0  # currency of payment for one unit of that of the underlying, > 0
+    underlying: str = ""  # its name, where the snapshot has several
     expiry: date | None = None
     tau: float | None = None  # years (ACT/365F) from the snapshot's day
     is_call: bool = True
@@ -33,6 +34,7 @@ class Compo:
     """max(+-(X S - strike), 0) in the currency of payment, X the rate of exchange on the expiry day."""
 
     strike: float  # in the currency of payment, > 0
+    underlying: str = ""  # its name, where the snapshot has several
     expiry: date | None = None
     tau: float | None = None  # years (ACT/365F) from the snapshot's day
     is_call: bool = True

@@ -9,12 +9,14 @@
 | ... for every day of a history of chains? | `chains_from_quotes`, `Chains` | put-call parity |
 | ... SIMULATED, to try a history on | `simulate_chains` | Gatheral & Jacquier (2014) |
 | everything a calibration needs, checked | `Snapshot`, `build_snapshot`, `flat_snapshot` | |
+| ... of several underlyings and currencies? | `BasketSnapshot`, `flat_basket` | |
 | do the quotes allow a free lunch? | `find_arbitrage` | Carr & Madan (2005), Gatheral & Jacquier (2014) |
 | ... within one expiry, between expiries? | `find_butterflies`, `find_calendars` | |
 | refuse them, naming the worst | `refuse_arbitrage` | |
 """
 
 from research.market.arbitrage import find_arbitrage, find_butterflies, find_calendars, refuse_arbitrage
+from research.market.basket import BasketSnapshot, ForeignCurrency, Underlying, flat_basket
 from research.market.chains import Chains, chains_from_quotes
 from research.market.curves import DiscountCurve
 from research.market.normal_smile import NormalSmile
@@ -23,19 +25,23 @@ from research.market.snapshot import Snapshot, build_snapshot, flat_snapshot
 from research.market.surface import Smile, Surface
 
 __all__ = [
-    "Chains",
-    "DiscountCurve",
-    "NormalSmile",
-    "SimulatedChains",
-    "Smile",
-    "Snapshot",
-    "Surface",
     "build_snapshot",
     "chains_from_quotes",
     "find_arbitrage",
     "find_butterflies",
     "find_calendars",
+    "flat_basket",
     "flat_snapshot",
     "refuse_arbitrage",
     "simulate_chains",
+    "BasketSnapshot",
+    "Chains",
+    "DiscountCurve",
+    "ForeignCurrency",
+    "NormalSmile",
+    "SimulatedChains",
+    "Smile",
+    "Snapshot",
+    "Surface",
+    "Underlying",
 ]

@@ -7,22 +7,26 @@
 | a normal forward: formula and model | `bachelier`, `Bachelier` | Bachelier (1900) |
 | a shifted lognormal forward; a power of it | `DisplacedDiffusion`, `CEV` | Rubinstein (1983), Schroder (1989) |
 | an underlying paid in another currency | `CrossCurrency` | Reiner (1992) |
+| several correlated prices | `MultiAssetBlackScholes`, `correlation` | Margrabe (1978), Higham (2002) |
 | one smile, a surface of smiles | `SVI`, `SVISurface` | Gatheral (2004) |
 | the same, by natural or jump-wings parameters | `SVINatural`, `SVIJumpWings` | Gatheral & Jacquier (2014) |
 | a surface free of static arbitrage by construction | `SSVI`, `ESSVI` | see `ssvi` |
 | a smile from stochastic volatility of a forward | `SABR` | Hagan et al. (2002), Obloj (2008) |
 | stochastic variance | `Heston` | Heston (1993) |
+| rough stochastic variance | `RoughBergomi` | Bayer, Friz & Gatheral (2016) |
 | jumps; with stochastic variance; on a gamma clock | `Merton`, `Bates`, `VarianceGamma` | see `jumps` |
 """
 
-from research.models import bachelier, black
+from research.models import bachelier, black, correlation
 from research.models.bachelier import Bachelier
 from research.models.black_scholes import BlackScholes
 from research.models.cev import CEV
-from research.models.displaced_diffusion import DisplacedDiffusion
 from research.models.cross_currency import CrossCurrency
+from research.models.displaced_diffusion import DisplacedDiffusion
 from research.models.heston import Heston
 from research.models.jumps import Bates, Merton, VarianceGamma
+from research.models.multi_asset import MultiAssetBlackScholes
+from research.models.rough_bergomi import RoughBergomi
 from research.models.sabr import SABR
 from research.models.ssvi import ESSVI, SSVI, HestonLike, PowerLaw
 from research.models.svi import SVI, SVISurface
@@ -31,29 +35,25 @@ from research.models.svi_forms import SVIJumpWings, SVINatural
 __all__ = [
     "bachelier",
     "black",
+    "correlation",
     "Bachelier",
     "Bates",
     "BlackScholes",
     "CEV",
+    "CrossCurrency",
     "DisplacedDiffusion",
     "ESSVI",
     "Heston",
     "HestonLike",
     "Merton",
+    "MultiAssetBlackScholes",
     "PowerLaw",
+    "RoughBergomi",
     "SABR",
     "SSVI",
     "SVI",
     "SVIJumpWings",
     "SVINatural",
-    "black",
-    "Bates",
-    "BlackScholes",
-    "CrossCurrency",
-    "Heston",
-    "Merton",
-    "SABR",
-    "SVI",
     "SVISurface",
     "VarianceGamma",
 ]

@@ -11,9 +11,15 @@
 | `pde` | European, American, Barrier | lognormal | Crank-Nicolson on a sinh grid | Rannacher (1984) |
 | `lattice` | European, American, Bermudan | lognormal | binomial tree that meets the strike | Leisen & Reimer (1996) |
 | `monte_carlo` | Asian, notes | lognormal | scrambled Sobol' or Philox paths | Glasserman (2004) |
+| `margrabe`, `quadrature` | Exchange, Spread, Basket of two, ... | multi_lognormal | exact | Margrabe (1978) |
+| `kirk`, `bjerksund_stensland` | Spread, Outperformance | multi_lognormal | approximations | see `linear` |
+| `analytic` | BestOf, WorstOf, Quanto, Compo | multi_lognormal | normal probabilities | Stulz (1982), Johnson (1987) |
+| `monte_carlo` | Basket, Rainbow, WorstOfNote, ... | multi_lognormal | Sobol' points | see `multi_asset` |
+| `monte_carlo` | European | rough_paths | conditional Black | McCrickerd & Pakkanen (2018) |
 | `longstaff_schwartz` | American | lognormal | exercise by regression, dual upper bound | Longstaff & Schwartz (2001) |
 
 Of notes and Asian options: `term_sheet` (outcomes, life, margin), `solve` (the fair coupon), `greeks` (by simulation).
+Of contracts on several underlyings: `basket_greeks`.
 """
 
 from __future__ import annotations
@@ -27,6 +33,7 @@ from research.pricing.price import Price, methods, price
 
 # found when first used, so that a run's code closure holds the engines it used
 _LAZY = {
+    "basket_greeks": "multi_asset_greeks",
     "greeks": "simulated_greeks",
     "Solved": "term_sheets",
     "TermSheet": "term_sheets",
@@ -48,13 +55,8 @@ def __getattr__(name: str) -> Any:
 
 
 __all__ = [
-    "CATALOGUE",
-    "Engine",
-    "Price",
-    "Solved",
-    "TermSheet",
-    "Values",
     "american",
+    "basket_greeks",
     "engines_for",
     "fourier",
     "greeks",
@@ -66,4 +68,10 @@ __all__ = [
     "price",
     "solve",
     "term_sheet",
+    "CATALOGUE",
+    "Engine",
+    "Price",
+    "Solved",
+    "TermSheet",
+    "Values",
 ]

@@ -55,6 +55,8 @@ CATALOGUE: tuple[Engine, ...] = (
            "0.5 us an option in a grid", "Lewis' integral on a tilted contour"),
     Engine("cosine", "European", "real_characteristic_function", "cosine", "stated with each price, 1e-11 when smooth",
            "5 us an option in a smile", "Fourier cosine series, for any characteristic function"),
+    Engine("monte_carlo", "European", "rough_paths", "rough_bergomi", "a standard error; of vol about 5 bp by the grid",
+           "50 ms for 2^14 pairs of 128 steps", "Black's formula given the variance path, a timer option as control"),
     Engine("analytic", "Barrier", "lognormal", "barrier", "1e-14 of spot; watched n times: of order 1/n",
            "50 us an option", "Reiner and Rubinstein's closed forms", "barriers"),
     Engine("analytic", "Touch", "lognormal", "barrier", "1e-14 of the amount",
@@ -129,6 +131,27 @@ CATALOGUE: tuple[Engine, ...] = (
                        "StructuredDeposit")),
     Engine("analytic", "DoubleNoTouch", "lognormal", "double_barrier", "of order 1 / looks, stated",
            "1 ms a deposit", "a closed form, the daily looks by the shift of the barriers", "deposits"),
+    *(Engine("margrabe", contract, "multi_lognormal", "linear", "4e-16 of the larger leg",
+             "30 us an option", "Margrabe's formula", "margrabe")
+      for contract in ("Exchange", "Outperformance")),
+    *(Engine("quadrature", contract, "multi_lognormal", "linear", "stated with each price, 1e-14 of the legs",
+             "0.5 ms an option", "exact for two assets: one lognormal given the other", "quadrature")
+      for contract in ("Exchange", "Outperformance", "Spread", "Basket")),
+    *(Engine(method, contract, "multi_lognormal", "linear", error, "50 us an option", why, method)
+      for contract in ("Outperformance", "Spread")
+      for method, error, why in (
+          ("bjerksund_stensland", "about 1e-3 of the value, from below", "a lower bound in closed form"),
+          ("kirk", "about 1e-2 of the value; stated: the distance to bjerksund_stensland", "what desks quote with"))),
+    *(Engine("analytic", contract, "multi_lognormal", "rainbow", "1e-13 for two or three assets, else a standard error",
+             "1 ms for two assets", "Stulz' and Johnson's formulas") for contract in ("BestOf", "WorstOf")),
+    *(Engine("analytic", contract, "multi_lognormal", "quanto", "4e-16 of the larger of forward and strike",
+             "50 us an option", "Black's formula, quanto drift or compo vol") for contract in ("Quanto", "Compo")),
+    *(Engine("monte_carlo", contract, "multi_lognormal", "multi_asset", "a standard error of choice",
+             "10 ms at 1 bp", "Sobol' points on principal components")
+      for contract in ("Basket", "Rainbow", "WorstOfNote", "BestOf", "WorstOf", "Spread", "Exchange",
+                       "Outperformance")),
+    Engine("moment_matching", "Basket", "multi_lognormal", "linear", "about 1e-2 of the value",
+           "50 us an option", "a shifted lognormal of the same three moments, to check others", "moment_matching"),
     Engine("longstaff_schwartz", "American", "lognormal", "longstaff_schwartz", "a standard error, and an upper bound",
            "10 ms for 10,000 paths and 50 dates", "exercise rule by regression, its value on fresh paths"),
 )  # fmt: skip

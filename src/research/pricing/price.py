@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from research.errors import NoEngineError, NumericalError, require
-from research.market import Snapshot
+from research.market import BasketSnapshot, Snapshot
 from research.pricing.catalogue import CATALOGUE, Engine, Values, abilities, engines_for
 
 
@@ -46,14 +46,16 @@ class Price:
         return f"Price({self.value:.10g} by {self.method} under {self.model}{spread})"
 
 
-def price(instruments: Any, model: Any, snapshot: Snapshot, *, method: str = "auto", **options: Any) -> Price:
+def price(
+    instruments: Any, model: Any, snapshot: Snapshot | BasketSnapshot, *, method: str = "auto", **options: Any
+) -> Price:
     """Present value of contracts under a model, with the snapshot's spot, discount factors and yield.
 
     Parameters
     ----------
     instruments : a contract of `research.instruments`, or a sequence of them, kinds mixed as they come
     model : an object with `abilities`, e.g. BlackScholes, Heston or SVISurface
-    snapshot : Snapshot
+    snapshot : Snapshot, or BasketSnapshot for contracts on several underlyings
     method : str, default "auto"
         A method that `methods(instrument, model)` lists; "auto" takes the first of them that does not refuse.
     options
@@ -112,7 +114,7 @@ def _name(model: Any) -> str:
 
 
 def _first(
-    engines: list[Engine], items: list[Any], model: Any, snapshot: Snapshot, options: dict[str, Any]
+    engines: list[Engine], items: list[Any], model: Any, snapshot: Any, options: dict[str, Any]
 ) -> tuple[Values, Engine]:
     """What the first engine gives that does not refuse; a curve or rates may be beyond what its line can say."""
     for engine in engines[:-1]:

@@ -12,7 +12,6 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-
 RECORDED = (
     "--HistoryManager.enabled=False",
     "--IPKernelApp.outstream_class=research.experiments.warm.stream.Stream",
