@@ -16,16 +16,19 @@
 | a European option with one barrier: down or up, in or out | `Barrier` |
 | cash or the underlying beyond the strike | `Digital` |
 | cash if a barrier is hit, or never hit | `Touch` |
+| payments written as `expressions` of the prices seen | `Composed`, `Pay`, `Fixing` |
 
 Each is a frozen dataclass and plain data: `to_json(contract)`, `contract_from_json(terms)`.
 """
 
+from research.instruments import expressions
 from research.instruments.airbag import Airbag
 from research.instruments.american import American
 from research.instruments.asian import Asian
 from research.instruments.autocallable import Autocallable
 from research.instruments.barrier import Barrier
 from research.instruments.bermudan import Bermudan
+from research.instruments.composed import Composed, Fixing, Pay
 from research.instruments.digital import Digital
 from research.instruments.double_no_touch import DoubleNoTouch
 from research.instruments.european import European
@@ -43,14 +46,18 @@ __all__ = [
     "Autocallable",
     "Barrier",
     "Bermudan",
+    "Composed",
     "Digital",
     "DoubleNoTouch",
     "European",
+    "Fixing",
+    "Pay",
     "Phoenix",
     "RangeAccrual",
     "SharkFin",
     "StructuredDeposit",
     "Touch",
     "contract_from_json",
+    "expressions",
     "to_json",
 ]

@@ -1,0 +1,106 @@
+"""Lognormal and local-volatility paths: exact at any times for one volatility, log-Euler on a grid of local ones.
+
+A local volatility is a model with `tau` (m,), `log_moneyness` (k,), of log(S / F), and `sigma` (m, k): linear in
+log-moneyness, linear in time, flat beyond the grid. A step takes the volatility of its middle, at the price where it
+starts: weak order one in the step.
+
+References
+----------
+Glasserman (2004), Monte Carlo Methods in Financial Engineering, sections 3.2 and 6.2.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from research.arrays import Float1D, Float2D
+from research.core.paths.diffusion import diffusion_paths
+from research.errors import require
+from research.pricing.paths.generators import GENERATORS, Generator, Grid, Logs, Request, grid, scheme_of
+from research.pricing.paths.motion import motion
+
+N_GRID = 801  # equal points of log(S / F) on which a step looks its volatility up
+_LOCAL_STEPS = 100.0  # a year
+
+
+def total_variance(model: Any, times: Float1D) -> Float1D:
+    """Variance of log(S) up to each time: the model's own term structure, or sigma^2 t."""
+    if hasattr(model, "total_variance"):
+        return np.asarray(model.total_variance(times), dtype=np.float64)
+    out: Float1D = max(float(model.sigma), 1e-8) ** 2 * times
+    return out
+
+
+def black_scholes(model: Any, request: Request) -> Generator:
+    """One volatility, or a term structure of it; limits are met by conditioning each step."""
+    if request.limits is not None:
+        at = grid(request.times, 1e-6)
+        each = np.sqrt(np.diff(total_variance(model, request.times), prepend=0.0) / at.dt)
+        return _euler(at, np.tile(each[:, None], (1, 2)), (0.0, 1.0), request, float(each[-1]))
+    variance = total_variance(model, request.times)
+    gaps, half = np.diff(variance, prepend=0.0)[:, None], 0.5 * variance[:, None]
+
+    def fill(w: Float2D, seed: int, stream: int, first_path: int) -> Logs:
+        x = w - half
+        if request.start is not None:
+            x += request.start(first_path, w.shape[1])[0]
+        return Logs(x=x, exposed=np.broadcast_to(gaps, w.shape))
+
+    return Generator(times=request.times, forward=request.forward, motion=motion([variance], request.bridge), fill=fill)
+
+
+def surface_on(model: Any, values: Float2D, at: Grid) -> tuple[Float2D, tuple[float, float]]:
+    """A grid of volatilities (m, k) at the middle of each step, on N_GRID equal points: (n, N_GRID), (first, per)."""
+    tau, x = np.asarray(model.tau, dtype=np.float64), np.asarray(model.log_moneyness, dtype=np.float64)
+    require(values.shape == (tau.size, x.size), "sigma", values.shape, f"have shape ({tau.size}, {x.size})")
+    middle = np.clip(at.times - 0.5 * at.dt, tau[0], tau[-1])
+    points = np.linspace(x[0], x[-1], N_GRID) if x.size > 1 else x[0] + np.array([0.0, 1.0])
+    across = np.stack([np.interp(points, x, row) for row in values])
+    j = np.clip(np.searchsorted(tau, middle, side="right") - 1, 0, max(tau.size - 2, 0))
+    gap = tau[np.minimum(j + 1, tau.size - 1)] - tau[j]
+    share = np.where(gap > 0.0, (middle - tau[j]) / np.where(gap > 0.0, gap, 1.0), 0.0)[:, None]
+    rows = (1.0 - share) * across[j] + share * across[np.minimum(j + 1, tau.size - 1)]
+    return np.ascontiguousarray(rows), (float(points[0]), float(1.0 / (points[1] - points[0])))
+
+
+def _euler(at: Grid, leverage: Float2D, where: tuple[float, float], request: Request, typical: float) -> Generator:
+    """Log-Euler steps with a volatility looked up in `leverage`."""
+    n, n_times = at.dt.size, request.times.size
+    steps = np.zeros((n, 8))
+    steps[:, 0], steps[:, 4], steps[:, 7] = 1.0 / np.sqrt(at.dt), 0.5 * at.dt, at.observed + 1
+    terms = np.array([0.0, 0.0, 0.0, 0.0, *where])
+    limits = request.log_limits(at)
+
+    def fill(w: Float2D, seed: int, stream: int, first_path: int) -> Logs:
+        shape = (n_times, w.shape[1])
+        x, v, exposed = np.empty(shape), np.empty(shape), np.empty(shape)
+        weight = np.empty(shape if request.limits is not None else (0, 0))
+        start = request.begin(first_path, w.shape[1], 1.0)
+        diffusion_paths(w, terms, steps, leverage, limits, start, x, v, exposed, weight)
+        return Logs(x=x, exposed=exposed, weight=weight if request.limits is not None else None)
+
+    rows = np.flatnonzero(at.observed >= 0)
+
+    def twin(w: Float2D) -> Float2D:
+        out: Float2D = typical * w[rows] - 0.5 * typical**2 * request.times[:, None]
+        return out
+
+    return Generator(
+        times=request.times, forward=request.forward, motion=motion([at.times], request.bridge), fill=fill, twin=twin,
+        twin_vol=typical,
+    )  # fmt: skip
+
+
+def local_vol(model: Any, request: Request) -> Generator:
+    """A grid of local volatilities."""
+    scheme_of(request, ("euler",))
+    at = grid(request.times, request.steps_per_year or _LOCAL_STEPS)
+    rows, where = surface_on(model, np.asarray(model.sigma, dtype=np.float64), at)
+    middle = min(max(round(-where[0] * where[1]), 0), rows.shape[1] - 1)
+    typical = float(np.sqrt(np.average(rows[:, middle] ** 2, weights=at.dt)))
+    return _euler(at, rows, where, request, typical)
+
+
+GENERATORS |= {"BlackScholes": black_scholes, "LocalVol": local_vol}
