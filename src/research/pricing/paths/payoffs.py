@@ -98,7 +98,7 @@ def survived(block: Block, barrier: float, spot: float) -> Float2D:
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         miss = -np.expm1(-2.0 * x[:-1] * x[1:] / logs.exposed)
     same_side = (x[:-1] * x[1:] > 0.0) & (x[0] * x[1:] > 0.0)
-    out: Float2D = np.cumprod(np.where(same_side, miss, 0.0), axis=0)
+    out: Float2D = np.cumprod(np.where(same_side, miss, 0.0), axis=0, dtype=np.float64)
     return out
 
 
