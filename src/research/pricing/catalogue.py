@@ -85,6 +85,9 @@ CATALOGUE: tuple[Engine, ...] = (
                        "StructuredDeposit", "Composed", "Barrier", "Touch", "Digital", "European")),
     Engine("longstaff_schwartz", "American", "lognormal", "longstaff_schwartz", "a standard error, and an upper bound",
            "10 ms for 10,000 paths and 50 dates", "exercise rule by regression, its value on fresh paths"),
+    *(Engine("longstaff_schwartz", contract, "paths", "paths.exercise", "a standard error, and an upper bound",
+             "1 s for 10,000 paths and 50 dates", "exercise rule by regression, for any model that has paths")
+      for contract in ("American", "Bermudan")),
 )  # fmt: skip
 
 

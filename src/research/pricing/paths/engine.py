@@ -6,9 +6,10 @@
 
 | option | meaning |
 |---|---|
-| n_paths, std_error, seed, antithetic, replicates, progress | as for `monte_carlo` |
+| n_paths, std_error, seed, antithetic, replicates | as for `monte_carlo` |
+| progress | True draws a bar, as is done on a terminal for a run to a standard error; or a function |
 | sampler | "sobol", "philox"; default Sobol' points where the path has few enough dimensions |
-| control | True: discounted spot, and the same contract at one volatility on the same motion, where both pay; False |
+| control | True: discounted spot; "lognormal": also the same contract at one volatility on the same motion; False |
 | scheme, steps_per_year | of the model, see `pricing.paths` |
 | survival | True: keep paths inside knock-out barriers and weigh them; for payoffs that can |
 | watched | looks a year at a barrier that is watched at every moment; a Brownian bridge in between |
@@ -24,6 +25,7 @@ Glasserman (2004), Monte Carlo Methods in Financial Engineering, chapters 4 and 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
@@ -56,7 +58,12 @@ class Options:
     steps_per_year: float | None = None
     survival: bool = False
     watched: float = 64.0
-    control: bool = True
+    control: bool | str = True
+
+    def __post_init__(self) -> None:
+        known = (True, False, "lognormal")
+        require(self.control in known, "control", self.control, "be True, False or 'lognormal'")
+        require(0.0 < self.watched <= 1e5, "watched", self.watched, "lie in (0, 100000] looks a year")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -84,6 +91,9 @@ def value(items: Sequence[Any], model: Any, snapshot: Snapshot, **options: Any) 
 def simulate(item: Any, model: Any, snapshot: Snapshot, **options: Any) -> Estimate:
     """Value, standard error and replicates of one contract; options as in the module."""
     progress = options.pop("progress", None)
+    target = options.pop("std_error", None)
+    if progress is None and target is not None and sys.stdout.isatty():
+        progress = True
     own = {name: options.pop(name) for name in Options.__dataclass_fields__ if name in options}
     chosen, sampler = Options(**own), options.pop("sampler", None)
     paid = payoff(item, Terms(snapshot=snapshot, survival=chosen.survival, watched=chosen.watched))
@@ -92,13 +102,12 @@ def simulate(item: Any, model: Any, snapshot: Snapshot, **options: Any) -> Estim
         sampler = "sobol" if made.motion.n_rows <= sobol.MAX_DIMS else "philox"
         if sampler == "philox":
             made = _made(model, snapshot, paid, chosen, sampler)
-    target = options.pop("std_error", None)
     control = _controls(item, made, paid, snapshot, chosen, target)
     stop = target if target is None or control.twin_error == 0.0 else 0.94 * target
     context: AbstractContextManager[Any] = bar(target) if progress is True else nullcontext(progress)
     with context as callback:
         settings = Settings(
-            progress=callback or None, sampler=sampler, std_error=stop, control=chosen.control, **options
+            progress=callback or None, sampler=sampler, std_error=stop, control=bool(chosen.control), **options
         )
         found = estimate(_problem(made, paid, control, settings), settings)
     if not np.isfinite(found.value):
@@ -124,7 +133,7 @@ def _controls(
     nothing = _Control(spot=np.nan, twin=np.nan)
     if not chosen.control or paid.limits is not None:  # within limits the measure is another one
         return nothing
-    if made.twin is None:
+    if made.twin is None or chosen.control != "lognormal":
         return _Control(spot=1.0, twin=np.nan)
     from research.pricing.price import price
 

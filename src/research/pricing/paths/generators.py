@@ -118,11 +118,12 @@ class Request:
     steps_per_year: float | None = None  # None: the scheme's own
     limits: Float2D | None = None  # (n, 2) low and high of the spot, inside which paths are kept
     start: Callable[[int, int], Float2D] | None = None  # (first path, n paths) -> log(S / F) and v, shape (2, n paths)
+    origin: float = 0.0  # years from the snapshot's day at which paths start; `times` count from there
 
     @property
     def forward(self) -> Float1D:
-        """Forward at the observations."""
-        return np.asarray(self.snapshot.forward(self.times))
+        """Today's forward for the observations."""
+        return np.asarray(self.snapshot.forward(self.origin + self.times))
 
     def log_limits(self, at: Grid) -> Float2D:
         """Limits of log(S / F) at the steps of a grid, shape (n, 2); no rows where there are none."""

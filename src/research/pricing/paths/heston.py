@@ -54,7 +54,7 @@ def _qe(model: Any, request: Request, leverage: Any = None) -> Generator:
     if leverage is None:
         rows, where = np.empty((n, 0)), (0.0, 0.0)
     else:
-        rows, where = surface_on(leverage, np.asarray(leverage.leverage, dtype=np.float64), at)
+        rows, where = surface_on(leverage, np.asarray(leverage.leverage, dtype=np.float64), at, request.origin)
     sigma = max(model.sigma, _LEAST_SIGMA)
     terms = np.array([max(model.kappa, _LEAST_KAPPA), model.theta, sigma, model.rho, *where])
     steps, limits = qe_steps(model, at), request.log_limits(at)

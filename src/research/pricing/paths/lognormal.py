@@ -25,10 +25,11 @@ N_GRID = 801  # equal points of log(S / F) on which a step looks its volatility 
 _LOCAL_STEPS = 100.0  # a year
 
 
-def total_variance(model: Any, times: Float1D) -> Float1D:
-    """Variance of log(S) up to each time: the model's own term structure, or sigma^2 t."""
+def total_variance(model: Any, times: Float1D, origin: float = 0.0) -> Float1D:
+    """Variance of log(S) from the origin to each time after it: the model's own term structure, or sigma^2 t."""
     if hasattr(model, "total_variance"):
-        return np.asarray(model.total_variance(times), dtype=np.float64)
+        both = np.asarray(model.total_variance(origin + np.append(times, 0.0)), dtype=np.float64)
+        return np.asarray(both[:-1] - both[-1])
     out: Float1D = max(float(model.sigma), 1e-8) ** 2 * times
     return out
 
@@ -37,9 +38,9 @@ def black_scholes(model: Any, request: Request) -> Generator:
     """One volatility, or a term structure of it; limits are met by conditioning each step."""
     if request.limits is not None:
         at = grid(request.times, 1e-6)
-        each = np.sqrt(np.diff(total_variance(model, request.times), prepend=0.0) / at.dt)
+        each = np.sqrt(np.diff(total_variance(model, request.times, request.origin), prepend=0.0) / at.dt)
         return _euler(at, np.tile(each[:, None], (1, 2)), (0.0, 1.0), request, float(each[-1]))
-    variance = total_variance(model, request.times)
+    variance = total_variance(model, request.times, request.origin)
     gaps, half = np.diff(variance, prepend=0.0)[:, None], 0.5 * variance[:, None]
 
     def fill(w: Float2D, seed: int, stream: int, first_path: int) -> Logs:
@@ -51,11 +52,11 @@ def black_scholes(model: Any, request: Request) -> Generator:
     return Generator(times=request.times, forward=request.forward, motion=motion([variance], request.bridge), fill=fill)
 
 
-def surface_on(model: Any, values: Float2D, at: Grid) -> tuple[Float2D, tuple[float, float]]:
+def surface_on(model: Any, values: Float2D, at: Grid, origin: float = 0.0) -> tuple[Float2D, tuple[float, float]]:
     """A grid of volatilities (m, k) at the middle of each step, on N_GRID equal points: (n, N_GRID), (first, per)."""
     tau, x = np.asarray(model.tau, dtype=np.float64), np.asarray(model.log_moneyness, dtype=np.float64)
     require(values.shape == (tau.size, x.size), "sigma", values.shape, f"have shape ({tau.size}, {x.size})")
-    middle = np.clip(at.times - 0.5 * at.dt, tau[0], tau[-1])
+    middle = np.clip(origin + at.times - 0.5 * at.dt, tau[0], tau[-1])
     points = np.linspace(x[0], x[-1], N_GRID) if x.size > 1 else x[0] + np.array([0.0, 1.0])
     across = np.stack([np.interp(points, x, row) for row in values])
     j = np.clip(np.searchsorted(tau, middle, side="right") - 1, 0, max(tau.size - 2, 0))
@@ -97,7 +98,7 @@ def local_vol(model: Any, request: Request) -> Generator:
     """A grid of local volatilities."""
     scheme_of(request, ("euler",))
     at = grid(request.times, request.steps_per_year or _LOCAL_STEPS)
-    rows, where = surface_on(model, np.asarray(model.sigma, dtype=np.float64), at)
+    rows, where = surface_on(model, np.asarray(model.sigma, dtype=np.float64), at, request.origin)
     middle = min(max(round(-where[0] * where[1]), 0), rows.shape[1] - 1)
     typical = float(np.sqrt(np.average(rows[:, middle] ** 2, weights=at.dt)))
     return _euler(at, rows, where, request, typical)
