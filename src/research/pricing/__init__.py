@@ -10,6 +10,8 @@
 | `pde` | European, American, Barrier | lognormal | Crank-Nicolson on a sinh grid | Rannacher (1984) |
 | `lattice` | European, American, Bermudan | lognormal | binomial tree that meets the strike | Leisen & Reimer (1996) |
 | `monte_carlo` | Asian, notes | lognormal | scrambled Sobol' or Philox paths | Glasserman (2004) |
+| `paths` | all but American, Bermudan; `Composed` | paths | blocks of paths of any model | Andersen (2008) |
+| `longstaff_schwartz` | American, Bermudan | paths | rule and dual, any model | Andersen & Broadie (2004) |
 | `longstaff_schwartz` | American | lognormal | exercise by regression, dual upper bound | Longstaff & Schwartz (2001) |
 
 Of notes and Asian options: `term_sheet` (outcomes, life, margin), `solve` (the fair coupon), `greeks` (by simulation).
@@ -35,6 +37,7 @@ _LAZY = {
     "lattice": "",
     "longstaff_schwartz": "",
     "monte_carlo": "",
+    "paths": "",
     "pde": "",
 }
 
@@ -61,6 +64,7 @@ __all__ = [
     "longstaff_schwartz",
     "methods",
     "monte_carlo",
+    "paths",
     "pde",
     "price",
     "solve",

@@ -16,11 +16,16 @@ from typing import Any
 import numpy as np
 
 from research.arrays import Float1D, Float2D
+from research.core._tasks import share
 from research.core.paths.diffusion import diffusion_paths
-from research.errors import require
-from research.pricing.paths.generators import GENERATORS, Generator, Grid, Logs, Request, grid, scheme_of
+from research.core.paths.lognormal import lognormal_paths
+from research.errors import require, require_all
+from research.market import Snapshot
+from research.pricing.paths.generators import GENERATORS, STREAM, Generator, Grid, Logs, Request, grid, scheme_of
 from research.pricing.paths.motion import motion
 
+_TILE = 256  # paths that the kernel walks together
+_SMALL = 20_000  # path steps below which one thread is quicker
 N_GRID = 801  # equal points of log(S / F) on which a step looks its volatility up
 _LOCAL_STEPS = 100.0  # a year
 
@@ -102,6 +107,50 @@ def local_vol(model: Any, request: Request) -> Generator:
     middle = min(max(round(-where[0] * where[1]), 0), rows.shape[1] - 1)
     typical = float(np.sqrt(np.average(rows[:, middle] ** 2, weights=at.dt)))
     return _euler(at, rows, where, request, typical)
+
+
+def spots(
+    model: Any,
+    snapshot: Snapshot,
+    times: Any,
+    *,
+    n_paths: int,
+    seed: int = 1,
+    first_path: int = 0,
+    mirror: bool = False,
+    out: Float2D | None = None,
+) -> Float2D:
+    """Lognormal prices at `times` (years, increasing, > 0), as fast as memory takes them; shape (n_times, n_paths).
+
+    Paths first_path, first_path + 1, ... by Philox and Box-Muller: a function of (seed, path, step), the same bits on
+    any number of threads. Other paths than `sample` gives, which inverts.
+
+    Parameters
+    ----------
+    mirror : bool
+        The antithetic paths.
+    out : ndarray, shape (n_times, n_paths), optional
+        Filled and returned; a fresh array costs as much as the paths.
+    """
+    t = np.array(times, dtype=np.float64)
+    require(t.ndim == 1 and t.size > 0, "times", t.shape, "be a vector of at least one time")
+    require_all(np.isfinite(t) & (np.diff(t, prepend=0.0) > 0.0), "times", t, "be finite, > 0 and increase")
+    require(n_paths >= 1 and first_path >= 0, "n_paths", n_paths, "be >= 1, and first_path >= 0")
+    variance = np.diff(total_variance(model, t), prepend=0.0)
+    growth = np.diff(np.log(snapshot.forward(t)), prepend=np.log(snapshot.spot))
+    std, drift = np.sqrt(variance) * (-1.0 if mirror else 1.0), growth - 0.5 * variance
+    drift[0] += np.log(snapshot.spot)
+    filled = np.empty((t.size, n_paths)) if out is None else out
+    good = filled.shape == (t.size, n_paths) and filled.dtype == np.float64 and filled.flags.c_contiguous
+    require(good, "out", filled.shape, f"be a C-contiguous float64 array of shape ({t.size}, {n_paths})")
+    n_tiles = -(-n_paths // _TILE)
+
+    def work(part: slice) -> None:
+        last = min(part.stop * _TILE, n_paths)
+        lognormal_paths(seed, STREAM - 1, first_path, part.start * _TILE, last, drift, std, filled)
+
+    share(n_tiles, work, small=t.size * n_paths < _SMALL)
+    return filled
 
 
 GENERATORS |= {"BlackScholes": black_scholes, "LocalVol": local_vol}
