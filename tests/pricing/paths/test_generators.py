@@ -26,29 +26,35 @@ MERTON = Merton(sigma=0.2, **JUMPS)
 GAMMA = VarianceGamma(sigma=0.2, nu=0.3, theta=-0.14)
 
 
+X = np.linspace(-2.5, 2.5, 401)
+
+
 @dataclass(frozen=True)
 class LocalVol:
     """Stands in for a fitted one."""
 
     tau: Any
     log_moneyness: Any
-    sigma: Any
+    vol: Any
 
 
 @dataclass(frozen=True)
 class LocalStochasticVol:
     heston: Heston
-    tau: Any
-    log_moneyness: Any
-    leverage: Any
+    leverage: LocalVol
 
 
-X = np.linspace(-2.5, 2.5, 401)
-FLAT = LocalVol(tau=np.array([0.5, 2.0]), log_moneyness=X, sigma=np.full((2, X.size), 0.2))
+def levered(factor: float) -> LocalStochasticVol:
+    """A constant leverage."""
+    grid = LocalVol(tau=np.array([0.5, 2.0]), log_moneyness=X, vol=np.full((2, X.size), factor))
+    return LocalStochasticVol(HESTON, grid)
+
+
+FLAT = LocalVol(tau=np.array([0.5, 2.0]), log_moneyness=X, vol=np.full((2, X.size), 0.2))
 MODELS = [
     (BlackScholes(sigma=0.2), None), (HESTON, "qe"), (HESTON, "poisson"), (WILD, "qe"), (WILD, "poisson"),
     (BATES, "qe"), (BATES, "poisson"), (MERTON, None), (GAMMA, None), (FLAT, None),
-    (LocalStochasticVol(HESTON, FLAT.tau, X, np.full((2, X.size), 1.1)), None),
+    (levered(1.1), None),
 ]  # fmt: skip
 NAMED = pytest.mark.parametrize(("model", "scheme"), MODELS, ids=[f"{type(m).__name__}-{s}" for m, s in MODELS])
 TIMES = [0.1, 0.5, 1.0]
@@ -146,7 +152,7 @@ def displaced(market: Snapshot, sigma: float, shift: float, strike: float, tau: 
     level = market.spot * np.exp(X)
     local = sigma * (level + shift) / level
     exact = black.price(market.spot + shift, strike + shift, tau, sigma)
-    return LocalVol(tau=np.array([1.0]), log_moneyness=X, sigma=local[None, :]), float(exact)
+    return LocalVol(tau=np.array([1.0]), log_moneyness=X, vol=local[None, :]), float(exact)
 
 
 @pytest.mark.parametrize("strike", [70.0, 100.0, 140.0])
@@ -164,14 +170,12 @@ def test_a_flat_local_volatility_is_black_and_scholes() -> None:
 
 
 def test_leverage_one_is_heston_and_a_constant_one_scales_the_variance() -> None:
-    one = LocalStochasticVol(HESTON, FLAT.tau, X, np.ones((2, X.size)))
-    ours, plain = (sample(m, MARKET, TIMES, n_paths=300).logs.x for m in (one, HESTON))
+    ours, plain = (sample(m, MARKET, TIMES, n_paths=300).logs.x for m in (levered(1.0), HESTON))
     assert np.abs(ours - plain).max() < 1e-12
     c = 1.3
-    model = LocalStochasticVol(HESTON, FLAT.tau, X, np.full((2, X.size), c))
     scaled = Heston(v0=c * c * 0.04, kappa=1.5, theta=c * c * 0.05, sigma=c * 0.5, rho=-0.7)
     option = European(strike=105.0, tau=1.0)
-    found = simulate(option, model, MARKET, n_paths=1 << 16)
+    found = simulate(option, levered(c), MARKET, n_paths=1 << 16)
     assert abs(found.value - float(price(option, scaled, MARKET))) < 4.0 * found.std_error + 0.003
 
 
@@ -226,21 +230,15 @@ def test_fast_lognormal_paths_have_the_right_law_and_the_same_bits() -> None:
 
 
 @dataclass(frozen=True)
-class Rising:
-    """A term structure of volatility."""
+class BlackTermStructure:
+    """Volatility that rises with time."""
 
     def total_variance(self, tau: Any) -> Any:
         return 0.04 * np.asarray(tau) ** 2
 
 
 def test_a_term_structure_of_variance_is_followed() -> None:
-    from research.pricing.paths import GENERATORS
-
-    GENERATORS["Rising"] = lognormal.black_scholes
-    try:
-        x = sample(Rising(), MARKET, [0.5, 2.0], n_paths=40_000).logs.x
-    finally:
-        del GENERATORS["Rising"]
+    x = sample(BlackTermStructure(), MARKET, [0.5, 2.0], n_paths=40_000).logs.x
     assert x.var(axis=1) == pytest.approx([0.01, 0.16], rel=0.04)
     assert np.corrcoef(x)[0, 1] == pytest.approx(0.25, abs=0.02)
 
@@ -252,5 +250,8 @@ def test_refusals_name_what_is_wrong() -> None:
         sample(HESTON, MARKET, [1.0], n_paths=3, scheme="euler")
     with pytest.raises(InputError, match=r"sigma must be >= 0.01 for scheme='poisson'.*Take scheme='qe'"):
         sample(Heston(v0=0.04, kappa=1.0, theta=0.04, sigma=0.0, rho=0.0), MARKET, [1.0], n_paths=3, scheme="poisson")
-    with pytest.raises(NoEngineError, match=r"float has no paths\. Models that have: Bates, BlackScholes, Heston"):
+    crooked = LocalVol(tau=np.array([1.0]), log_moneyness=X, vol=np.ones((1, 3)))
+    with pytest.raises(InputError, match="vol must have 401 values a time"):
+        sample(crooked, MARKET, [1.0], n_paths=3)
+    with pytest.raises(NoEngineError, match=r"float has no paths\. Models that have: Bates, BlackScholes, .*Heston"):
         sample(0.2, MARKET, [1.0], n_paths=3)

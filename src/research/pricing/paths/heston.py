@@ -8,7 +8,7 @@
 "qe" keeps what quasi-random points need, a smooth map of few normals, and so is the first choice; "poisson" is for few,
 far observations and as a check on the other. Broadie and Kaya's exact scheme inverts a characteristic function a step
 and Tse and Wan's needs Bessel functions; conditioning on the Poisson number leaves elementary moments only.
-With leverage L(t, S) (a model with `heston`, `tau`, `log_moneyness`, `leverage`) only "qe" is defined.
+With leverage L(t, S) (a model with `heston` and `leverage`, a grid as a local volatility is) only "qe" is defined.
 
 References
 ----------
@@ -54,7 +54,7 @@ def _qe(model: Any, request: Request, leverage: Any = None) -> Generator:
     if leverage is None:
         rows, where = np.empty((n, 0)), (0.0, 0.0)
     else:
-        rows, where = surface_on(leverage, np.asarray(leverage.leverage, dtype=np.float64), at, request.origin)
+        rows, where = surface_on(leverage, at, request.origin)
     sigma = max(model.sigma, _LEAST_SIGMA)
     terms = np.array([max(model.kappa, _LEAST_KAPPA), model.theta, sigma, model.rho, *where])
     steps, limits = qe_steps(model, at), request.log_limits(at)
@@ -150,7 +150,7 @@ def heston(model: Any, request: Request) -> Generator:
 def local_stochastic_vol(model: Any, request: Request) -> Generator:
     """Heston's variance times a leverage grid."""
     scheme_of(request, ("qe",))
-    return _qe(model.heston, request, model)
+    return _qe(model.heston, request, model.leverage)
 
 
 GENERATORS |= {"Heston": heston, "LocalStochasticVol": local_stochastic_vol}

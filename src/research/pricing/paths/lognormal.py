@@ -1,8 +1,8 @@
 """Lognormal and local-volatility paths: exact at any times for one volatility, log-Euler on a grid of local ones.
 
-A local volatility is a model with `tau` (m,), `log_moneyness` (k,), of log(S / F), and `sigma` (m, k): linear in
-log-moneyness, linear in time, flat beyond the grid. A step takes the volatility of its middle, at the price where it
-starts: weak order one in the step.
+A local volatility is a model with `tau` (m,), `log_moneyness` (k,), of log(S / F), and `vol` (m, k): variance linear
+between the nodes, flat beyond them. A step takes the mean variance of its time at the price where it starts: weak order
+one in the step.
 
 References
 ----------
@@ -57,18 +57,23 @@ def black_scholes(model: Any, request: Request) -> Generator:
     return Generator(times=request.times, forward=request.forward, motion=motion([variance], request.bridge), fill=fill)
 
 
-def surface_on(model: Any, values: Float2D, at: Grid, origin: float = 0.0) -> tuple[Float2D, tuple[float, float]]:
-    """A grid of volatilities (m, k) at the middle of each step, on N_GRID equal points: (n, N_GRID), (first, per)."""
-    tau, x = np.asarray(model.tau, dtype=np.float64), np.asarray(model.log_moneyness, dtype=np.float64)
-    require(values.shape == (tau.size, x.size), "sigma", values.shape, f"have shape ({tau.size}, {x.size})")
-    middle = np.clip(origin + at.times - 0.5 * at.dt, tau[0], tau[-1])
+def _step_variance(surface: Any, edges: Float1D) -> Float2D:
+    """Local variance of each step between `edges` at the nodes, shape (n, k): its mean, or that of its middle."""
+    if hasattr(surface, "mean_variance"):
+        return np.asarray(surface.mean_variance(edges))
+    tau, squares = np.asarray(surface.tau, dtype=np.float64), np.asarray(surface.vol, dtype=np.float64) ** 2
+    middle = 0.5 * (edges[1:] + edges[:-1])
+    return np.stack([np.interp(middle, tau, column) for column in squares.T], axis=1)
+
+
+def surface_on(surface: Any, at: Grid, origin: float = 0.0) -> tuple[Float2D, tuple[float, float]]:
+    """A grid of volatilities in each step on N_GRID equal points of log(S / F): (n, N_GRID), (first, points a unit)."""
+    x = np.asarray(surface.log_moneyness, dtype=np.float64)
+    variance = _step_variance(surface, origin + np.concatenate(([0.0], at.times)))
+    require(variance.shape == (at.dt.size, x.size), "vol", variance.shape, f"have {x.size} values a time")
     points = np.linspace(x[0], x[-1], N_GRID) if x.size > 1 else x[0] + np.array([0.0, 1.0])
-    across = np.stack([np.interp(points, x, row) for row in values])
-    j = np.clip(np.searchsorted(tau, middle, side="right") - 1, 0, max(tau.size - 2, 0))
-    gap = tau[np.minimum(j + 1, tau.size - 1)] - tau[j]
-    share = np.where(gap > 0.0, (middle - tau[j]) / np.where(gap > 0.0, gap, 1.0), 0.0)[:, None]
-    rows = (1.0 - share) * across[j] + share * across[np.minimum(j + 1, tau.size - 1)]
-    return np.ascontiguousarray(rows), (float(points[0]), float(1.0 / (points[1] - points[0])))
+    rows = np.sqrt(np.stack([np.interp(points, x, row) for row in variance]))
+    return rows, (float(points[0]), float(1.0 / (points[1] - points[0])))
 
 
 def _euler(at: Grid, leverage: Float2D, where: tuple[float, float], request: Request, typical: float) -> Generator:
@@ -103,7 +108,7 @@ def local_vol(model: Any, request: Request) -> Generator:
     """A grid of local volatilities."""
     scheme_of(request, ("euler",))
     at = grid(request.times, request.steps_per_year or _LOCAL_STEPS)
-    rows, where = surface_on(model, np.asarray(model.sigma, dtype=np.float64), at, request.origin)
+    rows, where = surface_on(model, at, request.origin)
     middle = min(max(round(-where[0] * where[1]), 0), rows.shape[1] - 1)
     typical = float(np.sqrt(np.average(rows[:, middle] ** 2, weights=at.dt)))
     return _euler(at, rows, where, request, typical)
@@ -153,4 +158,4 @@ def spots(
     return filled
 
 
-GENERATORS |= {"BlackScholes": black_scholes, "LocalVol": local_vol}
+GENERATORS |= {"BlackScholes": black_scholes, "BlackTermStructure": black_scholes, "LocalVol": local_vol}
