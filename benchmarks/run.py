@@ -28,6 +28,7 @@ WORKLOADS = [
     "black_greeks",
     "american",
     "monte_carlo",
+    "paths",
     "value_at_risk",
     "sweeps",
     "notebook_runs",

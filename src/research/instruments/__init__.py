@@ -31,10 +31,12 @@
 | paid in another currency, rate fixed or not | `Quanto`, `Compo` |
 | realised against agreed variance (方差互换) | `VarianceSwap`, `VolatilitySwap` |
 | a deposit paid back in one of two currencies (双货币存款) | `DualCurrencyDeposit` |
+| payments written as `expressions` of the prices seen | `Composed`, `Pay`, `Fixing` |
 
 Each is a frozen dataclass and plain data: `to_json(contract)`, `contract_from_json(terms)`.
 """
 
+from research.instruments import expressions
 from research.instruments.airbag import Airbag
 from research.instruments.american import American
 from research.instruments.asian import Asian
@@ -44,6 +46,7 @@ from research.instruments.basket import Basket
 from research.instruments.bermudan import Bermudan
 from research.instruments.cliquet import Cliquet
 from research.instruments.compound import Chooser, Compound
+from research.instruments.composed import Composed, Fixing, Pay
 from research.instruments.digital import Digital
 from research.instruments.double_barrier import DoubleBarrier
 from research.instruments.double_no_touch import DoubleNoTouch
@@ -81,6 +84,7 @@ __all__ = [
     "Cliquet",
     "Compo",
     "Compound",
+    "Composed",
     "Digital",
     "DoubleBarrier",
     "DoubleNoTouch",
@@ -95,6 +99,8 @@ __all__ = [
     "Outperformance",
     "PartialBarrier",
     "PartialLookback",
+    "Fixing",
+    "Pay",
     "Phoenix",
     "Power",
     "Quanto",
@@ -109,4 +115,7 @@ __all__ = [
     "VolatilitySwap",
     "WorstOf",
     "WorstOfNote",
+    "contract_from_json",
+    "expressions",
+    "to_json",
 ]

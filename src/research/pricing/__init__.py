@@ -16,6 +16,8 @@
 | `analytic` | BestOf, WorstOf, Quanto, Compo | multi_lognormal | normal probabilities | Stulz (1982), Johnson (1987) |
 | `monte_carlo` | Basket, Rainbow, WorstOfNote, ... | multi_lognormal | Sobol' points | see `multi_asset` |
 | `monte_carlo` | European | rough_paths | conditional Black | McCrickerd & Pakkanen (2018) |
+| `paths` | all but American, Bermudan; `Composed` | paths | blocks of paths of any model | Andersen (2008) |
+| `longstaff_schwartz` | American, Bermudan | paths | rule and dual, any model | Andersen & Broadie (2004) |
 | `longstaff_schwartz` | American | lognormal | exercise by regression, dual upper bound | Longstaff & Schwartz (2001) |
 
 Of notes and Asian options: `term_sheet` (outcomes, life, margin), `solve` (the fair coupon), `greeks` (by simulation).
@@ -43,6 +45,7 @@ _LAZY = {
     "lattice": "",
     "longstaff_schwartz": "",
     "monte_carlo": "",
+    "paths": "",
     "pde": "",
 }
 
@@ -64,6 +67,7 @@ __all__ = [
     "longstaff_schwartz",
     "methods",
     "monte_carlo",
+    "paths",
     "pde",
     "price",
     "solve",

@@ -69,6 +69,7 @@ class Problem:
     run: Callable[[Int3D, int, Int2D, Any, Any, Float2D], None]  # (tables, seed, rows, order, weights, out)
     n_moments: int
     controls: tuple[float, float]
+    plan: tuple[Int2D, Float2D] | None = None  # order and weights of the draws; None: one motion at `variance`
 
 
 def tables_of(settings: Settings, n_dims: int) -> Int3D:
@@ -104,9 +105,9 @@ def rows_of(first: int, n: int, replicates: int, n_dims: int, settings: Settings
 
 def estimate(problem: Problem, settings: Settings) -> Estimate:
     """Simulate in rounds until the number of paths, or the standard error, is reached."""
-    n_dims = problem.variance.size
+    order, weights = problem.plan or brownian.plan(problem.variance, settings.sampler == "sobol")
+    n_dims = order.shape[0]
     tables = tables_of(settings, n_dims)
-    order, weights = brownian.plan(problem.variance, settings.sampler == "sobol")
     replicates = tables.shape[0]
     wanted = settings.n_paths if settings.n_paths is not None else (MAX_PATHS if settings.std_error else 1 << 17)
     most = max(1, -(-wanted // replicates))  # paths of a replicate
