@@ -45,8 +45,8 @@ from research.instruments.barrier import Barrier
 from research.instruments.basket import Basket
 from research.instruments.bermudan import Bermudan
 from research.instruments.cliquet import Cliquet
-from research.instruments.compound import Chooser, Compound
 from research.instruments.composed import Composed, Fixing, Pay
+from research.instruments.compound import Chooser, Compound
 from research.instruments.digital import Digital
 from research.instruments.double_barrier import DoubleBarrier
 from research.instruments.double_no_touch import DoubleNoTouch
@@ -71,6 +71,7 @@ from research.instruments.worst_of_note import WorstOfNote
 
 __all__ = [
     "contract_from_json",
+    "expressions",
     "to_json",
     "Airbag",
     "American",
@@ -83,8 +84,8 @@ __all__ = [
     "Chooser",
     "Cliquet",
     "Compo",
-    "Compound",
     "Composed",
+    "Compound",
     "Digital",
     "DoubleBarrier",
     "DoubleNoTouch",
@@ -92,6 +93,7 @@ __all__ = [
     "DualCurrencyDeposit",
     "European",
     "Exchange",
+    "Fixing",
     "ForwardStart",
     "Gap",
     "LogContract",
@@ -99,7 +101,6 @@ __all__ = [
     "Outperformance",
     "PartialBarrier",
     "PartialLookback",
-    "Fixing",
     "Pay",
     "Phoenix",
     "Power",
@@ -115,7 +116,4 @@ __all__ = [
     "VolatilitySwap",
     "WorstOf",
     "WorstOfNote",
-    "contract_from_json",
-    "expressions",
-    "to_json",
 ]
