@@ -14,6 +14,10 @@
 | survival | True: keep paths inside knock-out barriers and weigh them; for payoffs that can |
 | watched | looks a year at a barrier that is watched at every moment; a Brownian bridge in between |
 
+The lognormal control pays with Philox (it halves the error of an Asian option under Heston); with Sobol' points what it
+explains is already integrated well, and it costs a second payoff. Survival pays where a knock-out is likely: a barrier
+3% away that is looked at weekly under one volatility has 5 times less error, so needs 25 times fewer paths.
+
 A standard error is the error of the sampling; the bias of a scheme is not in it and is shown by `bias`. Blocks of at
 most 4,096 paths are made, paid and summed one after the other in each thread, so memory does not grow with the number
 of paths, and no result depends on the number of threads.
