@@ -28,6 +28,7 @@ WORKLOADS = [
     "black_greeks",
     "american",
     "monte_carlo",
+    "multi_asset",
     "value_at_risk",
     "sweeps",
     "notebook_runs",
