@@ -54,18 +54,17 @@ class _Paths:
         grid = engine.make_grid(self.quotes.tau, model.hurst, self.n_steps, self.scheme)
         budget = engine.budgets(model, grid, self.seed)
         n, parts = self.options.at.size, len(self.motions)
-        sums = np.empty((parts, _REPLICATES // parts, 4, n))
+        sums = np.empty((parts, _REPLICATES // parts, engine.N_SUMS, n))
 
         def work(rows: slice) -> None:
             for r in range(rows.start, rows.stop):
                 found = engine.states(model, grid, self.motions[r])
-                x, y = engine.path_values(model, self.options, budget, found)
-                for k, kind in enumerate((x, y, x * y, y * y)):
-                    sums[r, :, k] = kind.reshape(n, -1, self.n_each).sum(axis=2).T
+                each = (v.reshape(n, -1, self.n_each) for v in engine.path_values(model, self.options, budget, found))
+                sums[r] = engine.path_sums(*each).transpose(2, 0, 1)
 
         share(parts, work)
         exact = engine.control_mean(model, self.options, budget)
-        each = engine.controlled(sums.reshape(_REPLICATES, 4, n), self.n_each, exact)
+        each = engine.controlled(sums.reshape(_REPLICATES, engine.N_SUMS, n), self.n_each, exact)
         prices = np.vstack((each, each.mean(axis=0)))
         o = self.options
         tau = np.broadcast_to(self.quotes.table[5] ** 2, prices.shape)
