@@ -5,8 +5,8 @@ Given the path of the variance and of the part of the spot that it drives, S1, t
     X = Black(F S1, K, variance (1 - rho^2) Q),    Y = Black(F S1, K, variance rho^2 (budget - Q)),  Q the sum of V dt.
 
 Y is what an option that runs until S1 has spent a fixed budget of variance is worth: its mean is Black's formula, and
-X less a multiple of Y less that mean has a small variance. S1, whose mean is 1, is a second control, which holds put and
-call together. Each path comes with its mirror image. The budget lies 4.5 standard deviations of log Q above its mean; a
+X less a multiple of Y less that mean has a small variance. S1, whose mean is 1, is a second control: put and call
+meet. Each path comes with its mirror image. The budget lies 4.5 standard deviations of log Q above its mean; a
 path beyond it (three in a million) counts as one that just spent it.
 
 The Volterra motion is exact on the grid of times (`scheme="exact"`) or that of the hybrid scheme with kappa = 1
