@@ -5,8 +5,8 @@
 | 100 spread options, exact | QuantLib's Choi (2018) engine | our quadrature, checked to 1e-12 by Margrabe and parity |
 | 100 spread options, closed form | QuantLib's Bjerksund-Stensland engine | the exact value |
 | basket of two to 1 bp of its strike | QuantLib's MCEuropeanBasketEngine | the exact value |
-| worst-of autocallable, two assets, daily knock-in, to 1 bp | QuantLib's paths (GaussianMultiPathGenerator), NumPy pay-off | each other |
-| rough Bergomi smile of 11 strikes to 1 bp of vol at the money | NumPy hybrid scheme by FFT, plain and mixed estimators | a long run of ours |
+| worst-of autocallable on two, to 1 bp | QuantLib's paths with a NumPy pay-off; NumPy paths | each other |
+| rough Bergomi smile, to 1 bp of vol | NumPy: hybrid scheme by FFT, plain and mixed estimators | a long run of ours |
 
 QuantLib has no engine for a worst-of autocallable, so its path generator feeds the pay-off. "To 1 bp" is the time to a
 standard error of 0.01 on 100: time * (standard error in bp)^2.

@@ -29,6 +29,7 @@ WORKLOADS = [
     "american",
     "monte_carlo",
     "paths",
+    "multi_asset",
     "value_at_risk",
     "sweeps",
     "notebook_runs",

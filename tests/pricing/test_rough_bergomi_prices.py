@@ -29,6 +29,7 @@ def test_the_exact_scheme_has_the_covariance_of_the_volterra_motion(hurst: float
     found = (mean * step) @ mean.T + rest @ rest.T
     assert np.abs(found - volterra_covariance(times, hurst)).max() < 1e-7
     hybrid, own = engine.volterra_weights(times, hurst, "hybrid")
+    assert mean[0, 0] ** 2 * step[0] + own[0, 0] ** 2 == pytest.approx(step[0] ** (2 * hurst), rel=1e-14)
     assert np.array_equal(hybrid, mean) and np.allclose(np.diag(own), np.diag(rest), atol=3e-3)
 
 

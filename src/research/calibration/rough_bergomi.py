@@ -34,6 +34,7 @@ from research.pricing._simulation import Settings, tables_of
 
 BOUNDS = {"hurst": (0.01, 0.5), "eta": (0.05, 6.0), "rho": (-0.999, 0.999)}
 _VARIANCE = (1e-6, 4.0)
+_REPLICATES = 16
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,7 +43,8 @@ class _Paths:
 
     quotes: Quotes
     options: engine.Options
-    motions: list[Float2D]  # one a replicate
+    motions: list[Float2D]  # of some replicates each, one beside the other
+    n_each: int  # pairs of a replicate
     n_steps: int
     scheme: str
     seed: int
@@ -51,17 +53,18 @@ class _Paths:
         """Implied vol of each quote, one row a replicate, shape (replicates, n); the mean is the last row."""
         grid = engine.make_grid(self.quotes.tau, model.hurst, self.n_steps, self.scheme)
         budget = engine.budgets(model, grid, self.seed)
-        sums = np.empty((len(self.motions), 4, self.options.at.size))
+        n, parts = self.options.at.size, len(self.motions)
+        sums = np.empty((parts, _REPLICATES // parts, engine.N_SUMS, n))
 
         def work(rows: slice) -> None:
             for r in range(rows.start, rows.stop):
                 found = engine.states(model, grid, self.motions[r])
-                x, y = engine.path_values(model, self.options, budget, found)
-                sums[r] = x.sum(axis=1), y.sum(axis=1), (x * y).sum(axis=1), (y * y).sum(axis=1)
+                each = (v.reshape(n, -1, self.n_each) for v in engine.path_values(model, self.options, budget, found))
+                sums[r] = engine.path_sums(*each).transpose(2, 0, 1)
 
-        share(len(self.motions), work)
+        share(parts, work)
         exact = engine.control_mean(model, self.options, budget)
-        each = engine.controlled(sums, self.motions[0].shape[1], exact)
+        each = engine.controlled(sums.reshape(_REPLICATES, engine.N_SUMS, n), self.n_each, exact)
         prices = np.vstack((each, each.mean(axis=0)))
         o = self.options
         tau = np.broadcast_to(self.quotes.table[5] ** 2, prices.shape)
@@ -144,12 +147,14 @@ def _paths(quotes: Quotes, n_paths: int, n_steps: int, scheme: str, seed: int) -
     x, forward, strike = quotes.table[0], quotes.table[1], quotes.table[2]
     at = np.repeat(np.arange(quotes.tau.size), np.diff(quotes.first))
     options = engine.Options(at=at, forward=forward, strike=strike, sign=np.where(x <= 0.0, 1.0, -1.0))
-    settings = Settings(n_paths=n_paths, seed=seed, replicates=16)
-    each = 1 << max(4, (n_paths // 16 - 1).bit_length())
+    settings = Settings(n_paths=n_paths, seed=seed, replicates=_REPLICATES)
+    each = 1 << max(4, (n_paths // _REPLICATES - 1).bit_length())
     times = engine.time_grid(quotes.tau, n_steps)
     plan, tables = engine.motion_plan(times, True), tables_of(settings, 2 * times.size)
-    motions = [engine.make_motion(table, seed, 0, each, plan) for table in tables]
-    return _Paths(quotes, options, motions, n_steps, scheme, seed)
+    single = [engine.make_motion(table, seed, 0, each, plan) for table in tables]
+    together = max(1, min(_REPLICATES // 2, 1024 // each))
+    motions = [np.hstack(single[k : k + together]) for k in range(0, _REPLICATES, together)]
+    return _Paths(quotes, options, motions, each, n_steps, scheme, seed)
 
 
 def _model(y: Float1D, quotes: Quotes) -> RoughBergomi:

@@ -5,8 +5,9 @@ Given the path of the variance and of the part of the spot that it drives, S1, t
     X = Black(F S1, K, variance (1 - rho^2) Q),    Y = Black(F S1, K, variance rho^2 (budget - Q)),  Q the sum of V dt.
 
 Y is what an option that runs until S1 has spent a fixed budget of variance is worth: its mean is Black's formula, and
-X less a multiple of Y less that mean has a small variance. Each path comes with its mirror image. The budget lies 4.5
-standard deviations of log Q above its mean; a path beyond it (three in a million) counts as one that just spent it.
+X less a multiple of Y less that mean has a small variance. S1, whose mean is 1, is a second control: put and call
+meet. Each path comes with its mirror image. The budget lies 4.5 standard deviations of log Q above its mean; a
+path beyond it (three in a million) counts as one that just spent it.
 
 The Volterra motion is exact on the grid of times (`scheme="exact"`) or that of the hybrid scheme with kappa = 1
 ("hybrid"); the variance is held over each step. A path is a function of (seed, replicate, path).
@@ -142,16 +143,19 @@ def black_rows(options: Options, here: Any, spot_ratio: Float1D, variance: Float
     return out.reshape(shape)
 
 
-def path_values(model: RoughBergomi, options: Options, budget: Float1D, found: Float2D) -> tuple[Float2D, Float2D]:
-    """X and Y of each option and pair of paths, shape (n_options, n_paths) each."""
-    x, y = np.zeros((2, options.at.size, found.shape[1]))
+def path_values(
+    model: RoughBergomi, options: Options, budget: Float1D, found: Float2D
+) -> tuple[Float2D, Float2D, Float2D]:
+    """X, Y and S1 of each option and pair of paths, shape (n_options, n_paths) each."""
+    x, y, s = np.zeros((3, options.at.size, found.shape[1]))
     for m in range(budget.size):
         here = options.at == m
         for half in range(2):
             ratio, spent = np.exp(found[4 * m + 2 * half]), found[4 * m + 2 * half + 1]
             x[here] += 0.5 * black_rows(options, here, ratio, (1.0 - model.rho**2) * spent)
             y[here] += 0.5 * black_rows(options, here, ratio, model.rho**2 * (budget[m] - spent))
-    return x, y
+            s[here] += 0.5 * ratio
+    return x, y, s
 
 
 def make_motion(table: Int2D, seed: int, first: int, n: int, plan: tuple[Int2D, Float2D]) -> Float2D:
@@ -175,13 +179,25 @@ def control_mean(model: RoughBergomi, options: Options, budget: Float1D) -> Floa
     return np.asarray(black.price(options.forward, options.strike, 1.0, std, is_call=options.sign > 0.0))
 
 
-def controlled(sums: Float2D, n: int, exact: Float1D) -> Float2D:
-    """Estimates of each replicate, shape (replicates, n_options), from sums of x, y, x y, y^2 over n paths."""
+N_SUMS = 8  # x, y, s, x y, x s, y y, y s, s s
+
+
+def path_sums(x: Any, y: Any, s: Any) -> Any:
+    """The N_SUMS sums over the paths, the last axis."""
+    return np.array([part.sum(axis=-1) for part in (x, y, s, x * y, x * s, y * y, y * s, s * s)])
+
+
+def controlled(sums: Any, n: int, exact: Float1D) -> Float2D:
+    """Estimates of each replicate, shape (replicates, n_options), from sums, shape (replicates, N_SUMS, n_options)."""
     m = sums / n
-    whole = m.mean(axis=0)
-    spread = whole[3] - whole[1] ** 2
-    slope = np.where(spread > 1e-12 * whole[3], (whole[2] - whole[0] * whole[1]) / np.where(spread > 0, spread, 1.0), 0)
-    out: Float2D = m[:, 0] - slope * (m[:, 1] - exact)
+    x, y, s, xy, xs, yy, ys, ss = m.mean(axis=0)
+    xy, xs, yy, ys, ss = xy - x * y, xs - x * s, np.maximum(yy - y * y, 0.0), ys - y * s, np.maximum(ss - s * s, 0.0)
+    det = yy * ss - ys * ys
+    both, one = (det > 1e-8 * yy * ss) & (ss > 1e-12), yy > 1e-12 * np.maximum(y * y, 1e-300)
+    safe, alone = np.where(both, det, 1.0), np.where(one, xy / np.where(one, yy, 1.0), 0.0)
+    a = np.where(both, (xy * ss - xs * ys) / safe, alone)
+    b = np.where(both, (xs * yy - xy * ys) / safe, 0.0)
+    out: Float2D = m[:, 0] - a * (m[:, 1] - exact) - b * (m[:, 2] - 1.0)
     return out
 
 
@@ -212,20 +228,19 @@ def estimate(
     exact = control_mean(model, options, budget)
     wanted = n_paths if n_paths is not None else (1 << 20 if std_error else 1 << 14)
     most = 1 << max(6, (-(-wanted // replicates) - 1).bit_length())
-    sums, done = np.zeros((replicates, 4, options.at.size)), 0
+    sums, done = np.zeros((replicates, N_SUMS, options.at.size)), 0
     while True:
         until = min(most, max(64, 2 * done)) if std_error else most
         width = min(_CHUNK, until - done)
         starts = [(r, first) for r in range(replicates) for first in range(done, until, width)]
-        parts = np.empty((len(starts), 4, options.at.size))
+        parts = np.empty((len(starts), N_SUMS, options.at.size))
 
         def work(rows: slice, starts: Any = starts, parts: Any = parts, width: int = width) -> None:
             for task in range(rows.start, rows.stop):
                 r, first = starts[task]
                 path = first if quasi else (r << 40) + first
                 found = states(model, grid, make_motion(tables[r], seed, path, width, plan))
-                x, y = path_values(model, options, budget, found)
-                parts[task] = x.sum(axis=1), y.sum(axis=1), (x * y).sum(axis=1), (y * y).sum(axis=1)
+                parts[task] = path_sums(*path_values(model, options, budget, found))
 
         share(len(starts), work)
         np.add.at(sums, [r for r, _ in starts], parts)

@@ -19,6 +19,7 @@ from research.instruments import (
     DoubleNoTouch,
     Exchange,
     Phoenix,
+    Quanto,
     Rainbow,
     RangeAccrual,
     Spread,
@@ -27,7 +28,7 @@ from research.instruments import (
 )
 from research.market import flat_basket
 from research.models import MultiAssetBlackScholes
-from research.pricing import basket_greeks, multi_asset, price
+from research.pricing import basket_greeks, multi_asset, price, worst_of
 
 SNOWBALL = Autocallable(
     initial=100.0, observations=tuple(j / 252 for j in range(63, 253, 21)), knock_out=1.03, coupon=0.15, knock_in=0.75
@@ -74,6 +75,14 @@ def test_the_worst_of_one_is_the_note_itself(sampler: str) -> None:
         one, model, flat_basket({"A": 50.0}, rate=0.03, dividend_yield=0.01), n_paths=1 << 15, sampler=sampler
     )
     assert abs(found.value - EXACT_SNOWBALL) < 4.0 * found.std_error < 0.4
+
+
+def test_gaps_that_are_passed_over_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Filling every gap in finds not one knock-in more: the same bits."""
+    item = WorstOfNote(underlyings=PAIR, initials=(100.0, 95.0), note=SNOWBALL)
+    quick = price(item, pair(), market(), n_paths=1 << 13)
+    monkeypatch.setattr(worst_of, "_CERTAIN", 1e9)
+    assert price(item, pair(), market(), n_paths=1 << 13).value == quick.value
 
 
 def test_perfectly_correlated_twins_are_the_note_itself() -> None:
@@ -229,8 +238,6 @@ def test_correlation_at_its_bound_is_bumped_inwards_and_a_quanto_has_a_cross_veg
     rho = [greek(f, "correlation", "A", "B")["value"] for f in (edge, near)]
     assert rho[0] == pytest.approx(rho[1], rel=0.1) and rho[0] < 0.0
     m, s = abroad()
-    from research.instruments import Quanto
-
     found = basket_greeks(Quanto(underlying="SPX", strike=5000.0, tau=1.0), m, s)
     delta = greek(found, "delta", "SPX")["value"]
     drift = -0.18 * 0.06 * 5000.0 * delta  # the forward falls with the correlation
