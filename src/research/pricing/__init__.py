@@ -7,6 +7,17 @@
 | `fourier` | European | characteristic_function | Lewis' integral, sinh contour | Boyarchenko & Levendorskii (2019) |
 | `cosine` | European | real_characteristic_function | Fourier cosine series | Fang & Oosterlee (2008) |
 | `analytic` | Barrier, Touch, Digital | lognormal | closed forms | Reiner & Rubinstein (1991) |
+| `analytic` | DoubleBarrier, DoubleTouch | lognormal | images, eigenfunctions | Ikeda & Kunitomo (1992), Hui (1996) |
+| `analytic` | PartialBarrier | lognormal | bivariate normals | Heynen & Kat (1994) |
+| `analytic` | Lookback, PartialLookback | lognormal | closed forms | Conze & Viswanathan (1991) |
+| `analytic` | Compound, Chooser | lognormal | bivariate normals | Geske (1979), Rubinstein (1991) |
+| `analytic`, `fourier` | ForwardStart | lognormal, characteristic function | a later return | Kruse, Noegel (2005) |
+| `convolution` | Cliquet | lognormal, characteristic function | laws of returns, convolved | see `forward_start` |
+| `analytic` | Digital, Gap, Supershare, Power, LogContract | a smile | probabilities, options | Carr & Madan (1998) |
+| `analytic`, `replication` | VarianceSwap, VolatilitySwap | a smile | closed forms; options | Demeterfi et al. (1999) |
+| `analytic` | Quanto, Compo | lognormal_cross_currency | Black's formula in another measure | Reiner (1992) |
+| `analytic` | DualCurrencyDeposit | a smile | a bond and an option | Garman & Kohlhagen (1983) |
+| `analytic` | Asian, geometric | lognormal | closed form | Kemna & Vorst (1990) |
 | `spectral` | American | lognormal | collocation of the exercise boundary | Andersen, Lake & Offengenden (2016) |
 | `pde` | European, American, Barrier | lognormal | Crank-Nicolson on a sinh grid | Rannacher (1984) |
 | `lattice` | European, American, Bermudan | lognormal | binomial tree that meets the strike | Leisen & Reimer (1996) |

@@ -20,6 +20,7 @@ from research.arrays import FloatND
 _FAR = 40.0  # exp(-40): what is left out of the tail, relative
 _STEPS = np.array([-9.0, -5.0, -2.0, 0.0, 2.0, 5.0, 9.0])  # breaks around the step, in its own width
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(24)
+_CHUNK = 4096  # integrals at a time
 _LARGE = 30.0  # of the exponent: from here on the product is taken in logarithms around its peak
 _LOG_ROOT = 0.5 * np.log(2.0 * np.pi)
 
@@ -38,10 +39,21 @@ def bivariate_normal_cdf(h: ArrayLike, k: ArrayLike, rho: ArrayLike, log_factor:
     >>> round(bivariate_normal_cdf(0.0, 0.0, 0.5), 12)  # 1/4 + asin(1/2) / (2 pi)
     0.333333333333
     """
-    h, k, rho, a = np.broadcast_arrays(*(np.asarray(x, dtype=np.float64) for x in (h, k, rho, log_factor)))
+    given = np.broadcast_arrays(*(np.asarray(x, dtype=np.float64) for x in (h, k, rho, log_factor)))
+    shape, flat = given[0].shape, [x.ravel() for x in given]
+    out = np.empty(flat[0].size)
+    for far in (False, True):  # a large factor's mass may lie far from the end, where the second factor grows
+        here = np.flatnonzero((flat[3] > _LARGE) == far)
+        for at in range(0, here.size, _CHUNK):
+            part = here[at : at + _CHUNK]
+            out[part] = _integrals(*(x[part] for x in flat), far=far)
+    return out.reshape(shape) if shape else float(out[0])
+
+
+def _integrals(h: FloatND, k: FloatND, rho: FloatND, a: FloatND, *, far: bool) -> FloatND:
+    """The integrals of a batch, shape (n,); `far`: in logarithms, around the peak."""
     rest = np.sqrt((1.0 - rho) * (1.0 + rho))
     top = np.clip(h, -1e100, 9.5)
-    far = bool(np.any(a > _LARGE))  # then the mass may lie far from the end, where the second factor grows
     peak = _peak(top, k, rho, rest) if far else np.minimum(top, 0.0)
     rise = np.maximum(_slope(peak, k, rho, rest), 0.0) if far else np.maximum(-top, 0.0)
     bottom = peak - 2.0 * _FAR / (np.sqrt(rise * rise + 2.0 * _FAR) + rise)
@@ -62,8 +74,7 @@ def bivariate_normal_cdf(h: ArrayLike, k: ArrayLike, rho: ArrayLike, log_factor:
     size = a[..., None, None] - 0.5 * x * x - _LOG_ROOT
     density: FloatND = np.exp(size + log_ndtr(z)) if far else np.exp(size) * ndtr(z)
     out = (half[..., None] * _WEIGHTS * density).sum(axis=(-2, -1))
-    out = np.where((h == -np.inf) | (k == -np.inf), 0.0, out)
-    return out if out.shape else float(out)
+    return np.where((h == -np.inf) | (k == -np.inf), 0.0, out)
 
 
 def _slope(x: FloatND, k: FloatND, rho: FloatND, rest: FloatND) -> FloatND:

@@ -88,7 +88,8 @@ def integral(
     """Integral over k in [low, high] of weight(k) O(k), either end may be infinite, and an error bound.
 
     Panels grow from the strike at the money outwards; each is done with 16 and with 2 x 16 points, and their difference
-    and the options' own errors are the bound. An infinite side ends where three panels add nothing.
+    and the options' own errors are the bound. An infinite side ends where a panel adds less than rounding or than the
+    options' own errors; what may be left, by the ratio of the last two panels, goes into the bound.
     """
     scale = max(_width(model, forward, tau), 1e-6)
     total, error = 0.0, 0.0
@@ -111,23 +112,24 @@ def _one_side(
     weight: Callable[[Float1D], Float1D], model: Any, forward: float, tau: float, side: float, start: float,
     stop: float, scale: float,
 ) -> tuple[float, float]:  # fmt: skip
-    edge, step, total, error, idle = start, 0.5 * scale, 0.0, 0.0, 0
+    edge, step, total, error, before = start, 0.5 * scale, 0.0, 0.0, np.inf
     while edge < stop:
         end = min(edge + step, stop)
         middle = 0.5 * (edge + end)
         coarse, _ = _panel(weight, model, forward, tau, side, edge, end)
         halves = [_panel(weight, model, forward, tau, side, a, b) for a, b in ((edge, middle), (middle, end))]
-        fine = halves[0][0] + halves[1][0]
-        total, error = total + fine, error + abs(fine - coarse) + halves[0][1] + halves[1][1]
-        idle = idle + 1 if abs(fine) <= max(1e-17 * max(abs(total), scale**2), halves[0][1] + halves[1][1]) else 0
-        if idle == 3 and np.isinf(stop):
-            break
+        fine, noise = halves[0][0] + halves[1][0], halves[0][1] + halves[1][1]
+        total, error = total + fine, error + abs(fine - coarse) + noise
+        size, beyond = abs(fine), edge > 3.0 * scale
+        if np.isinf(stop) and beyond and size <= max(1e-16 * max(abs(total), scale**2), 0.1 * noise):
+            fall = min(size / before, 0.9) if before > 0.0 else 0.0
+            return total, error + size * max(1.0, fall / (1.0 - fall))  # the rest falls at least as fast
         if edge > _LONGEST:
             wing = "left" if side < 0.0 else "right"
             raise NumericalError(
                 rule(f"the {wing} wing", "fall fast enough for this integral", f"{fine:.1e} at {edge:g}")
             )
-        edge, step = end, step * 1.15
+        edge, step, before = end, step * 1.15, size
     return total, error
 
 

@@ -125,6 +125,8 @@ CATALOGUE: tuple[Engine, ...] = (
            "0.4 ms an option at 501 steps", "a tree that meets the strike, to check others"),
     Engine("monte_carlo", "Asian", "lognormal", "monte_carlo", "a standard error of choice; geometric ones exact",
            "1 ms at 1 bp", "Sobol' paths with the geometric average as control"),
+    Engine("analytic", "Asian", "lognormal", "asian", "1e-14 of spot; geometric averages only",
+           "0.1 ms an option", "the geometric average is lognormal"),
     *(Engine("monte_carlo", contract, "lognormal", "monte_carlo", "a standard error of choice",
              "20 ms at 1 bp for a snowball", "Sobol' paths, daily barriers filled in where they can be reached")
       for contract in ("Autocallable", "Phoenix", "SharkFin", "RangeAccrual", "DoubleNoTouch", "Airbag",

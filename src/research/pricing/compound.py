@@ -1,6 +1,6 @@
 """Options on options in closed form under Black-Scholes: `Compound` (Geske), `Chooser` (Rubinstein).
 
-Each needs the price of the underlying on the first day at which the holder is indifferent, found by bracketing, and
+Each needs the price of the underlying on the first day at which the holder is indifferent, found by bisection, and
 bivariate normal probabilities. The whole curve is used.
 
 References
@@ -16,10 +16,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import brentq
 from scipy.special import ndtr
 
-from research.errors import require
+from research.arrays import Float1D
+from research.errors import require, require_all
 from research.instruments import Chooser, Compound, European
 from research.market import Snapshot
 from research.models import black
@@ -28,117 +28,108 @@ from research.pricing._bivariate import bivariate_normal_cdf
 from research.pricing.catalogue import Values
 
 _ROUNDING = 1e-14
-
-
-@dataclass(frozen=True, slots=True)
-class _Leg:
-    """A European option seen from today and from the first day."""
-
-    strike: float
-    sign: float  # 1 for a call, -1 for a put
-    forward: float  # today, to its expiry
-    df: float
-    std: float  # to its expiry
-    growth: float  # forward to its expiry over the forward to the first day
-    df_ahead: float  # from the first day on
-    std_ahead: float
-
-    def then(self, spot: float) -> float:
-        """Value on the first day at a price of the underlying."""
-        forward, is_call = spot * self.growth, self.sign > 0.0
-        return float(black.price(forward, self.strike, 1.0, self.std_ahead, df=self.df_ahead, is_call=is_call))
-
-    def now(self) -> float:
-        """Value today."""
-        return float(black.price(self.forward, self.strike, 1.0, self.std, df=self.df, is_call=self.sign > 0.0))
-
-    def owned(self, first: _First, critical: float, side: float) -> float:
-        """Present value of having it if the price on the first day is above (side 1) or below `critical`."""
-        d2 = np.log(self.forward / self.strike) / self.std - 0.5 * self.std
-        e2 = first.distance(critical)
-        corr = self.sign * side * first.std / self.std
-        h = side * np.array([e2 + first.std, e2])
-        k = self.sign * np.array([d2 + self.std, d2])
-        asset, cash = bivariate_normal_cdf(h, k, corr)
-        return float(self.df * self.sign * (self.forward * asset - self.strike * cash))
+_HALVINGS = 64
 
 
 @dataclass(frozen=True, slots=True)
 class _First:
-    """The first day: forward, discount factor, standard deviation."""
+    """The first days of n contracts; arrays of shape (n,)."""
 
-    forward: float
-    df: float
-    std: float
+    tau: Float1D
+    forward: Float1D
+    df: Float1D
+    std: Float1D
 
-    def distance(self, level: float) -> float:
-        """d2 of a level on that day."""
-        if level <= 0.0 or np.isinf(level):
-            return np.inf if level <= 0.0 else -np.inf
-        return float(np.log(self.forward / level) / self.std - 0.5 * self.std)
+    def distance(self, level: Float1D) -> Float1D:
+        """d2 of a level of the underlying on that day; a level may be 0 or inf."""
+        with np.errstate(divide="ignore"):
+            out: Float1D = np.log(self.forward / level) / self.std - 0.5 * self.std
+        return out
 
 
-def _first(tau: float, model: BlackScholes, snapshot: Snapshot, name: str) -> _First:
-    require(tau > 0.0, "tau", tau, f"be > 0 years for a {name}")
+@dataclass(frozen=True, slots=True)
+class _Legs:
+    """n European options seen from today and from the first days; arrays of shape (n,)."""
+
+    strike: Float1D
+    sign: Float1D  # 1 for a call, -1 for a put
+    forward: Float1D  # today, to the expiry
+    df: Float1D
+    std: Float1D  # to the expiry
+    growth: Float1D  # forward to the expiry over the forward to the first day
+    df_ahead: Float1D  # from the first day on
+    std_ahead: Float1D
+
+    def then(self, log_price: Float1D) -> Float1D:
+        """Values on the first day at a log price of the underlying."""
+        forward = np.exp(log_price) * self.growth
+        value = black.price(forward, self.strike, 1.0, self.std_ahead, df=self.df_ahead, is_call=self.sign > 0.0)
+        return np.asarray(value)
+
+    def owned(self, first: _First, critical: Float1D, side: Float1D) -> Float1D:
+        """Present value of having them if the price on the first day is above (side 1) or below `critical`."""
+        d2 = np.log(self.forward / self.strike) / self.std - 0.5 * self.std
+        e2 = first.distance(critical)
+        corr = self.sign * side * first.std / self.std
+        h, k = side * np.stack([e2 + first.std, e2]), self.sign * np.stack([d2 + self.std, d2])
+        asset, cash = bivariate_normal_cdf(h, k, corr)
+        out: Float1D = self.df * self.sign * (self.forward * asset - self.strike * cash)
+        return out
+
+
+def _first(tau: list[float], model: BlackScholes, snapshot: Snapshot, name: str) -> _First:
+    years = np.array(tau)
+    require_all(years > 0.0, "tau", years, f"be > 0 years for a {name}")
     require(model.sigma > 0.0, "sigma", model.sigma, "be > 0 here")
-    return _First(snapshot.forward(tau), snapshot.discount.df(tau), model.sigma * float(np.sqrt(tau)))
+    return _First(years, snapshot.forward(years), snapshot.discount.df(years), model.sigma * np.sqrt(years))
 
 
-def _leg(option: European, years: float, tau: float, first: _First, sigma: float, snapshot: Snapshot) -> _Leg:
-    forward, df = snapshot.forward(years), snapshot.discount.df(years)
-    return _Leg(
-        strike=option.strike, sign=1.0 if option.is_call else -1.0, forward=forward, df=df,
-        std=sigma * float(np.sqrt(years)), growth=forward / first.forward, df_ahead=df / first.df,
-        std_ahead=sigma * float(np.sqrt(years - tau)),
+def _legs(options: list[European], years: list[float], first: _First, sigma: float, snapshot: Snapshot) -> _Legs:
+    t = np.array(years)
+    forward, df = snapshot.forward(t), snapshot.discount.df(t)
+    return _Legs(
+        strike=np.array([option.strike for option in options]),
+        sign=np.where([option.is_call for option in options], 1.0, -1.0),
+        forward=forward, df=df, std=sigma * np.sqrt(t), growth=forward / first.forward, df_ahead=df / first.df,
+        std_ahead=sigma * np.sqrt(t - first.tau),
     )  # fmt: skip
 
 
-def _root(function: Callable[[float], float], first: _First, strike: float) -> float:
-    """The price at which an increasing function of its logarithm is 0; 0 or inf where there is none."""
-    centre, reach = np.log(strike), 2.0 + 45.0 * first.std + abs(np.log(first.forward / strike))
+def _roots(function: Callable[[Float1D], Float1D], first: _First, strike: Float1D) -> Float1D:
+    """The prices at which increasing functions of the log price are 0, by bisection; 0 or inf where there is none."""
+    centre, reach = np.log(strike), 2.0 + 45.0 * first.std + np.abs(np.log(first.forward / strike))
     low, high = centre - reach, centre + reach
-    if function(low) >= 0.0:
-        return 0.0
-    if function(high) <= 0.0:
-        return np.inf
-    return float(np.exp(brentq(function, low, high, xtol=1e-14, rtol=9e-16)))
-
-
-def _beyond(leg: _Leg, strike: float) -> Callable[[float], float]:
-    """How much more a call (less a put) is worth than the strike on the first day, at a log price."""
-    return lambda x: leg.sign * (leg.then(float(np.exp(x))) - strike)
+    none_below, none_above = function(low) >= 0.0, function(high) <= 0.0
+    for _ in range(_HALVINGS):
+        middle = 0.5 * (low + high)
+        above = function(middle) > 0.0
+        low, high = np.where(above, low, middle), np.where(above, middle, high)
+    return np.where(none_below, 0.0, np.where(none_above, np.inf, np.exp(0.5 * (low + high))))
 
 
 def value(items: Sequence[Compound], model: BlackScholes, snapshot: Snapshot) -> Values:
     """Options on options; the engine's door for `pricing.price`."""
-    found, error = np.empty(len(items)), np.empty(len(items))
-    for i, item in enumerate(items):
-        tau, years = item.years(snapshot.as_of), item.option_years(snapshot.as_of)
-        first = _first(tau, model, snapshot, "compound option")
-        leg = _leg(item.option, years, tau, first, model.sigma, snapshot)
-        side = leg.sign if item.is_call else -leg.sign  # exercised above or below the critical price
-        critical = _root(_beyond(leg, item.strike), first, leg.strike)
-        exercised = ndtr(side * first.distance(critical))
-        paid = leg.owned(first, critical, side) - first.df * item.strike * exercised
-        found[i] = max(paid if item.is_call else -paid, 0.0)
-        error[i] = _ROUNDING * (snapshot.spot + item.strike + leg.strike)
-    return Values(found, np.zeros_like(found), error)
+    first = _first([item.years(snapshot.as_of) for item in items], model, snapshot, "compound option")
+    years = [item.option_years(snapshot.as_of) for item in items]
+    legs = _legs([item.option for item in items], years, first, model.sigma, snapshot)
+    strike = np.array([item.strike for item in items])
+    buys = np.where([item.is_call for item in items], 1.0, -1.0)
+    side = buys * legs.sign  # exercised above or below the critical price
+    critical = _roots(lambda x: legs.sign * (legs.then(x) - strike), first, legs.strike)
+    exercised = ndtr(side * first.distance(critical))
+    found = np.maximum(buys * (legs.owned(first, critical, side) - first.df * strike * exercised), 0.0)
+    return Values(found, np.zeros_like(found), _ROUNDING * (snapshot.spot + strike + legs.strike))
 
 
 def choosers(items: Sequence[Chooser], model: BlackScholes, snapshot: Snapshot) -> Values:
     """Choosers, simple (one strike and expiry) or complex."""
-    found, error = np.empty(len(items)), np.empty(len(items))
-    for i, item in enumerate(items):
-        tau, (call_years, put_years) = item.years(snapshot.as_of), item.option_years(snapshot.as_of)
-        first = _first(tau, model, snapshot, "chooser")
-        call = _leg(item.call, call_years, tau, first, model.sigma, snapshot)
-        put = _leg(item.put, put_years, tau, first, model.sigma, snapshot)
-
-        def better(x: float, call: _Leg = call, put: _Leg = put) -> float:
-            """How much more the call is worth than the put, at a log price."""
-            return call.then(float(np.exp(x))) - put.then(float(np.exp(x)))
-
-        critical = _root(better, first, float(np.sqrt(call.strike * put.strike)))
-        found[i] = call.owned(first, critical, 1.0) + put.owned(first, critical, -1.0)
-        error[i] = _ROUNDING * (snapshot.spot + call.strike + put.strike)
-    return Values(found, np.zeros_like(found), error)
+    first = _first([item.years(snapshot.as_of) for item in items], model, snapshot, "chooser")
+    years = np.array([item.option_years(snapshot.as_of) for item in items]).T.tolist()
+    call, put = (
+        _legs([getattr(item, name) for item in items], t, first, model.sigma, snapshot)
+        for name, t in zip(("call", "put"), years)
+    )
+    critical = _roots(lambda x: call.then(x) - put.then(x), first, np.sqrt(call.strike * put.strike))
+    above = np.ones_like(critical)
+    found = call.owned(first, critical, above) + put.owned(first, critical, -above)
+    return Values(found, np.zeros_like(found), _ROUNDING * (snapshot.spot + call.strike + put.strike))

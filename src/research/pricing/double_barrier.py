@@ -15,12 +15,13 @@ Broadie, Glasserman, Kou (1997), "A continuity correction for discrete barrier o
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from research.errors import require
+from research.arrays import Float1D
+from research.errors import require, require_all
 from research.instruments import DoubleBarrier, DoubleNoTouch, DoubleTouch
 from research.instruments._schedule import daily
 from research.market import Snapshot
@@ -36,131 +37,143 @@ _ROUNDING = 2e-14
 
 @dataclass(frozen=True, slots=True)
 class _Market:
-    """Spot, corridor and what drives the log price up to expiry."""
+    """Spot, corridors and what drives the log price up to each expiry; arrays of shape (n,)."""
 
     spot: float
-    forward: float
-    df: float
-    tau: float
-    rate: float
+    forward: Float1D
+    df: Float1D
+    tau: Float1D
+    rate: Float1D
     corridor: Corridor
 
     @property
-    def drift(self) -> float:
+    def drift(self) -> Float1D:
         """Of the log price, up to expiry."""
-        return float(np.log(self.forward / self.spot)) - 0.5 * self.corridor.std**2
+        out: Float1D = np.log(self.forward / self.spot) - 0.5 * self.corridor.std**2
+        return out
 
-    def shifted(self, n: int | None) -> _Market | None:
-        """Barriers moved outwards for n looks; None for continuous watching."""
-        if n is None:
-            return None
-        c, move = self.corridor, SHIFT * self.corridor.std / np.sqrt(n)
-        moved = Corridor(c.low - move, c.high + move, c.std, c.series)
-        return _Market(self.spot, self.forward, self.df, self.tau, self.rate, moved)
+    def shifted(self, looks: Float1D) -> _Market:
+        """Barriers moved outwards for so many looks; inf looks leave them."""
+        c = self.corridor
+        move = SHIFT * c.std / np.sqrt(looks)
+        return replace(self, corridor=Corridor(c.low - move, c.high + move, c.std, c.series))
 
-    def survival(self) -> float:
-        """Probability that no barrier is ever hit."""
+    def survival(self) -> Any:
+        """Probabilities that no barrier is ever hit."""
         return inside(self.corridor, self.drift, self.corridor.low, self.corridor.high)
 
-    def at_hit(self) -> tuple[float, float]:
+    def at_hit(self) -> tuple[Any, Any]:
         """One unit when low is hit first, one unit when high is."""
         square = self.drift**2 + 2.0 * self.rate * self.tau * self.corridor.std**2
-        require(square >= 0.0, "rate", self.rate, "be higher for a payment at the hit: mu^2 + 2 r sigma^2 must be >= 0",
-                hint="Pay at expiry.")  # fmt: skip
-        return leaves(self.corridor, self.drift, float(np.sqrt(square)))
+        require_all(square >= 0.0, "rate", self.rate, "be higher for a payment at the hit: mu^2 + 2 r sigma^2 >= 0",
+                    hint="Pay at expiry.")  # fmt: skip
+        return leaves(self.corridor, self.drift, np.sqrt(square))
+
+    def part(self, where: Any) -> _Market:
+        """Some of the contracts."""
+        c = self.corridor
+        corridor = Corridor(c.low[where], c.high[where], c.std[where], c.series)
+        return _Market(self.spot, self.forward[where], self.df[where], self.tau[where], self.rate[where], corridor)
 
 
 def _market(
-    item: Any, tau: float, rate: float, low: float, high: float, sigma: float, snapshot: Snapshot, series: Series
+    items: Sequence[Any], low: Float1D, high: Float1D, sigma: float, snapshot: Snapshot, series: Series
 ) -> _Market:
-    require(tau > 0.0, "tau", tau, f"be > 0 years for a {type(item).__name__}")
-    require(sigma > 0.0, "sigma", sigma, "be > 0 here")
-    spot = snapshot.spot
-    corridor = Corridor(float(np.log(low / spot)), float(np.log(high / spot)), float(sigma * np.sqrt(tau)), series)
-    return _Market(spot, snapshot.forward(tau), snapshot.discount.df(tau), tau, rate, corridor)
-
-
-def _option(item: DoubleBarrier, m: _Market) -> float:
-    """The option alone, then its rebate."""
-    c, strike = m.corridor, float(np.log(item.strike / m.spot))
-    start, stop = (max(strike, c.low), c.high) if item.is_call else (c.low, min(strike, c.high))
-    sign = 1.0 if item.is_call else -1.0
-    asset = m.forward * inside(c, m.drift + c.std**2, start, stop)
-    out = max(m.df * sign * (asset - item.strike * inside(c, m.drift, start, stop)), 0.0)
-    if item.knock == "out":
-        if item.rebate == 0.0:
-            return out
-        paid = sum(m.at_hit()) if item.rebate_at == "hit" else m.df * (1.0 - m.survival())
-        return out + item.rebate * paid
-    whole = float(black.price(m.forward, item.strike, 1.0, c.std, df=m.df, is_call=item.is_call))
-    return max(whole - out, 0.0) + item.rebate * m.df * m.survival()
-
-
-def _touch(item: DoubleTouch, m: _Market) -> float:
-    """The amount, if and when."""
-    if item.pays_if == "none":
-        return item.amount * m.df * m.survival()
-    if item.pays_if == "either" and item.pays_at == "expiry":
-        return item.amount * m.df * (1.0 - m.survival())
-    if item.pays_at == "hit":
-        low, high = m.at_hit()
-    else:
-        low, high = (m.df * p for p in leaves(m.corridor, m.drift, abs(m.drift)))
-    return item.amount * {"either": low + high, "low": low, "high": high}[item.pays_if]
-
-
-def _watched(formula: Callable[[Any, _Market], float], item: Any, m: _Market, n: int | None) -> tuple[float, float]:
-    """Value and what the shift of the barriers leaves: of order 1 / n where the shift is of order 1 / sqrt(n)."""
-    value, moved = formula(item, m), m.shifted(n)
-    if moved is None or n is None:
-        return value, 0.0
-    shifted = formula(item, moved)
-    return shifted, abs(shifted - value) / np.sqrt(n)
-
-
-def _values(
-    items: Sequence[Any], model: BlackScholes, snapshot: Snapshot, series: Series,
-    formula: Callable[[Any, _Market], float], size: Callable[[Any], float],
-) -> Values:  # fmt: skip
     require(series in SERIES, "series", series, f"be one of {', '.join(SERIES)}")
     tau = np.array([item.years(snapshot.as_of) for item in items])
     rate = flat_rates(snapshot, tau, "analytic")
-    value, error = np.empty(tau.size), np.empty(tau.size)
-    for i, item in enumerate(items):
-        item.check_alive(snapshot.spot)
-        m = _market(item, float(tau[i]), float(rate[i]), item.low, item.high, model.sigma, snapshot, series)
-        value[i], rest = _watched(formula, item, m, item.n_monitoring)
-        error[i] = rest + _ROUNDING * size(item)
+    require_all(tau > 0.0, "tau", tau, f"be > 0 years for a {type(items[0]).__name__}")
+    require(sigma > 0.0, "sigma", sigma, "be > 0 here")
+    corridor = Corridor(np.log(low / snapshot.spot), np.log(high / snapshot.spot), sigma * np.sqrt(tau), series)
+    return _Market(snapshot.spot, snapshot.forward(tau), snapshot.discount.df(tau), tau, rate, corridor)
+
+
+def _array(items: Sequence[Any], name: str) -> Any:
+    return np.array([getattr(item, name) for item in items])
+
+
+def _options(items: Sequence[DoubleBarrier], m: _Market) -> Float1D:
+    """The options alone, then their rebates."""
+    c, strike, is_call = m.corridor, _array(items, "strike"), _array(items, "is_call")
+    k = np.log(strike / m.spot)
+    start, stop = np.where(is_call, np.maximum(k, c.low), c.low), np.where(is_call, c.high, np.minimum(k, c.high))
+    gain = m.forward * inside(c, m.drift + c.std**2, start, stop) - strike * inside(c, m.drift, start, stop)
+    out = np.maximum(m.df * np.where(is_call, gain, -gain), 0.0)
+    dies, rebate = _array(items, "knock") == "out", _array(items, "rebate")
+    at_hit = dies & (rebate > 0.0) & (_array(items, "rebate_at") == "hit")
+    paid = np.zeros_like(out)
+    if np.any(rebate > 0.0):
+        alive = m.survival()
+        paid = m.df * np.where(dies, 1.0 - alive, alive)
+    if at_hit.any():
+        paid[at_hit] = np.add(*m.part(at_hit).at_hit())
+    whole = np.asarray(black.price(m.forward, strike, 1.0, c.std, df=m.df, is_call=is_call))
+    value: Float1D = np.where(dies, out, np.maximum(whole - out, 0.0)) + rebate * paid
+    return value
+
+
+def _touches(items: Sequence[DoubleTouch], m: _Market) -> Float1D:
+    """The amounts, if and when."""
+    pays_if, at_hit = _array(items, "pays_if"), _array(items, "pays_at") == "hit"
+    alive = m.survival()
+    value = m.df * np.where(pays_if == "none", alive, 1.0 - alive)
+    one_side = ~at_hit & ((pays_if == "low") | (pays_if == "high"))
+    for where, way in ((at_hit, _Market.at_hit), (one_side, _left_by)):
+        if where.any():
+            low, high = way(m.part(where))
+            side = pays_if[where]
+            value[where] = np.where(side == "low", low, np.where(side == "high", high, low + high))
+    out: Float1D = _array(items, "amount") * value
+    return out
+
+
+def _left_by(m: _Market) -> tuple[Any, Any]:
+    """One unit at expiry if low was hit first, one unit if high was."""
+    low, high = leaves(m.corridor, m.drift, np.abs(m.drift))
+    return m.df * low, m.df * high
+
+
+def _watched(formula: Callable[[_Market], Float1D], m: _Market, looks: Float1D, size: Any) -> Values:
+    """Values, and what the shift of the barriers leaves: of order 1 / n where the shift is of order 1 / sqrt(n)."""
+    value, error = formula(m), np.asarray(_ROUNDING * size)
+    if np.any(np.isfinite(looks)):
+        shifted = formula(m.shifted(looks))
+        value, error = shifted, error + np.abs(shifted - value) / np.sqrt(looks)
     return Values(value, np.zeros_like(value), error)
+
+
+def _looks(items: Sequence[Any]) -> Float1D:
+    return np.array([item.n_monitoring or np.inf for item in items])
 
 
 def options(
     items: Sequence[DoubleBarrier], model: BlackScholes, snapshot: Snapshot, *, series: Series = "auto"
 ) -> Values:
     """Double-barrier options with rebates; `series` is "auto", "images" or "eigenfunctions"."""
-    return _values(items, model, snapshot, series, _option, lambda item: snapshot.spot + item.strike)
+    for item in items:
+        item.check_alive(snapshot.spot)
+    m = _market(items, _array(items, "low"), _array(items, "high"), model.sigma, snapshot, series)
+    return _watched(lambda market: _options(items, market), m, _looks(items), snapshot.spot + _array(items, "strike"))
 
 
 def touches(
     items: Sequence[DoubleTouch], model: BlackScholes, snapshot: Snapshot, *, series: Series = "auto"
 ) -> Values:
     """Double touch, double no-touch, and one barrier before the other; `series` as for `options`."""
-    return _values(items, model, snapshot, series, _touch, lambda item: item.amount)
+    for item in items:
+        item.check_alive(snapshot.spot)
+    m = _market(items, _array(items, "low"), _array(items, "high"), model.sigma, snapshot, series)
+    return _watched(lambda market: _touches(items, market), m, _looks(items), _array(items, "amount"))
 
 
 def deposits(items: Sequence[DoubleNoTouch], model: BlackScholes, snapshot: Snapshot) -> Values:
     """Double-no-touch deposits, their daily looks by the shift of the barriers."""
-    tau = np.array([item.years(snapshot.as_of) for item in items])
-    rate = flat_rates(snapshot, tau, "analytic")
-    value, error = np.empty(tau.size), np.empty(tau.size)
-    for i, item in enumerate(items):
-        low, high = item.low * item.initial, item.high * item.initial
-        for name, level, good in (("low", low, low < snapshot.spot), ("high", high, high > snapshot.spot)):
-            require(good, name, level, f"leave the spot, {snapshot.spot:g}, inside", hint="It is breached already.")
-        m = _market(item, float(tau[i]), float(rate[i]), low, high, model.sigma, snapshot, "auto")
-        n = daily(float(tau[i]), item.steps_per_year).size
-        alive, rest = _watched(lambda _, market: market.survival(), item, m, n)
-        touched = item.principal + item.touched_rate
-        value[i] = item.notional * m.df * (touched + (item.rate - item.touched_rate) * alive)
-        error[i] = item.notional * m.df * (abs(item.rate - item.touched_rate) * rest + _ROUNDING)
-    return Values(value, np.zeros_like(value), error)
+    low, high = (_array(items, name) * _array(items, "initial") for name in ("low", "high"))
+    hint = "It is breached already."
+    require_all(low < snapshot.spot, "low", low, f"lie below the spot, {snapshot.spot:g}", hint=hint)
+    require_all(high > snapshot.spot, "high", high, f"lie above the spot, {snapshot.spot:g}", hint=hint)
+    m = _market(items, low, high, model.sigma, snapshot, "auto")
+    looks = np.array([float(daily(t, item.steps_per_year).size) for t, item in zip(m.tau.tolist(), items)])
+    notional, touched = _array(items, "notional"), _array(items, "principal") + _array(items, "touched_rate")
+    more = _array(items, "rate") - _array(items, "touched_rate")
+    return _watched(lambda market: notional * m.df * (touched + more * market.survival()), m, looks, notional)

@@ -25,6 +25,7 @@ from research.arrays import Float1D
 from research.errors import NoEngineError, rule
 from research.instruments import Cliquet, ForwardStart
 from research.market import Snapshot
+from research.models import black
 from research.pricing._returns import Lognormal, Return, is_independent, is_stationary, law
 from research.pricing.catalogue import Values
 
@@ -35,17 +36,21 @@ _AGREE = 1e-9  # of the series behind a cliquet
 
 def value(items: Sequence[ForwardStart], model: Any, snapshot: Snapshot) -> Values:
     """Forward-start options; the engine's door for `pricing.price`."""
-    found, error = np.empty(len(items)), np.empty(len(items))
-    for i, item in enumerate(items):
-        tau, start = item.years(snapshot.as_of), item.start_years(snapshot.as_of)
-        first, last = snapshot.forward(start), snapshot.forward(tau)
-        strike = item.strike * first / last
-        returns = law(model, tau - start, start, share=not item.on_return)
-        put, gap = returns.puts(np.array([np.log(strike)]))
-        paid = put[0] + (1.0 - strike if item.is_call else 0.0)
-        unit = snapshot.discount.df(tau) * (last / first if item.on_return else last)
-        found[i], error[i] = unit * max(paid, 0.0), unit * (gap[0] + _ROUNDING * max(1.0, strike))
-    return Values(found, np.zeros_like(found), error)
+    tau = np.array([item.years(snapshot.as_of) for item in items])
+    start = np.array([item.start_years(snapshot.as_of) for item in items])
+    first, last, df = snapshot.forward(start), snapshot.forward(tau), snapshot.discount.df(tau)
+    on_return, is_call = (np.array([getattr(item, name) for item in items]) for name in ("on_return", "is_call"))
+    strike = np.array([item.strike for item in items]) * first / last
+    unit = df * np.where(on_return, last / first, last)
+    if "lognormal" in model.abilities:
+        paid = np.asarray(black.price(1.0, strike, tau - start, model.sigma, is_call=is_call))
+        return Values(unit * paid, np.zeros_like(unit), unit * _ROUNDING * np.maximum(1.0, strike))
+    put, gap = np.empty_like(unit), np.empty_like(unit)
+    for key in set(zip(start.tolist(), tau.tolist(), on_return.tolist())):  # options that share a law
+        here = np.flatnonzero((start == key[0]) & (tau == key[1]) & (on_return == key[2]))
+        put[here], gap[here] = law(model, key[1] - key[0], key[0], share=not key[2]).puts(np.log(strike[here]))
+    paid = np.maximum(put + np.where(is_call, 1.0 - strike, 0.0), 0.0)
+    return Values(unit * paid, np.zeros_like(unit), unit * (gap + _ROUNDING * np.maximum(1.0, strike)))
 
 
 class _Period:

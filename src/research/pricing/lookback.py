@@ -25,7 +25,7 @@ import numpy as np
 from scipy.special import erfcx, log_ndtr, ndtr
 
 from research.arrays import Float1D, FloatND
-from research.errors import require
+from research.errors import require, require_all
 from research.instruments import Lookback, PartialLookback
 from research.market import Snapshot
 from research.models import black
@@ -43,77 +43,71 @@ _LOG_ROOT = 0.5 * np.log(2.0 * np.pi)
 
 @dataclass(frozen=True, slots=True)
 class _Move:
-    """Carry log(F / S) and standard deviation of the log price over a time."""
+    """Carry log(F / S) and standard deviation of the log price over a time; numbers or arrays of shape (n,)."""
 
-    carry: float
-    std: float
+    carry: Any
+    std: Any
 
     @property
-    def drift(self) -> float:
+    def drift(self) -> Any:
         return self.carry - 0.5 * self.std**2
 
-    @property
-    def power(self) -> float:
-        """y = 2 (r - q) / sigma^2."""
-        return 2.0 * self.carry / self.std**2
 
+def _excess(log_strike: Any, move: _Move, side: Any) -> FloatND:
+    """E[max(eta (extreme - K), 0)] over the spot; K = S exp(log_strike) on the far side, eta = side: 1 for the maximum.
 
-def _excess(log_strike: FloatND, move: _Move, eta: float) -> FloatND:
-    """E[max(eta (extreme - K), 0)] over the spot; K = S exp(log_strike) on the far side, eta 1 for the maximum."""
-    k, m, s, y = np.asarray(log_strike), move.drift, move.std, move.power
-    asset = np.exp(move.carry + log_ndtr(eta * (m + s * s - k) / s))
+    All arguments broadcast together.
+    """
+    k, eta, carry, s = np.broadcast_arrays(log_strike, side, move.carry, move.std)
+    m, y = carry - 0.5 * s**2, 2.0 * carry / s**2
+    asset = np.exp(carry + log_ndtr(eta * (m + s * s - k) / s))
     plain = asset - np.exp(k + log_ndtr(eta * (m - k) / s))
     reach = np.maximum(0.0, -eta * (k + m)) + 9.5 * s
     flat = np.abs(y) * reach < _FLAT
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        mirrored = (asset - np.exp(y * k + log_ndtr(-eta * (k + m) / s))) / y
+        mirrored = np.asarray((asset - np.exp(y * k + log_ndtr(-eta * (k + m) / s))) / y)
     if np.any(flat):
         x, w = panels([0.0, 0.15, 0.4, 0.7, 1.0])
-        z = k[..., None] + eta * reach[..., None] * x
-        integral = reach * (w * np.exp(y * z + log_ndtr(-eta * (z + m) / s))).sum(axis=-1)
-        mirrored = np.where(flat, eta * integral, mirrored)
+        k, eta, m, s, y, reach = (np.asarray(one)[flat][:, None] for one in (k, eta, m, s, y, reach))
+        z = k + eta * reach * x
+        mirrored[flat] = (eta * reach * w * np.exp(y * z + log_ndtr(-eta * (z + m) / s))).sum(axis=-1)
+        eta = side
     out: FloatND = np.maximum(eta * (plain + mirrored), 0.0)
     return out
 
 
-def _lookback(item: Lookback, spot: float, move: _Move, shift: float) -> float:
-    """Undiscounted value, the extreme moved back by exp(shift)."""
-    eta = 1.0 if item.looks_up else -1.0
-    so_far = item.extreme_so_far(spot)
-
-    def beyond(level: float) -> float:
-        """E[max(eta (extreme - level), 0)] for a level on the far side of the spot."""
-        return float(spot * np.exp(-eta * shift) * _excess(np.log(level / spot) + eta * shift, move, eta))
-
-    if item.strike is None:
-        forward = spot * np.exp(move.carry)
-        return float(eta * (so_far - forward) + beyond(so_far))
-    if eta * (item.strike - so_far) >= 0.0:
-        return beyond(item.strike)
-    return beyond(so_far) + eta * (so_far - item.strike)
+def _lookbacks(items: Sequence[Lookback], spot: float, move: _Move, shift: Float1D) -> Float1D:
+    """Undiscounted values, the extreme moved back by exp(shift)."""
+    eta = np.where([item.looks_up for item in items], 1.0, -1.0)
+    so_far = np.array([item.extreme_so_far(spot) for item in items])
+    fixed = np.array([item.strike is not None for item in items])
+    strike = np.array([item.strike if item.strike is not None else so_far[i] for i, item in enumerate(items)])
+    level = np.where(eta * (strike - so_far) >= 0.0, strike, so_far)  # on the far side of the spot
+    beyond = spot * np.exp(-eta * shift) * _excess(np.log(level / spot) + eta * shift, move, eta)
+    own = np.where(fixed, eta * (level - strike), eta * (so_far - spot * np.exp(move.carry)))
+    out: Float1D = beyond + own
+    return out
 
 
-def _move(sigma: float, tau: float, start: float, snapshot: Snapshot) -> _Move:
+def _move(sigma: float, tau: Any, start: Any, snapshot: Snapshot) -> _Move:
     require(sigma > 0.0, "sigma", sigma, "be > 0 here")
-    require(tau > 0.0, "tau", tau, "be > 0 years for a lookback")
-    carry = np.log(snapshot.forward(start + tau) / snapshot.forward(start))
-    return _Move(float(carry), float(sigma * np.sqrt(tau)))
+    require_all(np.asarray(tau) > 0.0, "tau", tau, "be > 0 years for a lookback")
+    return _Move(np.log(snapshot.forward(start + tau) / snapshot.forward(start)), sigma * np.sqrt(tau))
 
 
 def value(items: Sequence[Lookback], model: BlackScholes, snapshot: Snapshot) -> Values:
     """The engine's door for `pricing.price`."""
     tau = np.array([item.years(snapshot.as_of) for item in items])
     flat_rates(snapshot, tau, "analytic")
-    found, error = np.empty(tau.size), np.empty(tau.size)
-    for i, item in enumerate(items):
-        move, df = _move(model.sigma, float(tau[i]), 0.0, snapshot), snapshot.discount.df(float(tau[i]))
-        found[i] = df * _lookback(item, snapshot.spot, move, 0.0)
-        error[i] = _ROUNDING * df * (snapshot.spot * max(1.0, np.exp(move.carry)) + (item.strike or 0.0)) / _FLAT
-        if item.n_monitoring is not None:
-            root = np.sqrt(item.n_monitoring)
-            shifted = df * _lookback(item, snapshot.spot, move, SHIFT * move.std / root)
-            error[i] += abs(shifted - found[i]) / root
-            found[i] = shifted
+    move, df = _move(model.sigma, tau, np.zeros_like(tau), snapshot), snapshot.discount.df(tau)
+    found = df * _lookbacks(items, snapshot.spot, move, np.zeros_like(tau))
+    strike = np.array([item.strike or 0.0 for item in items])
+    error = _ROUNDING * df * (snapshot.spot * np.maximum(1.0, np.exp(move.carry)) + strike) / _FLAT
+    looks = np.array([item.n_monitoring or np.inf for item in items])
+    if np.any(np.isfinite(looks)):
+        shifted = df * _lookbacks(items, snapshot.spot, move, SHIFT * move.std / np.sqrt(looks))
+        error = error + np.abs(shifted - found) / np.sqrt(looks)
+        found = shifted
     return Values(found, np.zeros_like(found), error)
 
 

@@ -19,6 +19,7 @@ Comput. 23 (time steps that grow).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -147,6 +148,7 @@ def _solve(
 ) -> Float1D:
     """One grid for each option: knock-ins through what they lack of the European option."""
     problems: list[tuple[Any, ...]] = []  # (item, kind, weight, position)
+    bonds = np.zeros(len(items))
     for i, item in enumerate(items):
         if isinstance(item, Barrier):
             item.check_alive(snapshot.spot)
@@ -155,7 +157,11 @@ def _solve(
                     "n_monitoring must be None for method='pde'. Use method='analytic': it shifts the barrier."
                 )
             out = item.knock == "out"
-            problems.append((item, "knock-out", 1.0 if out else -1.0, i))
+            late = out and item.rebate > 0.0 and item.rebate_at == "expiry"
+            problems.append((replace(item, rebate=0.0) if late else item, "knock-out", 1.0 if out else -1.0, i))
+            if late:  # a bond less one that a hit ends
+                bonds[i] = item.rebate * snapshot.discount.df(tau[i])
+                problems.append((item, "survival", -item.rebate, i))
             if not out:
                 problems.append((item, "vanilla", 1.0, i))
                 if item.rebate > 0.0:
@@ -164,7 +170,7 @@ def _solve(
             problems.append((item, "vanilla", 1.0, i))
     where = np.array([p[3] for p in problems])
     found = _grids(problems, tau[where], sigma, snapshot, n, m, dividends)
-    total = np.zeros(len(items))
+    total = bonds
     for (_, _, weight, i), one in zip(problems, found):
         total[i] += weight * one
     return total

@@ -31,6 +31,7 @@ from research.core.models.levy import AFFINE, VARIANCE_GAMMA
 from research.errors import NoEngineError, require, rule
 from research.instruments import VarianceSwap, VolatilitySwap
 from research.market import Snapshot
+from research.models.jumps import Bates
 from research.pricing import _returns
 from research.pricing.catalogue import Values, abilities
 from research.pricing.static import log_mean
@@ -122,18 +123,28 @@ def _sampled(model: Any, snapshot: Snapshot, tau: float, n: int) -> tuple[float,
     mean = variance = 0.0
     for i in range(n):
         if i == 0 or not alike:
-            law = _returns.law(model, tau / n, float(times[i]), share=False)
-            assert isinstance(law, _returns.Return)
-            mean, variance = _moments(law)
+            mean, variance = _moments(model, tau / n, float(times[i]))
         total += (carry[i] + mean) ** 2 + variance
     return float(total / tau), float(_SERIES * total / tau)
 
 
-def _moments(law: _returns.Return) -> tuple[float, float]:
-    """Mean and variance, by differences of order 4 of the logarithm of the characteristic function at 0."""
+def _moments(model: Any, tau: float, start: float) -> tuple[float, float]:
+    """Mean and variance of the return less its forward: jumps in closed form, the rest by differences of order 4."""
+    kind, p = _affine_or_gamma(model)
+    if kind == VARIANCE_GAMMA:
+        sigma, nu, theta = p.tolist()
+        omega = np.log1p(-theta * nu - 0.5 * sigma**2 * nu) / nu
+        return float((theta + omega) * tau), float((sigma**2 + nu * theta**2) * tau)
+    v0, kappa, theta, sigma, rho, intensity, size, deviation = p.tolist()
+    calm = Bates(v0=v0, kappa=kappa, theta=theta, sigma=sigma, rho=rho, intensity=0.0, jump_mean=0.0, jump_std=0.0)
+    law = _returns.law(calm, tau, start, share=False)
+    assert isinstance(law, _returns.Return)
     h = _SMALL / max(law.spread, 1e-12)
     one, two = law.log_cf(np.array([h, 2.0 * h]))
-    return (8.0 * one.imag - two.imag) / (6.0 * h), -(16.0 * one.real - two.real) / (6.0 * h * h)
+    mean, variance = (8.0 * one.imag - two.imag) / (6.0 * h), -(16.0 * one.real - two.real) / (6.0 * h * h)
+    jumps = intensity * tau
+    drift = jumps * (size - np.expm1(size + 0.5 * deviation**2))
+    return float(mean + drift), float(variance + jumps * (size**2 + deviation**2))
 
 
 def fair_volatility(model: Any, tau: float) -> tuple[float, float]:
@@ -172,8 +183,8 @@ def _log_laplace(s: Float1D, p: Float1D, tau: float) -> Float1D:
         a, b = x * length / (kappa + gamma), x * tau / (kappa + gamma)
         bent = np.where(square * a > 1e-9, -np.log1p(-square * a) / max(square, 1e-300), a + 0.5 * square * a * a)
         level = 2.0 * kappa * theta * (bent - b) if kappa * theta > 0.0 else np.zeros_like(s)
-    wide = 1.0 + 2.0 * x * p[7] ** 2
-    jumps = p[5] * tau * (np.exp(-x * p[6] ** 2 / wide) / np.sqrt(wide) - 1.0)
+    wide = 2.0 * x * p[7] ** 2
+    jumps = p[5] * tau * np.expm1(-x * p[6] ** 2 / (1.0 + wide) - 0.5 * np.log1p(wide))
     out: Float1D = np.asarray(level + by_variance * v0 + jumps)
     return out
 

@@ -9,6 +9,7 @@ import pytest
 
 from research.errors import InputError, NoEngineError
 from research.instruments import (
+    Asian,
     Barrier,
     Chooser,
     Cliquet,
@@ -287,6 +288,20 @@ def test_a_book_of_every_kind_is_priced_in_one_call_and_survives_json():
         assert contract_from_json(to_json(contract)) == contract
     model = CrossCurrency(sigma=0.2, fx_vol=0.1, correlation=1.0, payout_rate=0.02)
     assert CrossCurrency.from_json(model.to_json()) == model
+
+
+def test_geometric_asians_are_exact_and_arithmetic_ones_are_simulated():
+    days = tuple(float(t) for t in np.arange(1, 13) / 12)
+    for given in ({"strike": 100.0}, {}):
+        exact = price(Asian(fixings=days, average="geometric", **given), MODEL, MARKET, method="analytic")
+        assert exact.error < 1e-11
+        arithmetic = price(Asian(fixings=days, **given), MODEL, MARKET, n_paths=4096)
+        assert arithmetic.method == "monte_carlo"
+        assert abs(arithmetic.value - exact.value) < 0.5
+    one = of(Asian(fixings=(1.0,), strike=100.0, average="geometric"))
+    assert one == pytest.approx(of(CALL), abs=1e-12)
+    with pytest.raises(NoEngineError, match="average must be geometric for method='analytic'; got 'arithmetic'"):
+        price(Asian(fixings=days, strike=100.0), MODEL, MARKET, method="analytic")
 
 
 def test_one_curve_up_to_expiry_or_the_whole_curve():
