@@ -6,6 +6,7 @@
 | one volatility for everything | `BlackScholes` | Black & Scholes (1973), Merton (1973) |
 | one smile, a surface of smiles | `SVI`, `SVISurface` | Gatheral (2004) |
 | a smile from stochastic volatility of a forward | `SABR` | Hagan et al. (2002), Obloj (2008) |
+| a volatility of time and spot, on a grid | `LocalVol`, `dupire` | Dupire (1994) |
 | stochastic variance | `Heston` | Heston (1993) |
 | jumps; with stochastic variance; on a gamma clock | `Merton`, `Bates`, `VarianceGamma` | see `jumps` |
 """
@@ -14,7 +15,20 @@ from research.models import black
 from research.models.black_scholes import BlackScholes
 from research.models.heston import Heston
 from research.models.jumps import Bates, Merton, VarianceGamma
+from research.models.local_vol import LocalVol, dupire
 from research.models.sabr import SABR
 from research.models.svi import SVI, SVISurface
 
-__all__ = ["black", "Bates", "BlackScholes", "Heston", "Merton", "SABR", "SVI", "SVISurface", "VarianceGamma"]
+__all__ = [
+    "black",
+    "Bates",
+    "BlackScholes",
+    "Heston",
+    "LocalVol",
+    "Merton",
+    "SABR",
+    "SVI",
+    "SVISurface",
+    "VarianceGamma",
+    "dupire",
+]
