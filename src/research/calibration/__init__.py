@@ -5,6 +5,8 @@
 | `Heston` | `Snapshot` | `heston` | Levenberg-Marquardt on implied vols, analytic gradient (Cui et al. 2017) |
 | `Merton`, `Bates`, `VarianceGamma` | `Snapshot` | `jumps` | trust region on implied vols, cosine series |
 | `SVI`, `SVISurface` | `Smile`, `Surface` | `svi` | raw SVI slices, free of butterfly arbitrage |
+| `LocalVol` | `Snapshot`, `Surface` | `local_vol` | Andreasen and Huge (2011), or SVI and Dupire |
+| `LocalStochasticVol` | `LocalVol`, and a `Heston` | `local_stochastic_vol` | leverage by the forward equation |
 | `SABR` | `Smile` | `sabr` | Levenberg-Marquardt, analytic gradient; `fit_slices` for many |
 | `GARCH` | returns | `garch` | Gaussian quasi maximum likelihood |
 """

@@ -18,6 +18,8 @@ MODULES: dict[str, str] = {
     "Bates": "jumps",
     "GARCH": "garch",
     "Heston": "heston",
+    "LocalStochasticVol": "local_stochastic_vol",
+    "LocalVol": "local_vol",
     "Merton": "jumps",
     "SABR": "sabr",
     "SVI": "svi",

@@ -8,6 +8,7 @@
 | a smile from stochastic volatility of a forward | `SABR` | Hagan et al. (2002), Obloj (2008) |
 | a volatility of time and spot, on a grid | `LocalVol`, `dupire` | Dupire (1994) |
 | stochastic variance | `Heston` | Heston (1993) |
+| stochastic variance times a function of time and spot | `LocalStochasticVol` | Jex, Henderson, Wang (1999) |
 | jumps; with stochastic variance; on a gamma clock | `Merton`, `Bates`, `VarianceGamma` | see `jumps` |
 """
 
@@ -15,6 +16,7 @@ from research.models import black
 from research.models.black_scholes import BlackScholes
 from research.models.heston import Heston
 from research.models.jumps import Bates, Merton, VarianceGamma
+from research.models.local_stochastic_vol import LocalStochasticVol
 from research.models.local_vol import LocalVol, dupire
 from research.models.sabr import SABR
 from research.models.svi import SVI, SVISurface
@@ -24,6 +26,7 @@ __all__ = [
     "Bates",
     "BlackScholes",
     "Heston",
+    "LocalStochasticVol",
     "LocalVol",
     "Merton",
     "SABR",

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, ClassVar
 
 import numpy as np
@@ -64,9 +65,9 @@ class LocalVol:
         require(tau[0] >= 0.0, "tau", float(tau[0]), "be >= 0 years")
         require(vol.shape == (tau.size, y.size), "vol", vol.shape, f"have shape ({tau.size}, {y.size})")
         require_all(np.isfinite(vol) & (vol > 0.0), "vol", vol, "be finite and > 0", hint="A decimal: 20% is 0.20.")
-        for name, nodes in (("tau", tau), ("log_moneyness", y), ("vol", vol)):
-            nodes.flags.writeable = False
-            object.__setattr__(self, name, nodes)
+        for name, array in (("tau", tau), ("log_moneyness", y), ("vol", vol)):
+            array.flags.writeable = False
+            object.__setattr__(self, name, array)
 
     def __repr__(self) -> str:
         return (
@@ -102,7 +103,7 @@ class LocalVol:
         return out
 
     def variance_rows(self, times: Float1D, log_moneyness: Float2D) -> Float2D:
-        """Mean local variance of each step between `times` (steps + 1,) at log_moneyness (steps, k), shape (steps, k)."""
+        """Mean local variance of each step between `times` (steps + 1,) at log_moneyness (steps, k)."""
         rows, out = self.mean_variance(times), np.empty(log_moneyness.shape)
         for k in range(rows.shape[0]):
             out[k] = np.interp(log_moneyness[k], self.log_moneyness, rows[k])
@@ -192,7 +193,7 @@ def _svi_times(surface: SVISurface) -> Float1D:
     """Zero; the sides of each expiry, where the slope in time jumps; rows between."""
     ends = np.array([0.0, *surface.tau, surface.tau[-1] + 1.0])
     parts = []
-    for low, high in zip(ends[:-1], ends[1:]):
+    for low, high in pairwise(ends):
         side = min(_SIDE, 1e-3 * (high - low))
         grown = np.linspace(0.0, 1.0, _BETWEEN + 2) ** 1.5  # local vol changes most just after an expiry
         begin = low + (side if low > 0.0 else 0.0)

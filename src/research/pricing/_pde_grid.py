@@ -14,6 +14,7 @@ from research.arrays import Float1D, Float2D
 from research.errors import require
 from research.market import Snapshot
 from research.models.black_scholes import BlackScholes
+from research.models.heston import Heston
 from research.models.local_vol import LocalVol
 
 Dividends = Sequence[tuple[float, float]]
@@ -74,10 +75,10 @@ def nodes(
     return np.asarray(out, dtype=np.float64)
 
 
-def time_steps(tau: float, m: int, dividends: Dividends, level: int = 1) -> tuple[Float1D, Float1D]:
+def time_steps(tau: float, m: int, dividends: Dividends, level: int = 1, grow: float = 2.0) -> tuple[Float1D, Float1D]:
     """Steps from expiry back to today, the first two of each level-1 step halved, and the cash paid at each end.
 
-    Between expiry and the last dividend they grow with time; the half-steps are the implicit ones.
+    Between expiry and the last dividend they grow with time to the power grow - 1; the half-steps are implicit.
     """
     paid = sorted((tau - when, amount) for when, amount in dividends if when < tau and amount > 0.0)
     stops = [0.0, *(when for when, _ in paid), tau]
@@ -87,7 +88,7 @@ def time_steps(tau: float, m: int, dividends: Dividends, level: int = 1) -> tupl
     require(bool(np.all(counts >= 2)), "n_time", m, f"be enough for {len(paid)} dividends")
     dt, cash = [], []
     for i, count in enumerate(counts):
-        grown = np.linspace(0.0, 1.0, count * level + 1) ** (2 if i == 0 else 1)
+        grown = np.linspace(0.0, 1.0, count * level + 1) ** (grow if i == 0 else 1.0)
         widths = np.diff(grown) * (stops[i + 1] - stops[i])
         if i == 0:
             widths = np.concatenate([np.repeat(widths[:2] / 2.0, 2), widths[2:]])
@@ -124,3 +125,20 @@ def variance_on_grid(
     forward = snapshot.forward(0.5 * (times[1:] + times[:-1]))
     rows = model.variance_rows(times, x[None, :] - np.log(forward / scale)[:, None])
     return np.ascontiguousarray(rows[::-1])
+
+
+def variance_nodes(model: Heston, tau: float, n: int, level: int) -> Float1D:
+    """n * level + 1 nodes from 0 to a variance that is left with a probability of about 1e-6, dense below v0."""
+    from scipy.stats import ncx2
+
+    most = 0.0
+    for t in (0.25 * tau, 0.5 * tau, tau):
+        decay = float(np.exp(-model.kappa * t))
+        scale = model.sigma**2 * (t if model.kappa * t < 1e-8 else (1.0 - decay) / model.kappa) / 4.0
+        mean = model.theta + (model.v0 - model.theta) * decay
+        tail = float(ncx2.isf(1e-6, 4.0 * model.kappa * model.theta / model.sigma**2, model.v0 * decay / scale)) * scale
+        std = np.sqrt(2.0 * scale * (mean + model.v0 * decay))
+        most = max(most, tail if np.isfinite(tail) else 0.0, float(mean + 5.0 * std))
+    fine = max(model.v0, 0.2 * model.theta, 0.01 * most)
+    out: Float1D = fine * np.sinh(np.linspace(0.0, float(np.arcsinh(most / fine)), n * level + 1))
+    return out

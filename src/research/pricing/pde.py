@@ -18,8 +18,7 @@ Comput. 23 (time steps that grow).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -27,7 +26,7 @@ from numpy.typing import ArrayLike
 
 from research.arrays import Float1D, reshape, vectors
 from research.core.pricing.pde import pde_values
-from research.errors import InputError, require, require_all
+from research.errors import require, require_all
 from research.instruments import American, Barrier, European
 from research.market import Snapshot
 from research.models.black_scholes import BlackScholes
@@ -44,6 +43,7 @@ from research.pricing._pde_grid import (
     time_steps,
     variance_on_grid,
 )
+from research.pricing._pde_problem import may_exercise_anywhere, problems
 from research.pricing.catalogue import Values
 
 _ROUNDING = 1e-12
@@ -77,14 +77,9 @@ def value(
     fine, coarse = (_solve(items, tau, model, snapshot, n_space // 2, n_time // 2, dividends, level) for level in
                     (2, 1))  # fmt: skip
     error = np.abs(fine - coarse) / 3.0
-    slow = isinstance(items[0], American) and _may_exercise_anywhere(snapshot)
+    slow = isinstance(items[0], American) and may_exercise_anywhere(snapshot)
     value = fine if slow else fine + (fine - coarse) / 3.0
     return Values(value, np.zeros_like(tau), (3.0 if slow else 1.0) * error + _ROUNDING * snapshot.spot)
-
-
-def _may_exercise_anywhere(snapshot: Snapshot) -> bool:
-    """Negative rates or yields may give an American option two exercise boundaries."""
-    return float(min(snapshot.discount.zero_rate.min(), snapshot.dividend_yield)) < 0.0
 
 
 def price_with_error(
@@ -154,106 +149,32 @@ def _batch(
     return out
 
 
-@dataclass(frozen=True, slots=True)
-class _Problem:
-    """One grid: what its value adds to the price of contract `position`."""
-
-    item: Any
-    kind: str  # "vanilla"; "knock-out" pays the option, "survival" one unit, if no barrier is hit
-    weight: float
-    position: int
-
-    @property
-    def ends(self) -> tuple[float, float]:
-        """Barriers in price units, 0 and infinity where there is none."""
-        if self.kind == "vanilla":
-            return 0.0, np.inf
-        down = self.item.direction == "down"
-        return (self.item.barrier, np.inf) if down else (0.0, self.item.barrier)
-
-    def by_parity(self, has_cash: bool) -> bool:
-        """Whether a call is found as a put and a forward: bounded, and so good for any vol and time."""
-        return self.kind == "vanilla" and self.item.is_call and not isinstance(self.item, American) and not has_cash
-
-    @property
-    def rebate(self) -> float:
-        """What a hit pays at once."""
-        return float(self.item.rebate) if self.kind == "knock-out" and self.item.knock == "out" else 0.0
-
-
-def _problems(items: Sequence[Any], snapshot: Snapshot) -> Iterator[_Problem]:
-    """Knock-ins through what they lack of the European option."""
-    for i, item in enumerate(items):
-        if not isinstance(item, Barrier):
-            yield _Problem(item, "vanilla", 1.0, i)
-            continue
-        item.check_alive(snapshot.spot)
-        if item.n_monitoring is not None:
-            raise InputError(
-                "n_monitoring must be None for method='pde'. Use method='analytic': it shifts the barrier."
-            )
-        yield _Problem(item, "knock-out", 1.0 if item.knock == "out" else -1.0, i)
-        if item.knock == "in":
-            yield _Problem(item, "vanilla", 1.0, i)
-            if item.rebate > 0.0:
-                yield _Problem(item, "survival", item.rebate, i)
-
-
 def _solve(
     items: Sequence[Any], tau: Float1D, model: BlackScholes | LocalVol, snapshot: Snapshot, n: int, m: int,
     dividends: Dividends, level: int,
 ) -> Float1D:  # fmt: skip
     """Values on grids of n x m, each step cut into `level`, by one call of the kernel."""
-    problems = list(_problems(items, snapshot))
-    rows, space, steps = len(problems), n * level + 1, m * level + STARTS - 2
-    scale = np.array([p.item.strike for p in problems])
+    parts = list(problems(items, snapshot))
+    rows, space, steps = len(parts), n * level + 1, m * level + STARTS - 2
+    scale = np.array([p.item.strike for p in parts])
     at = np.log(snapshot.spot / scale)
     x, pays, v = np.empty((rows, space)), np.full((rows, space), -np.inf), np.empty((rows, space))
     dt, cash, market = np.empty((rows, steps)), np.empty((rows, steps)), np.empty((rows, 2 * steps))
     edges = np.zeros((rows, 5))
     variance = np.empty((rows, steps if isinstance(model, LocalVol) else 1, space))
-    for i, p in enumerate(problems):
+    for i, p in enumerate(parts):
         years = float(tau[p.position])
-        x[i] = _space(p, float(at[i]), spreads(model, years), n, level)
+        std = spreads(model, years)
+        low, high, beside = p.range(float(at[i]), float(at[i]), WIDTH * std[1], WIDTH * std[2])
+        x[i] = nodes(low, high, 0.0, FINE * min(std[0], high - low), n, level, beside)
         dt[i], cash[i] = time_steps(years, m, dividends, level)
         market[i] = market_rows(years, dt[i], snapshot)
-        v[i], pays[i], edges[i] = _pay_off(p, x[i], snapshot, bool(dividends))
+        v[i], pays[i], edges[i] = p.pay_off(x[i], may_exercise_anywhere(snapshot), bool(dividends))
         variance[i] = variance_on_grid(model, x[i], float(scale[i]), years, dt[i], snapshot)
     theta = np.where(np.arange(steps) < STARTS, 1.0, 0.5)
     out, total = np.empty(rows), np.zeros(len(items))
     pde_values(x, dt, theta, market, variance, cash, scale, edges, pays, v, at, out)
-    for p, one in zip(problems, out):
+    for p, one in zip(parts, out):
         years = float(tau[p.position])
-        forward = snapshot.discount.df(years) * (snapshot.forward(years) - p.item.strike)
-        total[p.position] += p.weight * (one + (forward if p.by_parity(bool(dividends)) else 0.0))
+        total[p.position] += p.weight * (one + p.forward(years, snapshot, bool(dividends)))
     return total
-
-
-def _space(problem: _Problem, at: float, std: tuple[float, float, float], n: int, level: int) -> Float1D:
-    """Nodes in log(spot / strike); a barrier is an end."""
-    below, above = problem.ends
-    low = np.log(below / problem.item.strike) if below > 0.0 else -np.inf
-    high = np.log(above / problem.item.strike) if above < np.inf else np.inf
-    barriers = [float(end) for end in (low, high) if np.isfinite(end)]
-    # a strike outside the barriers is not of interest, and where there is one barrier it bounds the other side
-    outer = [at, min(max(0.0, low), high)]
-    low = low if np.isfinite(low) else min(outer) - WIDTH * std[1]
-    high = high if np.isfinite(high) else max(outer) + WIDTH * std[2]
-    return nodes(float(low), float(high), 0.0, FINE * min(std[0], high - low), n, level, barriers)
-
-
-def _pay_off(problem: _Problem, x: Float1D, snapshot: Snapshot, has_cash: bool) -> tuple[Float1D, Float1D, Float1D]:
-    """Value at expiry, what exercise pays (-inf where not allowed), and the ends as the kernel wants them."""
-    item, edges = problem.item, np.zeros(5)
-    sign = 1.0 if item.is_call and not problem.by_parity(has_cash) else -1.0
-    gain = sign * item.strike * np.expm1(x)
-    v = np.ones_like(x) if problem.kind == "survival" else np.maximum(gain, 0.0)
-    below, above = problem.ends
-    for end, there, has in ((0, 0, below > 0.0), (2, -1, above < np.inf)):
-        if has:
-            edges[end : end + 2] = 1.0, problem.rebate
-            v[there] = problem.rebate
-    if not isinstance(item, American):
-        return v, np.full_like(x, -np.inf), edges
-    edges[4] = 2.0 if _may_exercise_anywhere(snapshot) else sign
-    return v, gain, edges
