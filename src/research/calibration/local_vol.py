@@ -10,8 +10,7 @@ equation with t for T_i gives every time in between, and its derivative in t the
 
 Residuals are those of the grid that comes back, repriced by the forward equation in small steps: they hold the error of
 the fit, of the grid and of the differences together. Before the first expiry this local vol is a function of
-log k / sqrt(t) and so singular at time 0: engines that march backward from an expiry that early take 2 to 4 basis
-points of vol more from it.
+log k / sqrt(t) and so singular at time 0: an engine needs short steps and close nodes at today's spot, as `pde` has.
 
 References
 ----------

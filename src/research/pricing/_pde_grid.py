@@ -75,10 +75,13 @@ def nodes(
     return np.asarray(out, dtype=np.float64)
 
 
-def time_steps(tau: float, m: int, dividends: Dividends, level: int = 1, grow: float = 2.0) -> tuple[Float1D, Float1D]:
+def time_steps(
+    tau: float, m: int, dividends: Dividends, level: int = 1, grow: float = 2.0, today: bool = False
+) -> tuple[Float1D, Float1D]:
     """Steps from expiry back to today, the first two of each level-1 step halved, and the cash paid at each end.
 
     Between expiry and the last dividend they grow with time to the power grow - 1; the half-steps are implicit.
+    With `today` they shrink again towards today, for a local vol that may change fast at first.
     """
     paid = sorted((tau - when, amount) for when, amount in dividends if when < tau and amount > 0.0)
     stops = [0.0, *(when for when, _ in paid), tau]
@@ -88,7 +91,10 @@ def time_steps(tau: float, m: int, dividends: Dividends, level: int = 1, grow: f
     require(bool(np.all(counts >= 2)), "n_time", m, f"be enough for {len(paid)} dividends")
     dt, cash = [], []
     for i, count in enumerate(counts):
-        grown = np.linspace(0.0, 1.0, count * level + 1) ** (grow if i == 0 else 1.0)
+        share = np.linspace(0.0, 1.0, count * level + 1)
+        grown = share ** (grow if i == 0 else 1.0)
+        if today and i == len(counts) - 1:
+            grown = share * share * (3.0 - 2.0 * share) if i == 0 else share * (2.0 - share)
         widths = np.diff(grown) * (stops[i + 1] - stops[i])
         if i == 0:
             widths = np.concatenate([np.repeat(widths[:2] / 2.0, 2), widths[2:]])

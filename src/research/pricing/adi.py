@@ -129,10 +129,10 @@ class _March:
     ) -> Float1D:  # fmt: skip
         """Value of each problem in price units."""
         first, heston = self.problems[0], self.heston
-        scale = float(first.item.strike)
+        scale, leveraged = float(first.item.strike), isinstance(self.model, LocalStochasticVol)
         x = self._space(sizes[0], level)
         v = variance_nodes(heston, self.years, sizes[1], level)
-        dt, cash = time_steps(self.years, sizes[2], dividends, faster, _EARLY_GROWTH if first.early else 2.0)
+        dt, cash = time_steps(self.years, sizes[2], dividends, faster, _EARLY_GROWTH if first.early else 2.0, leveraged)
         market, lever = market_rows(self.years, dt, snapshot), self._leverage(x, scale, dt, snapshot)
         value, pays, edges = first.pay_off(x, True, bool(dividends))
         value, pays, edges[1], edges[3] = value / scale, pays / scale, edges[1] / scale, edges[3] / scale
