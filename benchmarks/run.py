@@ -27,6 +27,7 @@ WORKLOADS = [
     "smile_fits",
     "black_greeks",
     "american",
+    "finite_differences",
     "monte_carlo",
     "paths",
     "multi_asset",

@@ -14,6 +14,8 @@ from research.errors import InputError
 
 Float1D = np.ndarray[tuple[int], np.dtype[np.float64]]
 Float2D = np.ndarray[tuple[int, int], np.dtype[np.float64]]
+Float3D = np.ndarray[tuple[int, int, int], np.dtype[np.float64]]
+Float4D = np.ndarray[tuple[int, int, int, int], np.dtype[np.float64]]
 Int1D = np.ndarray[tuple[int], np.dtype[np.int64]]
 Int2D = np.ndarray[tuple[int, int], np.dtype[np.int64]]
 Int3D = np.ndarray[tuple[int, int, int], np.dtype[np.int64]]

@@ -22,6 +22,8 @@ MODULES: dict[str, str] = {
     "ESSVI": "ssvi",
     "GARCH": "garch",
     "Heston": "heston",
+    "LocalStochasticVol": "local_stochastic_vol",
+    "LocalVol": "local_vol",
     "Merton": "jumps",
     "RoughBergomi": "rough_bergomi",
     "SABR": "sabr",

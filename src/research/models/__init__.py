@@ -12,8 +12,10 @@
 | the same, by natural or jump-wings parameters | `SVINatural`, `SVIJumpWings` | Gatheral & Jacquier (2014) |
 | a surface free of static arbitrage by construction | `SSVI`, `ESSVI` | see `ssvi` |
 | a smile from stochastic volatility of a forward | `SABR` | Hagan et al. (2002), Obloj (2008) |
+| a volatility of time and spot, on a grid | `LocalVol`, `dupire` | Dupire (1994) |
 | stochastic variance | `Heston` | Heston (1993) |
 | rough stochastic variance | `RoughBergomi` | Bayer, Friz & Gatheral (2016) |
+| stochastic variance times a function of time and spot | `LocalStochasticVol` | Jex, Henderson, Wang (1999) |
 | jumps; with stochastic variance; on a gamma clock | `Merton`, `Bates`, `VarianceGamma` | see `jumps` |
 """
 
@@ -27,6 +29,8 @@ from research.models.heston import Heston
 from research.models.jumps import Bates, Merton, VarianceGamma
 from research.models.multi_asset import MultiAssetBlackScholes
 from research.models.rough_bergomi import RoughBergomi
+from research.models.local_stochastic_vol import LocalStochasticVol
+from research.models.local_vol import LocalVol, dupire
 from research.models.sabr import SABR
 from research.models.ssvi import ESSVI, SSVI, HestonLike, PowerLaw
 from research.models.svi import SVI, SVISurface
@@ -56,4 +60,16 @@ __all__ = [
     "SVINatural",
     "SVISurface",
     "VarianceGamma",
+    "black",
+    "Bates",
+    "BlackScholes",
+    "Heston",
+    "LocalStochasticVol",
+    "LocalVol",
+    "Merton",
+    "SABR",
+    "SVI",
+    "SVISurface",
+    "VarianceGamma",
+    "dupire",
 ]

@@ -27,7 +27,7 @@ class Heston:
     """Parameters of the Heston model; any finite values in these ranges can be priced."""
 
     abilities: ClassVar[frozenset[str]] = frozenset(
-        {"characteristic_function", "real_characteristic_function", "paths"}
+        {"characteristic_function", "real_characteristic_function", "stochastic_variance", "paths"}
     )
 
     v0: float  # variance today, 1/year
