@@ -81,7 +81,8 @@ def rows_of(x: Float1D, start: int, stop: int, spare: Float1D) -> Float1D:
     """x[start:stop]; a single number stands for all options."""
     if x.size > 1:
         return x[start:stop]
-    spare[: stop - start] = x[0]
+    for m in range(stop - start):
+        spare[m] = x[0]
     return spare[: stop - start]
 
 
@@ -90,16 +91,15 @@ def sides_of(is_call: Bool1D, start: int, stop: int, spare: Bool1D) -> Bool1D:
     """As `rows_of`."""
     if is_call.size > 1:
         return is_call[start:stop]
-    spare[: stop - start] = is_call[0]
+    for m in range(stop - start):
+        spare[m] = is_call[0]
     return spare[: stop - start]
 
 
 @inlined
-def _parts(
-    f: Float1D, k: Float1D, tau: Float1D, vol: Float1D,
-    h: Float1D, t: Float1D, gauss: Float1D, near: Float1D, far: Float1D,
-) -> None:  # fmt: skip
+def _parts(f: Float1D, k: Float1D, tau: Float1D, vol: Float1D, w: Float2D) -> None:
     """h, t, exp(-z^2 / 2), m(abs(z)) and m(h + t) of a block, in short loops: a long one waits for its own results."""
+    h, t, gauss, near, far = w[0], w[1], w[2], w[3], w[4]
     for i in range(f.size):
         std = vol[i] * sqrt(tau[i])
         s = std if std > 0.0 else 1e-300
@@ -114,11 +114,9 @@ def _parts(
 
 
 @inlined
-def _prices(
-    f: Float1D, k: Float1D, tau: Float1D, vol: Float1D, df: Float1D, call: Bool1D,
-    h: Float1D, t: Float1D, gauss: Float1D, near: Float1D, far: Float1D, price: Float1D,
-) -> None:  # fmt: skip
+def _prices(f: Float1D, k: Float1D, tau: Float1D, vol: Float1D, df: Float1D, call: Bool1D, w: Float2D) -> None:
     """Prices of a block."""
+    h, t, gauss, near, far, price = w[0], w[1], w[2], w[3], w[4], w[6]
     n_small = 0
     for i in range(f.size):
         value = gauss[i] * (near[i] - far[i]) if h[i] >= t[i] else 1.0 - gauss[i] * (near[i] + far[i])
@@ -129,10 +127,10 @@ def _prices(
         n_small += 1 if t[i] < _SMALL else 0
     if n_small > 0:
         for i in range(f.size):
-            if (t[i] < _SMALL) & (vol[i] * tau[i] > 0.0):
-                value = gauss[i] * gap_series(h[i], t[i], mills(h[i]))
-                gain = f[i] - k[i] if call[i] else k[i] - f[i]
-                price[i] = df[i] * (min(f[i], k[i]) * value + max(gain, 0.0))
+            value = gauss[i] * gap_series(h[i], t[i], mills(h[i]))
+            gain = f[i] - k[i] if call[i] else k[i] - f[i]
+            better = df[i] * (min(f[i], k[i]) * value + max(gain, 0.0))
+            price[i] = better if (t[i] < _SMALL) & (vol[i] * tau[i] > 0.0) else price[i]
 
 
 @inlined
@@ -148,11 +146,12 @@ def _n_bad(f: Float1D, k: Float1D, tau: Float1D, vol: Float1D, df: Float1D) -> i
 
 @inlined
 def _first(
-    f: Float1D, k: Float1D, tau: Float1D, vol: Float1D, df: Float1D, call: Bool1D,
-    h: Float1D, t: Float1D, gauss: Float1D, near: Float1D, far: Float1D, rate: Float1D, price: Float1D,
-    delta: Float1D, gamma: Float1D, vega: Float1D, theta: Float1D, rho: Float1D,
+    f: Float1D, k: Float1D, tau: Float1D, vol: Float1D, df: Float1D, call: Bool1D, w: Float2D,
+    vega: Float1D, theta: Float1D, rho: Float1D,
 ) -> None:  # fmt: skip
-    """Delta, gamma, vega, theta, rho of a block."""
+    """Delta and gamma (in w), vega, theta, rho of a block; what a loop reads it does not find in `out`, or it has no
+    lanes."""
+    h, t, gauss, near, far, rate, price, delta, gamma = w[0], w[1], w[2], w[3], w[4], w[5], w[6], w[7], w[8]
     for i in range(f.size):
         root, by_f = sqrt(tau[i]), 1.0 / f[i]
         # with low = K: d1 = h + t, d2 = z, phi(d1) = phi(z) low / high; with low = F: d1 = -z, d2 = -h - t
@@ -175,11 +174,11 @@ def _first(
 
 @inlined
 def _second(
-    f: Float1D, k: Float1D, tau: Float1D, vol: Float1D, df: Float1D,
-    h: Float1D, t: Float1D, gauss: Float1D, rate: Float1D, delta: Float1D, gamma: Float1D,
+    f: Float1D, k: Float1D, tau: Float1D, vol: Float1D, df: Float1D, w: Float2D,
     vanna: Float1D, volga: Float1D, charm: Float1D, speed: Float1D,
 ) -> None:  # fmt: skip
     """Vanna, volga, charm, speed of a block."""
+    h, t, gauss, rate, delta, gamma = w[0], w[1], w[2], w[5], w[7], w[8]
     for i in range(f.size):
         upper = f[i] >= k[i]
         d1, d2 = (h[i] + t[i], h[i] - t[i]) if upper else (t[i] - h[i], -h[i] - t[i])
@@ -200,12 +199,20 @@ def _second(
 def _rates(tau: Float1D, df: Float1D, flat: bool, rate: Float1D) -> None:
     """Zero rates of a block; flat where one discount factor holds for all."""
     if flat:
-        rate[:] = -log(df[0])
+        one = -log(df[0])
+        for i in range(tau.size):
+            rate[i] = one
     else:
         for i in range(tau.size):
             rate[i] = -log(df[i])
     for i in range(tau.size):
         rate[i] = rate[i] / tau[i] if tau[i] > 0.0 else 0.0
+
+
+@inlined
+def _copy(source: Float1D, out: Float2D, row: int, start: int, stop: int) -> None:
+    for m in range(stop - start):
+        out[row, start + m] = source[m]
 
 
 @parallel
@@ -230,18 +237,13 @@ def black_greeks(
         t, v, d = rows_of(tau, i, j, spare[2]), rows_of(vol, i, j, spare[3]), rows_of(df, i, j, spare[4])
         call = sides_of(is_call, i, j, side)
         bad[block] = _n_bad(f, k, t, v, d)
-        _parts(f, k, t, v, w[0], w[1], w[2], w[3], w[4])
-        _prices(f, k, t, v, d, call, w[0], w[1], w[2], w[3], w[4], w[6])
-        out[0, i:j] = w[6, : j - i]  # what a later loop reads is not written to `out` first, or that has no lanes
+        _parts(f, k, t, v, w)
+        _prices(f, k, t, v, d, call, w)
+        _copy(w[6], out, 0, i, j)
         if out.shape[0] > 1:
             _rates(t, d, df.size == 1, w[5])
-            _first(
-                f, k, t, v, d, call, w[0], w[1], w[2], w[3], w[4], w[5], w[6], w[7], w[8],
-                out[3, i:j], out[4, i:j], out[5, i:j],
-            )  # fmt: skip
-            out[1, i:j] = w[7, : j - i]
-            out[2, i:j] = w[8, : j - i]
+            _first(f, k, t, v, d, call, w, out[3, i:j], out[4, i:j], out[5, i:j])
+            _copy(w[7], out, 1, i, j)
+            _copy(w[8], out, 2, i, j)
         if out.shape[0] > 6:
-            _second(
-                f, k, t, v, d, w[0], w[1], w[2], w[5], w[7], w[8], out[6, i:j], out[7, i:j], out[8, i:j], out[9, i:j]
-            )
+            _second(f, k, t, v, d, w, out[6, i:j], out[7, i:j], out[8, i:j], out[9, i:j])
