@@ -12,7 +12,8 @@
 | `monte_carlo` | Asian, notes | lognormal | scrambled Sobol' or Philox paths | Glasserman (2004) |
 | `longstaff_schwartz` | American | lognormal | exercise by regression, dual upper bound | Longstaff & Schwartz (2001) |
 
-Of notes and Asian options: `term_sheet` (outcomes, life, margin), `solve` (the fair coupon), `greeks` (by simulation).
+Of notes: `term_sheet` (outcomes, life, margin), `solve` (the fair coupon). Of everything: `greeks`; `ladder` (spot x
+vol), `vega_buckets`, `rho_buckets`; `quote` (issuer credit, funding, liquidity, model reserve, overlays as lines).
 """
 
 from __future__ import annotations
@@ -26,7 +27,13 @@ from research.pricing.price import Price, methods, price
 
 # found when first used, so that a run's code closure holds the engines it used
 _LAZY = {
-    "greeks": "simulated_greeks",
+    "greeks": "sensitivities",
+    "ladder": "ladders",
+    "vega_buckets": "ladders",
+    "rho_buckets": "ladders",
+    "quote": "adjustments",
+    "Quote": "adjustments",
+    "adjustments": "",
     "Solved": "term_sheets",
     "TermSheet": "term_sheets",
     "solve": "term_sheets",
@@ -50,19 +57,25 @@ __all__ = [
     "CATALOGUE",
     "Engine",
     "Price",
+    "Quote",
     "Solved",
     "TermSheet",
     "Values",
+    "adjustments",
     "american",
     "engines_for",
     "fourier",
     "greeks",
+    "ladder",
     "lattice",
     "longstaff_schwartz",
     "methods",
     "monte_carlo",
     "pde",
     "price",
+    "quote",
+    "rho_buckets",
     "solve",
     "term_sheet",
+    "vega_buckets",
 ]
