@@ -26,6 +26,7 @@ WORKLOADS = [
     "heston_calibration",
     "smile_fits",
     "black_greeks",
+    "greeks_ladder",
     "american",
     "finite_differences",
     "monte_carlo",

@@ -11,6 +11,7 @@
 | `SSVI`, `ESSVI` | `Snapshot`, `Surface` | `ssvi` | least squares in a box of fair surfaces (Mingone 2022) |
 | `LocalVol` | `Snapshot`, `Surface` | `local_vol` | Andreasen and Huge (2011), or SVI and Dupire |
 | `LocalStochasticVol` | `LocalVol`, and a `Heston` | `local_stochastic_vol` | leverage by the forward equation |
+| `SVI`, `SVISurface` | `Smile`, `Surface` | `svi` | raw SVI, free of arbitrage; `svi_slices.fit_slices` for many |
 | `SABR` | `Smile` | `sabr` | Levenberg-Marquardt, analytic gradient; `fit_slices` for many |
 | any of a surface | a history of chains | `history` | day after day, warm: `fit_history` |
 | `GARCH` | returns | `garch` | Gaussian quasi maximum likelihood |

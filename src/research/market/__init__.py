@@ -3,6 +3,7 @@
 | question | function or class | reference |
 |---|---|---|
 | what is one unit at time tau worth today? | `DiscountCurve.df` | zero rates, continuously compounded |
+| which amounts does the stock pay, and what is lognormal then? | `CashDividends` | Haug, Haug & Lewis (2003) |
 | which vols were quoted for one expiry? | `Smile` | |
 | ... in normal vols, forwards of any sign? | `NormalSmile` | |
 | ... for every expiry? | `Surface` | |
@@ -21,10 +22,16 @@ from research.market.chains import Chains, chains_from_quotes
 from research.market.curves import DiscountCurve
 from research.market.normal_smile import NormalSmile
 from research.market.simulated_chains import SimulatedChains, simulate_chains
+from research.market.dividends import CashDividends
 from research.market.snapshot import Snapshot, build_snapshot, flat_snapshot
 from research.market.surface import Smile, Surface
 
 __all__ = [
+    "CashDividends",
+    "DiscountCurve",
+    "Smile",
+    "Snapshot",
+    "Surface",
     "build_snapshot",
     "chains_from_quotes",
     "find_arbitrage",

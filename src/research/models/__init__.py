@@ -8,6 +8,7 @@
 | a shifted lognormal forward; a power of it | `DisplacedDiffusion`, `CEV` | Rubinstein (1983), Schroder (1989) |
 | an underlying paid in another currency | `CrossCurrency` | Reiner (1992) |
 | several correlated prices | `MultiAssetBlackScholes`, `correlation` | Margrabe (1978), Higham (2002) |
+| a volatility by time | `BlackTermStructure` | Merton (1973) |
 | one smile, a surface of smiles | `SVI`, `SVISurface` | Gatheral (2004) |
 | the same, by natural or jump-wings parameters | `SVINatural`, `SVIJumpWings` | Gatheral & Jacquier (2014) |
 | a surface free of static arbitrage by construction | `SSVI`, `ESSVI` | see `ssvi` |
@@ -25,6 +26,7 @@ from research.models.black_scholes import BlackScholes
 from research.models.cev import CEV
 from research.models.cross_currency import CrossCurrency
 from research.models.displaced_diffusion import DisplacedDiffusion
+from research.models.black_term_structure import BlackTermStructure
 from research.models.heston import Heston
 from research.models.jumps import Bates, Merton, VarianceGamma
 from research.models.multi_asset import MultiAssetBlackScholes
@@ -66,6 +68,11 @@ __all__ = [
     "Heston",
     "LocalStochasticVol",
     "LocalVol",
+    "black",
+    "Bates",
+    "BlackScholes",
+    "BlackTermStructure",
+    "Heston",
     "Merton",
     "SABR",
     "SVI",

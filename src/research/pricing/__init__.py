@@ -33,6 +33,8 @@
 
 Of notes and Asian options: `term_sheet` (outcomes, life, margin), `solve` (the fair coupon), `greeks` (by simulation).
 Of contracts on several underlyings: `basket_greeks`.
+Of notes: `term_sheet` (outcomes, life, margin), `solve` (the fair coupon). Of everything: `greeks`; `ladder` (spot x
+vol), `vega_buckets`, `rho_buckets`; `quote` (issuer credit, funding, liquidity, model reserve, overlays as lines).
 """
 
 from __future__ import annotations
@@ -48,6 +50,13 @@ from research.pricing.price import Price, methods, price
 _LAZY = {
     "basket_greeks": "multi_asset_greeks",
     "greeks": "simulated_greeks",
+    "greeks": "sensitivities",
+    "ladder": "ladders",
+    "vega_buckets": "ladders",
+    "rho_buckets": "ladders",
+    "quote": "adjustments",
+    "Quote": "adjustments",
+    "adjustments": "",
     "Solved": "term_sheets",
     "TermSheet": "term_sheets",
     "solve": "term_sheets",
@@ -69,11 +78,20 @@ def __getattr__(name: str) -> Any:
 
 
 __all__ = [
+    "CATALOGUE",
+    "Engine",
+    "Price",
+    "Quote",
+    "Solved",
+    "TermSheet",
+    "Values",
+    "adjustments",
     "american",
     "basket_greeks",
     "engines_for",
     "fourier",
     "greeks",
+    "ladder",
     "lattice",
     "longstaff_schwartz",
     "methods",
@@ -81,6 +99,8 @@ __all__ = [
     "paths",
     "pde",
     "price",
+    "quote",
+    "rho_buckets",
     "solve",
     "term_sheet",
     "CATALOGUE",
@@ -89,4 +109,5 @@ __all__ = [
     "Solved",
     "TermSheet",
     "Values",
+    "vega_buckets",
 ]

@@ -14,6 +14,7 @@ import pandas as pd
 
 from research.errors import NoEngineError, NumericalError, require
 from research.market import BasketSnapshot, Snapshot
+from research.pricing import carry
 from research.pricing.catalogue import CATALOGUE, Engine, Values, abilities, engines_for
 
 
@@ -77,12 +78,20 @@ def price(
     groups: dict[str, list[int]] = {}
     for position, item in enumerate(items):
         groups.setdefault(type(item).__name__, []).append(position)
-    able = {kind: _choose(items[at[0]], model, method) for kind, at in groups.items()}  # refuse before any work
+    able = {kind: choose(items[at[0]], model, method) for kind, at in groups.items()}  # refuse before any work
+    check_currencies(items, snapshot)
+    several = isinstance(snapshot, BasketSnapshot)
+    plain = several or carry.only_borrow(snapshot)
+    market = snapshot if several or not plain else carry.folded(snapshot)
     chosen: dict[str, Engine] = {}
     value, std_error, error = np.empty(len(items)), np.empty(len(items)), np.empty(len(items))
     used = np.empty(len(items), dtype=object)
     for kind, at in groups.items():
-        found, chosen[kind] = _first(able[kind], [items[i] for i in at], model, snapshot, options)
+        these = [items[i] for i in at]
+        if plain:
+            found, chosen[kind] = _first(able[kind], these, model, market, options)
+        else:
+            found, chosen[kind] = _carried(able[kind], these, model, market, method, options)
         value[at], std_error[at], error[at], used[at] = found.value, found.std_error, found.error, chosen[kind].method
     name, why = _name(model), "; ".join(dict.fromkeys(e.why for e in chosen.values()))
     if one:
@@ -125,7 +134,28 @@ def _first(
     return engines[-1].load()(items, model, snapshot, **options), engines[-1]
 
 
-def _choose(item: Any, model: Any, method: str) -> list[Engine]:
+def check_currencies(items: list[Any], snapshot: Snapshot) -> None:
+    """Refuse contracts of several currencies, or of another one than the market's."""
+    found = {getattr(item, "currency", "") for item in items} | {snapshot.currency}
+    named = sorted(name for name in found if isinstance(name, str) and name)
+    require(len(named) <= 1, "currency", ", ".join(named), "be one in a call",
+            hint="Price each currency under its own snapshot, then convert.")  # fmt: skip
+
+
+def _carried(
+    engines: list[Engine], items: list[Any], model: Any, snapshot: Snapshot, method: str, options: dict[str, Any]
+) -> tuple[Values, Engine]:
+    """As `_first`, where the stock pays cash or its yields have a term structure."""
+
+    def plain(some: list[Any], market: Snapshot, wanted: str, extra: dict[str, Any]) -> tuple[Values, str]:
+        found, used = _first(choose(some[0], model, wanted), some, model, market, extra)
+        return found, used.method
+
+    found, used = carry.value(items, model, snapshot, method, plain, options)
+    return found, next(e for e in engines_for(items[0], model) if e.method == used)
+
+
+def choose(item: Any, model: Any, method: str) -> list[Engine]:
     """The engines to try in turn, or NoEngineError with what would do."""
     kind, able = type(item).__name__, engines_for(item, model)
     lines = [e for e in CATALOGUE if e.contract == kind]
