@@ -10,6 +10,7 @@
 | `pde` | European, American, Barrier | lognormal | Crank-Nicolson on a sinh grid | Rannacher (1984) |
 | `lattice` | European, American, Bermudan | lognormal | binomial tree that meets the strike | Leisen & Reimer (1996) |
 | `monte_carlo` | Asian, notes | lognormal | scrambled Sobol' or Philox paths | Glasserman (2004) |
+| `quadrature` | notes without memory | lognormal | exact normal steps, date by date | Andricopoulos et al. (2003) |
 | `longstaff_schwartz` | American | lognormal | exercise by regression, dual upper bound | Longstaff & Schwartz (2001) |
 
 Of notes and Asian options: `term_sheet` (outcomes, life, margin), `solve` (the fair coupon), `greeks` (by simulation).
@@ -36,6 +37,7 @@ _LAZY = {
     "longstaff_schwartz": "",
     "monte_carlo": "",
     "pde": "",
+    "quadrature": "",
 }
 
 
@@ -63,6 +65,7 @@ __all__ = [
     "monte_carlo",
     "pde",
     "price",
+    "quadrature",
     "solve",
     "term_sheet",
 ]

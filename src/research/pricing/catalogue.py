@@ -79,6 +79,10 @@ CATALOGUE: tuple[Engine, ...] = (
              "20 ms at 1 bp for a snowball", "Sobol' paths, daily barriers filled in where they can be reached")
       for contract in ("Autocallable", "Phoenix", "SharkFin", "RangeAccrual", "DoubleNoTouch", "Airbag",
                        "StructuredDeposit")),
+    *(Engine("quadrature", contract, "lognormal", "quadrature", "stated with each price, about 1e-6 of the notional",
+             "0.1 s for a note of a year watched daily", "no sampling error, to check others; notes without memory")
+      for contract in ("Autocallable", "Phoenix", "SharkFin", "RangeAccrual", "DoubleNoTouch", "Airbag",
+                       "StructuredDeposit")),
     Engine("longstaff_schwartz", "American", "lognormal", "longstaff_schwartz", "a standard error, and an upper bound",
            "10 ms for 10,000 paths and 50 dates", "exercise rule by regression, its value on fresh paths"),
 )  # fmt: skip
