@@ -23,7 +23,7 @@ from research.instruments import (
 )
 from research.market import flat_snapshot
 from research.models import BlackScholes, black
-from research.pricing import methods, monte_carlo, price, quadrature
+from research.pricing import methods, monte_carlo, note_grid, price, quadrature
 from research.pricing._breaks import constant, exponential, sampled, step
 
 SPEC = importlib.util.spec_from_file_location("quadrature_twins", Path(__file__).parent / "monte_carlo" / "twins.py")
@@ -115,13 +115,13 @@ def test_sampled_break_is_the_polynomial_it_came_from() -> None:
 
 
 def test_grid_gives_what_a_younger_note_is_worth() -> None:
-    (found,) = quadrature.grids(SNOWBALL, [0.22], MARKET, spots=(40.0, 180.0))
+    found = note_grid(SNOWBALL, [0.22], MARKET, spots=(40.0, 180.0), nodes=2.5)
     age = 100
     for spot, knocked in ((101.7, False), (76.0, False), (70.0, True), (95.0, True)):
         later = flat_snapshot(spot=spot, rate=0.03, dividend_yield=0.01)
         left = tuple(t - age / DAYS for t in SNOWBALL.observations if t > age / DAYS + 1e-9)
         young = replace(SNOWBALL, observations=left, accrued=age / DAYS, knocked_in=knocked)
-        value, delta, gamma = (float(x) for x in found.look(age, spot, knocked))
+        value, delta, gamma = (float(x[0]) for x in found.look(age, [spot], [0.22], [knocked]))
         up, here, down = (
             quadrature.price_note(young, 0.22, replace(later, spot=spot * (1.0 + e))) for e in (1e-3, 0.0, -1e-3)
         )

@@ -13,7 +13,8 @@
 | `quadrature` | notes without memory | lognormal | exact normal steps, date by date | Andricopoulos et al. (2003) |
 | `longstaff_schwartz` | American | lognormal | exercise by regression, dual upper bound | Longstaff & Schwartz (2001) |
 
-Of notes and Asian options: `term_sheet` (outcomes, life, margin), `solve` (the fair coupon), `greeks` (by simulation).
+Of notes and Asian options: `term_sheet` (outcomes, life, margin), `solve` (the fair coupon), `greeks` (by simulation),
+`note_grid` (every date and spot, for hedges).
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ from research.pricing.price import Price, methods, price
 
 # found when first used, so that a run's code closure holds the engines it used
 _LAZY = {
+    "NoteGrid": "_note_grid",
+    "note_grid": "_note_grid",
     "greeks": "simulated_greeks",
     "Solved": "term_sheets",
     "TermSheet": "term_sheets",
@@ -51,6 +54,7 @@ def __getattr__(name: str) -> Any:
 __all__ = [
     "CATALOGUE",
     "Engine",
+    "NoteGrid",
     "Price",
     "Solved",
     "TermSheet",
@@ -63,6 +67,7 @@ __all__ = [
     "longstaff_schwartz",
     "methods",
     "monte_carlo",
+    "note_grid",
     "pde",
     "price",
     "quadrature",

@@ -4,7 +4,7 @@ Between two dates the value is moved by the exact normal law of the log price, o
 misses at barriers and kinks put back (`_breaks`). A note has two values at each node: knocked in or not yet. All dates
 are exact: daily barriers are looked at daily. The error stated is twice the distance to a run on coarser nodes.
 
-`grids` keeps the value at every date, spot and of several vols: what a hedge looks up.
+`pricing.note_grid` keeps the value at every date and spot, for several vols: what a hedge looks up.
 
 References
 ----------
@@ -22,10 +22,9 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from research.arrays import Float1D, Float2D, FloatND, vector
-from research.errors import NoEngineError, require, require_all
+from research.arrays import Float1D, Float2D, FloatND
+from research.errors import NoEngineError, require
 from research.market import Snapshot
 from research.pricing import _notes
 from research.pricing._breaks import REACH, Break, constant, exponential, sampled, step
@@ -37,46 +36,11 @@ _FEW = 64  # dates up to which twice the nodes cost little
 _LEAST_VOL = 1e-4
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class NoteGrid:
-    """The value of a note after each date, as a function of the spot, under one volatility.
-
-    Node i of date t is the spot F(t) exp(sigma z_i - sigma^2 t / 2), F the forward of the snapshot.
-    """
-
-    sigma: float  # 1/sqrt(year)
-    times: Float1D  # years, shape (n + 1,); the first is 0
-    forward: Float1D  # price units, of each date
-    df: Float1D  # discount factor of each date
-    z: Float1D  # nodes, shape (m,)
-    values: FloatND  # shape (n, 2, m): value at times[0 .. n - 1], not knocked in and knocked in, currency of that date
-
-    def look(self, date: int, spot: ArrayLike, knocked: ArrayLike = False) -> tuple[FloatND, FloatND, FloatND]:
-        """(value, delta, gamma) right after date number `date`; spot and knocked have shape (k,) or none.
-
-        The polynomial through five nodes around the nearest; spots beyond the grid get the values at its end.
-        """
-        x = np.asarray(spot, dtype=np.float64)
-        z, h = self.z, float(self.z[1] - self.z[0])
-        where = np.log(x / self.forward[date]) / self.sigma + 0.5 * self.sigma * self.times[date]
-        near = np.clip(np.rint((where - z[0]) / h).astype(np.int64), 2, z.size - 3)
-        table, which = self.values[date], np.asarray(knocked).astype(np.int64)
-        v = [table[which, near + k] for k in (-2, -1, 0, 1, 2)]
-        c1 = (v[0] - 8.0 * v[1] + 8.0 * v[3] - v[4]) / 12.0
-        c2 = (-v[0] + 16.0 * v[1] - 30.0 * v[2] + 16.0 * v[3] - v[4]) / 24.0
-        c3 = (-v[0] + 2.0 * v[1] - 2.0 * v[3] + v[4]) / 12.0
-        c4 = (v[0] - 4.0 * v[1] + 6.0 * v[2] - 4.0 * v[3] + v[4]) / 24.0
-        u = np.clip((where - z[near]) / h, -1.0, 1.0)
-        value = v[2] + u * (c1 + u * (c2 + u * (c3 + u * c4)))
-        slope = (c1 + u * (2.0 * c2 + u * (3.0 * c3 + u * 4.0 * c4))) / (h * self.sigma)
-        bend = (2.0 * c2 + u * (6.0 * c3 + u * 12.0 * c4)) / (h * self.sigma) ** 2
-        return value, slope / x, (bend - slope) / (x * x)
-
-
 @dataclass(slots=True, kw_only=True, eq=False)
 class _Walk:
     """A note on nodes z (the driving motion over sigma), from its last date to the first."""
 
+    note: _notes.Note
     z: Float1D
     sigma: float
     times: Float1D  # every date
@@ -210,8 +174,10 @@ def _apart(note: _notes.Note, gap: float) -> None:
         note.dense = note.dense[nearest >= gap]
 
 
-def _walk(item: Any, sigma: float, snapshot: Snapshot, nodes: float, spots: tuple[float, float], age: float) -> _Walk:
-    """The note on nodes, `nodes` of them in a standard deviation of the shortest step; spots that must be inside."""
+def walk_of(
+    item: Any, sigma: float, snapshot: Snapshot, nodes: float, reach: tuple[float, float] = (0.0, 0.0)
+) -> _Walk:
+    """The note on nodes, `nodes` of them in a standard deviation of the shortest step; `reach` must be among them."""
     kind = type(item).__name__
     note = _notes.BUILD[kind](item, snapshot)
     if note.memory:
@@ -222,27 +188,23 @@ def _walk(item: Any, sigma: float, snapshot: Snapshot, nodes: float, spots: tupl
     life = float(note.times[-1])
     _apart(note, (2.0 * REACH * nodes / _MOST) ** 2 * life)
     vol = max(sigma, _LEAST_VOL)
-    _, coarse, dense, terminal = _notes.tables(note, vol, snapshot, age)
-    dense_times = note.dense - age
-    dense_times = dense_times[dense_times > 1e-9]
-    times = np.concatenate((note.times - age, dense_times))
+    _, coarse, dense, terminal = _notes.tables(note, vol, snapshot)
+    times = np.concatenate((note.times, note.dense))
     order = np.argsort(times, kind="stable")
     kinds = [(int(i) < note.times.size, int(i) if i < note.times.size else int(i) - note.times.size) for i in order]
     times = times[order]
     nodes = 2.0 * nodes if times.size <= _FEW else nodes
     h = float(np.sqrt(np.diff(times, prepend=0.0).min())) / nodes
     h = max(h, 2.0 * REACH * np.sqrt(times[-1]) / _MOST)
-    reach = REACH * float(np.sqrt(times[-1]))
-    low = min(-reach, np.log(spots[0] / snapshot.spot) / vol - 1.0)
-    high = max(reach, np.log(spots[1] / snapshot.spot) / vol + 1.0)
+    life = REACH * float(np.sqrt(times[-1]))
+    low, high = min(-life, reach[0]), max(life, reach[1])
     z = np.arange(int(np.floor(low / h)), int(np.ceil(high / h)) + 1) * h
-    return _Walk(z=z, sigma=vol, times=times, coarse=coarse, dense=dense, terminal=terminal, kind=kinds)
+    return _Walk(note=note, z=z, sigma=vol, times=times, coarse=coarse, dense=dense, terminal=terminal, kind=kinds)
 
 
 def price_note(item: Any, sigma: float, snapshot: Snapshot, *, nodes: float = _FINE) -> float:
     """Present value of one note, currency; `nodes` in a standard deviation of the shortest step."""
-    here = (snapshot.spot, snapshot.spot)
-    walk = _walk(item, sigma, snapshot, nodes, here, 0.0)
+    walk = walk_of(item, sigma, snapshot, nodes)
     knocked = int(walk.terminal[0, 5])
     found = walk.run(False, knocked == 1)[0, knocked]
     return float(found[int(np.argmin(np.abs(walk.z)))])
@@ -255,21 +217,3 @@ def value(items: Sequence[Any], model: Any, snapshot: Snapshot, *, nodes: float 
     coarse = np.array([price_note(item, model.sigma, snapshot, nodes=nodes * _COARSE / _FINE) for item in items])
     floor = 1e-11 * np.array([item.notional for item in items])
     return Values(fine, np.zeros_like(fine), 2.0 * np.abs(fine - coarse) + floor)
-
-
-def grids(
-    item: Any, vols: ArrayLike, snapshot: Snapshot, *, spots: tuple[float, float], nodes: float = _FINE
-) -> list[NoteGrid]:
-    """The value of a note at every date for each of `vols`, on nodes that hold the interval `spots` (price units)."""
-    v = vector(vols, "vols")
-    require_all(v > 0.0, "vols", v, "be > 0")
-    require(0.0 < spots[0] < spots[1], "spots", spots, "increase from above 0")
-    out = []
-    for sigma in v:
-        walk = _walk(item, float(sigma), snapshot, nodes, spots, 0.0)
-        times = np.concatenate(([0.0], walk.times))
-        df = np.asarray(snapshot.discount.df(times))
-        values = walk.run(True, True) / df[:-1, None, None]
-        forward = np.asarray(snapshot.forward(times))
-        out.append(NoteGrid(sigma=walk.sigma, times=times, forward=forward, df=df, z=walk.z, values=values))
-    return out
