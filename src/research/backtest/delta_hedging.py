@@ -65,8 +65,9 @@ class Hedging:
         )  # fmt: skip
 
     def worst_days(self, n: int = 10) -> pd.DataFrame:
-        """The n days of history on which the living claims lost most, on average: date, alive, gain, return."""
-        return self.by_day[self.by_day["alive"] > 0].nsmallest(n, "gain").reset_index(drop=True)
+        """The n days of history on which all living claims together lost most: date, alive, gain, return, total."""
+        days = self.by_day.assign(total=self.by_day["alive"] * self.by_day["gain"])
+        return days.nsmallest(n, "total").reset_index(drop=True)
 
     def by_year(self) -> pd.DataFrame:
         """Gains by the year of sale: year, sales, mean, std, worst."""

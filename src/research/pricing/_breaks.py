@@ -104,8 +104,8 @@ def _missed(grid: Float1D, item: Break, std: float) -> tuple[slice, Float1D]:
         total += c[k] * now
     first = grid[0] + middle * h - item.at  # the first node at or after the break
     y = (first + np.arange(high - middle + n) * h) / std
-    inside = np.polynomial.polynomial.polyval(y, c) * (h / (std * _ROOT))
-    total -= np.exp(-0.5 * (y[None, :] - m[:, None]) ** 2) @ inside
+    sums = np.convolve(np.polynomial.polynomial.polyval(y, c), _weights(std, h))  # of nodes from middle - n on
+    total -= sums[low - middle + n : high - middle + n]
     return slice(low, high), total
 
 
