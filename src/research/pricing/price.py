@@ -5,6 +5,7 @@ Contracts of many kinds may come together: they are grouped by kind, and each gr
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable
 from dataclasses import dataclass, is_dataclass
 from typing import Any
@@ -115,12 +116,23 @@ def _first(
     engines: list[Engine], items: list[Any], model: Any, snapshot: Snapshot, options: dict[str, Any]
 ) -> tuple[Values, Engine]:
     """What the first engine gives that does not refuse; a curve or rates may be beyond what its line can say."""
-    for engine in engines[:-1]:
+    refusal: Exception | None = None
+    for engine in engines:
+        function = engine.load()
+        if refusal is not None and not _takes(function, options):
+            continue  # the options were meant for an engine that has refused
         try:
-            return engine.load()(items, model, snapshot, **options), engine
-        except (NoEngineError, NumericalError):
-            continue
-    return engines[-1].load()(items, model, snapshot, **options), engines[-1]
+            return function(items, model, snapshot, **options), engine
+        except (NoEngineError, NumericalError) as error:
+            refusal = error
+    assert refusal is not None
+    raise refusal
+
+
+def _takes(function: Any, options: dict[str, Any]) -> bool:
+    """Does an engine know these options?"""
+    known = inspect.signature(function).parameters.values()
+    return any(p.kind is p.VAR_KEYWORD for p in known) or {p.name for p in known} >= set(options)
 
 
 def _choose(item: Any, model: Any, method: str) -> list[Engine]:
