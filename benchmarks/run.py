@@ -21,6 +21,7 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 WORKLOADS = [
     "start_up",
+    "limits",
     "elementary",
     "implied_vol",
     "heston_calibration",

@@ -78,9 +78,7 @@ def causes(recorded: Capsule, again: Capsule) -> list[str]:
     before, now = packages(old), packages(new)
     names = sorted({name for name, _ in set(before.items()) ^ set(now.items())})
     if names:
-        shown = [
-            f"{n} {before.get(n, 'absent')} -> {now.get(n, 'absent')}" for n in names[:5]
-        ]
+        shown = [f"{n} {before.get(n, 'absent')} -> {now.get(n, 'absent')}" for n in names[:5]]
         out.append("packages differ: " + ", ".join(shown) + (f" and {len(names) - 5} more" if len(names) > 5 else ""))
     for key, what in (("python", "Python"), ("cpu", "processor"), ("threads", "threads"), ("platform", "platform")):
         if old[key] != new[key]:

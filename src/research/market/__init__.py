@@ -20,18 +20,13 @@ from research.market.arbitrage import find_arbitrage, find_butterflies, find_cal
 from research.market.basket import BasketSnapshot, ForeignCurrency, Underlying, flat_basket
 from research.market.chains import Chains, chains_from_quotes
 from research.market.curves import DiscountCurve
+from research.market.dividends import CashDividends
 from research.market.normal_smile import NormalSmile
 from research.market.simulated_chains import SimulatedChains, simulate_chains
-from research.market.dividends import CashDividends
 from research.market.snapshot import Snapshot, build_snapshot, flat_snapshot
 from research.market.surface import Smile, Surface
 
 __all__ = [
-    "CashDividends",
-    "DiscountCurve",
-    "Smile",
-    "Snapshot",
-    "Surface",
     "build_snapshot",
     "chains_from_quotes",
     "find_arbitrage",
@@ -42,6 +37,7 @@ __all__ = [
     "refuse_arbitrage",
     "simulate_chains",
     "BasketSnapshot",
+    "CashDividends",
     "Chains",
     "DiscountCurve",
     "ForeignCurrency",

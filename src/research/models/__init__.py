@@ -23,16 +23,16 @@
 from research.models import bachelier, black, correlation
 from research.models.bachelier import Bachelier
 from research.models.black_scholes import BlackScholes
+from research.models.black_term_structure import BlackTermStructure
 from research.models.cev import CEV
 from research.models.cross_currency import CrossCurrency
 from research.models.displaced_diffusion import DisplacedDiffusion
-from research.models.black_term_structure import BlackTermStructure
 from research.models.heston import Heston
 from research.models.jumps import Bates, Merton, VarianceGamma
-from research.models.multi_asset import MultiAssetBlackScholes
-from research.models.rough_bergomi import RoughBergomi
 from research.models.local_stochastic_vol import LocalStochasticVol
 from research.models.local_vol import LocalVol, dupire
+from research.models.multi_asset import MultiAssetBlackScholes
+from research.models.rough_bergomi import RoughBergomi
 from research.models.sabr import SABR
 from research.models.ssvi import ESSVI, SSVI, HestonLike, PowerLaw
 from research.models.svi import SVI, SVISurface
@@ -42,15 +42,19 @@ __all__ = [
     "bachelier",
     "black",
     "correlation",
+    "dupire",
     "Bachelier",
     "Bates",
     "BlackScholes",
+    "BlackTermStructure",
     "CEV",
     "CrossCurrency",
     "DisplacedDiffusion",
     "ESSVI",
     "Heston",
     "HestonLike",
+    "LocalStochasticVol",
+    "LocalVol",
     "Merton",
     "MultiAssetBlackScholes",
     "PowerLaw",
@@ -62,21 +66,4 @@ __all__ = [
     "SVINatural",
     "SVISurface",
     "VarianceGamma",
-    "black",
-    "Bates",
-    "BlackScholes",
-    "Heston",
-    "LocalStochasticVol",
-    "LocalVol",
-    "black",
-    "Bates",
-    "BlackScholes",
-    "BlackTermStructure",
-    "Heston",
-    "Merton",
-    "SABR",
-    "SVI",
-    "SVISurface",
-    "VarianceGamma",
-    "dupire",
 ]

@@ -35,6 +35,10 @@ Of notes and Asian options: `term_sheet` (outcomes, life, margin), `solve` (the 
 Of contracts on several underlyings: `basket_greeks`.
 Of notes: `term_sheet` (outcomes, life, margin), `solve` (the fair coupon). Of everything: `greeks`; `ladder` (spot x
 vol), `vega_buckets`, `rho_buckets`; `quote` (issuer credit, funding, liquidity, model reserve, overlays as lines).
+| `quadrature` | notes without memory | lognormal | exact normal steps, date by date | Andricopoulos et al. (2003) |
+
+Of notes and Asian options: `term_sheet` (outcomes, life, margin), `solve` (the fair coupon), `greeks` (by simulation),
+`note_grid` (every date and spot, for hedges).
 """
 
 from __future__ import annotations
@@ -49,7 +53,8 @@ from research.pricing.price import Price, methods, price
 # found when first used, so that a run's code closure holds the engines it used
 _LAZY = {
     "basket_greeks": "multi_asset_greeks",
-    "greeks": "simulated_greeks",
+    "NoteGrid": "_note_grid",
+    "note_grid": "_note_grid",
     "greeks": "sensitivities",
     "ladder": "ladders",
     "vega_buckets": "ladders",
@@ -67,6 +72,7 @@ _LAZY = {
     "monte_carlo": "",
     "paths": "",
     "pde": "",
+    "quadrature": "",
 }
 
 
@@ -78,13 +84,6 @@ def __getattr__(name: str) -> Any:
 
 
 __all__ = [
-    "CATALOGUE",
-    "Engine",
-    "Price",
-    "Quote",
-    "Solved",
-    "TermSheet",
-    "Values",
     "adjustments",
     "american",
     "basket_greeks",
@@ -96,18 +95,22 @@ __all__ = [
     "longstaff_schwartz",
     "methods",
     "monte_carlo",
+    "note_grid",
     "paths",
     "pde",
     "price",
+    "quadrature",
     "quote",
     "rho_buckets",
     "solve",
     "term_sheet",
+    "vega_buckets",
     "CATALOGUE",
     "Engine",
+    "NoteGrid",
     "Price",
+    "Quote",
     "Solved",
     "TermSheet",
     "Values",
-    "vega_buckets",
 ]

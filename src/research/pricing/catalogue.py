@@ -164,6 +164,10 @@ CATALOGUE: tuple[Engine, ...] = (
              "0.1 to 2 s at 1 bp", "a payoff on blocks of paths, for any model that has paths")
       for contract in ("Asian", "Autocallable", "Phoenix", "SharkFin", "RangeAccrual", "DoubleNoTouch", "Airbag",
                        "StructuredDeposit", "Composed", "Barrier", "Touch", "Digital", "European")),
+    *(Engine("quadrature", contract, "lognormal", "quadrature", "stated with each price, about 1e-6 of the notional",
+             "0.1 s for a note of a year watched daily", "no sampling error, to check others; notes without memory")
+      for contract in ("Autocallable", "Phoenix", "SharkFin", "RangeAccrual", "DoubleNoTouch", "Airbag",
+                       "StructuredDeposit")),
     Engine("longstaff_schwartz", "American", "lognormal", "longstaff_schwartz", "a standard error, and an upper bound",
            "10 ms for 10,000 paths and 50 dates", "exercise rule by regression, its value on fresh paths"),
     *(Engine("longstaff_schwartz", contract, "paths", "paths.exercise", "a standard error, and an upper bound",

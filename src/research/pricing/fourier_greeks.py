@@ -24,7 +24,7 @@ from research.core.models.levy import levy_log_cfs
 from research.errors import NumericalError, rule
 from research.instruments import European
 from research.market import Snapshot
-from research.pricing.cosine import _range
+from research.pricing.cosine import log_price_range
 
 _ROUNDS = tuple((2**power, 2.0 * power - 4.0) for power in range(8, 16))
 _AGREE = 1e-10
@@ -50,7 +50,7 @@ def spot_greeks(items: Sequence[European], model: Any, snapshot: Snapshot) -> di
 def _settled(model: Any, tau: float, k: Float1D) -> tuple[Float1D, Float1D, Float1D]:
     """E[e^x; x < k], f(k), f'(k)."""
     kind, p = model.characteristic()
-    centre, spread, reach = _range(kind, p, tau)
+    centre, spread, reach = log_price_range(kind, p, tau)
     before: Any = None
     for n_terms, width in _ROUNDS:
         half = width * spread + 0.1 * width * reach

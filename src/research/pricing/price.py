@@ -5,6 +5,7 @@ Contracts of many kinds may come together: they are grouped by kind, and each gr
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable
 from dataclasses import dataclass, is_dataclass
 from typing import Any
@@ -80,9 +81,10 @@ def price(
         groups.setdefault(type(item).__name__, []).append(position)
     able = {kind: choose(items[at[0]], model, method) for kind, at in groups.items()}  # refuse before any work
     check_currencies(items, snapshot)
-    several = isinstance(snapshot, BasketSnapshot)
-    plain = several or carry.only_borrow(snapshot)
-    market = snapshot if several or not plain else carry.folded(snapshot)
+    market: Any = snapshot
+    plain = isinstance(snapshot, BasketSnapshot) or carry.only_borrow(snapshot)
+    if plain and isinstance(snapshot, Snapshot):
+        market = carry.folded(snapshot)
     chosen: dict[str, Engine] = {}
     value, std_error, error = np.empty(len(items)), np.empty(len(items)), np.empty(len(items))
     used = np.empty(len(items), dtype=object)
@@ -126,15 +128,26 @@ def _first(
     engines: list[Engine], items: list[Any], model: Any, snapshot: Any, options: dict[str, Any]
 ) -> tuple[Values, Engine]:
     """What the first engine gives that does not refuse; a curve or rates may be beyond what its line can say."""
-    for engine in engines[:-1]:
+    refusal: Exception | None = None
+    for engine in engines:
+        function = engine.load()
+        if refusal is not None and not _takes(function, options):
+            continue  # the options were meant for an engine that has refused
         try:
-            return engine.load()(items, model, snapshot, **options), engine
-        except (NoEngineError, NumericalError):
-            continue
-    return engines[-1].load()(items, model, snapshot, **options), engines[-1]
+            return function(items, model, snapshot, **options), engine
+        except (NoEngineError, NumericalError) as error:
+            refusal = error
+    assert refusal is not None
+    raise refusal
 
 
-def check_currencies(items: list[Any], snapshot: Snapshot) -> None:
+def _takes(function: Any, options: dict[str, Any]) -> bool:
+    """Does an engine know these options?"""
+    known = inspect.signature(function).parameters.values()
+    return any(p.kind is p.VAR_KEYWORD for p in known) or {p.name for p in known} >= set(options)
+
+
+def check_currencies(items: list[Any], snapshot: Snapshot | BasketSnapshot) -> None:
     """Refuse contracts of several currencies, or of another one than the market's."""
     found = {getattr(item, "currency", "") for item in items} | {snapshot.currency}
     named = sorted(name for name in found if isinstance(name, str) and name)

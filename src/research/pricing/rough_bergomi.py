@@ -37,7 +37,6 @@ import numpy as np
 
 from research.arrays import Float1D, Float2D, Int2D
 from research.core._tasks import share
-from research.core.models.black import black_prices
 from research.core.pricing.rough import rough_paths
 from research.core.random import brownian
 from research.core.random.brownian import brownian_paths
@@ -138,9 +137,8 @@ def black_rows(options: Options, here: Any, spot_ratio: Float1D, variance: Float
     strike = np.repeat(options.strike[here], paths)
     sign = np.repeat(options.sign[here], paths)
     vol = np.ascontiguousarray(np.broadcast_to(np.sqrt(np.maximum(variance, 0.0)), shape)).reshape(-1)
-    ones, out = np.ones(n * paths), np.empty(n * paths)
-    black_prices(forward, strike, ones, vol, ones, sign, out)
-    return out.reshape(shape)
+    out: Float2D = black.price(forward, strike, 1.0, vol, is_call=sign > 0.0).reshape(shape)
+    return out
 
 
 def path_values(
