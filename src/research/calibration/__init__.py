@@ -10,6 +10,7 @@
 | `SSVI`, `ESSVI` | `Snapshot`, `Surface` | `ssvi` | least squares in a box of fair surfaces (Mingone 2022) |
 | `SABR` | `Smile` | `sabr` | Levenberg-Marquardt, analytic gradient; `fit_slices` for many |
 | any of a surface | a history of chains | `history` | day after day, warm: `fit_history` |
+| `ArbitrageFreeSABR` | `Smile`, `NormalSmile` | `arbitrage_free_sabr` | trust region from the fit of `SABR` |
 | `GARCH` | returns | `garch` | Gaussian quasi maximum likelihood |
 """
 

@@ -10,11 +10,13 @@
 | the same, by natural or jump-wings parameters | `SVINatural`, `SVIJumpWings` | Gatheral & Jacquier (2014) |
 | a surface free of static arbitrage by construction | `SSVI`, `ESSVI` | see `ssvi` |
 | a smile from stochastic volatility of a forward | `SABR` | Hagan et al. (2002), Obloj (2008) |
+| ... by its density, free of arbitrage | `ArbitrageFreeSABR` | Hagan et al. (2014) |
 | stochastic variance | `Heston` | Heston (1993) |
 | jumps; with stochastic variance; on a gamma clock | `Merton`, `Bates`, `VarianceGamma` | see `jumps` |
 """
 
 from research.models import bachelier, black
+from research.models.arbitrage_free_sabr import ArbitrageFreeSABR
 from research.models.bachelier import Bachelier
 from research.models.black_scholes import BlackScholes
 from research.models.cev import CEV
@@ -29,6 +31,7 @@ from research.models.svi_forms import SVIJumpWings, SVINatural
 __all__ = [
     "bachelier",
     "black",
+    "ArbitrageFreeSABR",
     "Bachelier",
     "Bates",
     "BlackScholes",
