@@ -213,3 +213,11 @@ def test_svi_in_other_letters_is_the_same_smile_with_its_own_errors():
         errors = np.array([one.parameters["std_error"] for one in found])
         assert np.nanmedian(errors, axis=0) == pytest.approx(values.std(axis=0), rel=0.5)
         assert found[0].model.vol(k, 0.5) == pytest.approx(found[0].residuals["model"].to_numpy(), rel=1e-6)
+
+
+def test_a_start_that_leads_nowhere_still_ends_at_the_optimum():
+    surface = quotes_of(EXTENDED, noise=3e-3, seed=4)
+    cold = fit(ESSVI, surface, allow_arbitrage=True)
+    for rho in (0.95, -0.995):
+        bad = SSVI(tau=tuple(TAU), theta=(0.2, 0.3, 0.4, 0.5), rho=rho, phi=PowerLaw(eta=0.01, gamma=0.05))
+        assert fit(ESSVI, surface, start=bad, allow_arbitrage=True).sse == pytest.approx(cold.sse, rel=1e-5)

@@ -15,6 +15,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 # model class name: the module of this room that fits it
 MODULES: dict[str, str] = {
+    "ArbitrageFreeSABR": "arbitrage_free_sabr",
     "Bachelier": "forwards",
     "Bates": "jumps",
     "CEV": "forwards",

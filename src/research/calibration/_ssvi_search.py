@@ -18,7 +18,7 @@ Mingone (2022), "No arbitrage global parametrization for the eSSVI volatility su
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -59,9 +59,11 @@ class Coordinates:
         return out
 
     def inside(self, y: Float1D) -> Float1D:
-        """The nearest point that is not on a bound."""
-        room = np.where(np.isfinite(self.upper), self.upper - self.lower, 1.0)
-        return np.clip(y, self.lower + 1e-4 * np.minimum(room, 1e-2), self.upper - 1e-4 * np.minimum(room, 1e-2))
+        """The nearest point clear of every bound: a trust region that starts beside one creeps along it."""
+        room = self.upper - self.lower
+        least = np.array([0.0 if name.startswith(("theta", "calendar")) else 0.02 for name in self.names])
+        margin = np.maximum(least, 1e-6) * room
+        return np.clip(y, self.lower + margin, self.upper - margin)
 
     def binding(self, y: Float1D) -> list[str]:
         """What holds the point to the edge of its box."""
@@ -69,7 +71,7 @@ class Coordinates:
 
     def on_bound(self, y: Float1D) -> Any:
         """Which coordinates lie on a bound."""
-        room = np.where(np.isfinite(self.upper), self.upper - self.lower, np.maximum(np.abs(y), 1e-6))
+        room = self.upper - self.lower
         return (y - self.lower <= _EDGE * room) | (self.upper - y <= _EDGE * room)
 
 
@@ -226,6 +228,12 @@ def search(
     assert found is not None
     y = np.clip(found.x, where.lower, where.upper)
     return Search(y, jacobian(y), float(np.sum(residual(y) ** 2)), evaluations, found.status > 0)
+
+
+def better(one: Search, other: Search) -> Search:
+    """The lower of two; the evaluations of both."""
+    best = one if one.sse < other.sse else other
+    return replace(best, evaluations=one.evaluations + other.evaluations)
 
 
 def _variance(k: Float1D, theta: Float1D, psi: Float1D, rho: Float1D) -> tuple[Float1D, Float1D, Float1D, Float1D]:

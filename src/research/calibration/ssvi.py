@@ -53,7 +53,7 @@ def fit_ssvi(
         Of the squared errors, in the order of `surface.to_frame()`; None takes the surface's own, which
         `market.chains_from_quotes` sets from bid and ask.
     start : SSVI, default found from the quotes
-        Yesterday's, say; its expiries need not be those of the quotes.
+        Yesterday's, say; its expiries need not be those of the quotes. Where it leads nowhere the search starts anew.
     bounds : mapping of "rho" or "gamma" to (lower, upper)
     huber : float, default None
         Residual (vol, decimal) beyond which an error counts by its size, not its square: stale quotes then pull less.
@@ -86,8 +86,10 @@ def fit_ssvi(
     clock = perf_counter()
     where = searching.ssvi_coordinates(n, phi, limits, _most(quotes))
     same = start is not None and isinstance(start.phi, PowerLaw) == (phi == "power_law")
-    starts = [searching.ssvi_point(start, quotes.tau)] if start is not None and same else _ssvi_starts(quotes, phi)
-    found = _search(where, starts, quotes, huber, max_iter)
+    starts = [searching.ssvi_point(start, quotes.tau)] if start is not None and same else []
+    found = _search(where, starts or _ssvi_starts(quotes, phi), quotes, huber, max_iter)
+    if starts and not found.settled:
+        found = searching.better(found, _search(where, _ssvi_starts(quotes, phi), quotes, huber, max_iter))
     model = searching.ssvi_model(found.y, quotes.tau, phi)
     names = ("rho", "eta", "gamma") if phi == "power_law" else ("rho", "lam")
 
@@ -127,14 +129,20 @@ def fit_essvi(
         require(active >= 3, "quotes", active, f"number at least 3 at tau {t:.6g}", hint="A slice has 3 parameters.")
     clock = perf_counter()
     where = searching.essvi_coordinates(quotes.tau, limits, _most(quotes))
-    if start is not None:
-        theta, psi, rho = start.at(quotes.tau)
-        starts = [searching.essvi_point(np.maximum.accumulate(theta), psi, rho)]
-    else:
+
+    def cold() -> searching.Search:
         whole = searching.ssvi_coordinates(quotes.tau.size, "power_law", limits, _most(quotes))
         first = _search(whole, _ssvi_starts(quotes, "power_law"), quotes, huber, max_iter)
         starts = [searching.essvi_point(*whole.at(first.y)), _alone(quotes)]
-    found = _search(where, starts, quotes, huber, max_iter)
+        return _search(where, starts, quotes, huber, max_iter)
+
+    if start is None:
+        found = cold()
+    else:
+        theta, psi, rho = start.at(quotes.tau)
+        warm = [searching.essvi_point(np.maximum.accumulate(theta), psi, rho)]
+        found = _search(where, warm, quotes, huber, max_iter)
+        found = found if found.settled else searching.better(found, cold())
     labels = [(name, t) for name in ("theta", "psi", "rho") for t in quotes.tau]
     model = searching.essvi_model(found.y, quotes.tau)
     return _answer(

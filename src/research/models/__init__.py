@@ -14,6 +14,7 @@
 | a surface free of static arbitrage by construction | `SSVI`, `ESSVI` | see `ssvi` |
 | a smile from stochastic volatility of a forward | `SABR` | Hagan et al. (2002), Obloj (2008) |
 | a volatility of time and spot, on a grid | `LocalVol`, `dupire` | Dupire (1994) |
+| ... by its density, free of arbitrage | `ArbitrageFreeSABR` | Hagan et al. (2014) |
 | stochastic variance | `Heston` | Heston (1993) |
 | rough stochastic variance | `RoughBergomi` | Bayer, Friz & Gatheral (2016) |
 | stochastic variance times a function of time and spot | `LocalStochasticVol` | Jex, Henderson, Wang (1999) |
@@ -21,6 +22,8 @@
 """
 
 from research.models import bachelier, black, correlation
+from research.models import bachelier, black
+from research.models.arbitrage_free_sabr import ArbitrageFreeSABR
 from research.models.bachelier import Bachelier
 from research.models.black_scholes import BlackScholes
 from research.models.black_term_structure import BlackTermStructure
@@ -43,6 +46,7 @@ __all__ = [
     "black",
     "correlation",
     "dupire",
+    "ArbitrageFreeSABR",
     "Bachelier",
     "Bates",
     "BlackScholes",

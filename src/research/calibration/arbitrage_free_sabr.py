@@ -1,0 +1,156 @@
+"""Arbitrage-free SABR to one smile: `fit(ArbitrageFreeSABR, smile, beta=..., shift=...)`.
+
+The objective is the weighted sum of squared vol residuals, the vols being those of the density's prices. The search
+starts from the fit of the formula in Obloj's form, whose parameters are near, and runs in log(alpha), artanh(rho) and
+log(nu). beta is given, as for `SABR`.
+"""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from research.arrays import Float1D
+from research.calibration._registry import fits
+from research.calibration._ssvi_search import covariance
+from research.calibration.fit import AT_BOUND, CONVERGED, MAX_ITERATIONS, Fit
+from research.calibration.sabr import fit_sabr
+from research.errors import InputError, NumericalError, require
+from research.market import NormalSmile, Smile
+from research.models.arbitrage_free_sabr import ArbitrageFreeSABR
+
+NAMES = ("alpha", "rho", "nu")
+LEAST = 4  # quotes
+
+
+@fits(ArbitrageFreeSABR)
+def fit_arbitrage_free_sabr(
+    smile: Smile | NormalSmile,
+    *,
+    beta: float = 0.5,
+    shift: float = 0.0,
+    start: ArbitrageFreeSABR | None = None,
+    n_space: int = 200,
+    n_time: int = 20,
+    max_iter: int = 60,
+) -> Fit[ArbitrageFreeSABR]:
+    """Fit alpha, rho and nu to the quotes of one expiry.
+
+    Parameters
+    ----------
+    smile : Smile (lognormal vols of forward + shift) or NormalSmile
+        At least 4 quotes; `smile.weight` weighs the squared residuals.
+    beta, shift : float, default 0.5 and 0
+        shift in price units; the forward is absorbed at -shift.
+    start : ArbitrageFreeSABR, default from the fit of the formula (Smile), or from the level at the money
+    n_space, n_time : int, default 200 and 20
+        Grid of the density.
+    max_iter : int, default 60
+
+    Returns
+    -------
+    Fit
+        unit "vol", or "normal vol" (price units / sqrt(year)); residuals are model minus market.
+
+    Raises
+    ------
+    InputError
+        On fewer than 4 quotes, or forwards and strikes not above -shift.
+    NumericalError
+        When the density found does not price every quote.
+    """
+    require(isinstance(smile, (Smile, NormalSmile)), "data", type(smile).__name__, "be a market.Smile or NormalSmile")
+    require(0.0 <= beta <= 1.0, "beta", beta, "lie in [0, 1]")
+    require(max_iter >= 1, "max_iter", max_iter, "be >= 1")
+    lowest = min(smile.forward, float(smile.strike[0]))
+    require(lowest + shift > 0.0, "forward and strikes", lowest, f"be > {0.0 - shift:g}", hint="Raise shift.")
+    weight = np.ones(len(smile)) if smile.weight is None else np.asarray(smile.weight)
+    active = int(np.count_nonzero(weight))
+    require(active >= LEAST, "quotes", active, f"be at least {LEAST}", hint="SABR has three parameters.")
+    return _fit(smile, weight, beta, shift, start, {"n_space": n_space, "n_time": n_time}, max_iter)
+
+
+def _fit(
+    smile: Any, weight: Float1D, beta: float, shift: float, start: Any, grid: dict[str, int], max_iter: int
+) -> Fit[ArbitrageFreeSABR]:
+    from scipy.optimize import least_squares
+
+    clock, root, scale = perf_counter(), np.sqrt(weight), float(np.mean(smile.vol))
+    normal = isinstance(smile, NormalSmile)
+
+    def model(x: Float1D) -> ArbitrageFreeSABR:
+        return ArbitrageFreeSABR(
+            alpha=float(np.exp(x[0])), beta=beta, rho=float(np.tanh(x[1])), nu=float(np.exp(x[2])), shift=shift, **grid
+        )
+
+    def vols(x: Float1D) -> Float1D:
+        found = model(x)
+        of = found.normal_vol_at if normal else found.vol_at
+        out: Float1D = np.asarray(of(smile.forward, smile.strike, smile.tau))
+        return out
+
+    def residual(x: Float1D) -> Float1D:
+        try:
+            vol = vols(x)
+        except (NumericalError, InputError):
+            vol = np.full(len(smile), np.nan)
+        return root * (np.where(np.isfinite(vol), vol, 5.0 * scale) - smile.vol) / scale
+
+    begin = _start(smile, beta, shift, start, normal)
+    lower = np.array([begin[0] - 4.0, np.arctanh(-0.995), np.log(1e-3)])
+    upper = np.array([begin[0] + 4.0, np.arctanh(0.995), np.log(20.0 / np.sqrt(min(smile.tau, 1.0)))])
+    end = least_squares(
+        residual, np.clip(begin, lower + 1e-3, upper - 1e-3), bounds=(lower, upper), diff_step=1e-4, ftol=1e-9,
+        xtol=1e-8, gtol=1e-10, max_nfev=max_iter,
+    )  # fmt: skip
+    vol = vols(end.x)
+    if not np.isfinite(vol[weight > 0.0]).all():
+        raise NumericalError("the density of the fitted SABR must price every quote; got one without time value.")
+    found, free = model(end.x), end.active_mask == 0
+    spread, condition = covariance(end.jac, free, 2.0 * float(end.cost), int(np.count_nonzero(weight)))
+    slope = np.array([found.alpha, 1.0 - found.rho**2, found.nu])
+    error = np.sqrt(np.maximum(np.diag(spread), 0.0)) * slope
+    sse = float(np.nansum(weight * (vol - smile.vol) ** 2))
+    settled = end.status > 0
+    law = found.law(smile.forward, smile.tau)
+    message = f"{'settled' if settled else 'stopped by max_iter'} after {int(end.nfev)} evaluations; "
+    message += f"mass absorbed at {0.0 - shift:g}: {law.at_lower:.2g} (condition {condition:.0e})"
+    columns = ["expiry", "tau", "strike"]
+    return Fit(
+        model=found,
+        parameters=pd.DataFrame(
+            {
+                "name": NAMES,
+                "value": (found.alpha, found.rho, found.nu),
+                "std_error": np.where(error > 0.0, error, np.nan),
+                "lower": (0.0, -0.995, 1e-3),
+                "upper": (np.inf, 0.995, float(np.exp(upper[2]))),
+            }
+        ),
+        residuals=smile.to_frame()[columns].assign(
+            market=smile.vol, model=vol, residual=vol - smile.vol, weight=weight
+        ),
+        rmse=float(np.sqrt(sse / weight.sum())),
+        unit="normal vol" if normal else "vol",
+        sse=sse,
+        status=MAX_ITERATIONS if not settled else CONVERGED if free.all() else AT_BOUND,
+        n_iter=int(end.nfev),
+        message=message,
+        seconds=perf_counter() - clock,
+    )
+
+
+def _start(smile: Any, beta: float, shift: float, start: Any, normal: bool) -> Float1D:
+    """(log alpha, artanh rho, log nu)."""
+    if start is not None:
+        require(isinstance(start, ArbitrageFreeSABR), "start", start, "be an ArbitrageFreeSABR")
+        return np.array([np.log(start.alpha), np.arctanh(start.rho), np.log(max(start.nu, 2e-3))])
+    if not normal:
+        first = fit_sabr(smile, beta=beta, shift=shift).model
+        nu = min(max(first.nu, 0.02), 10.0)
+        return np.array([np.log(first.alpha), np.arctanh(np.clip(first.rho, -0.9, 0.9)), np.log(nu)])
+    level = float(np.interp(smile.forward, smile.strike, smile.vol))
+    return np.array([np.log(level * (smile.forward + shift) ** -beta), 0.0, np.log(0.4)])

@@ -1,0 +1,274 @@
+"""Arbitrage-free SABR (Hagan, Kumar, Lesniewski, Woodward 2014): the forward's density from a one-dimensional PDE.
+
+    dQ/dT = (1/2) d2/dF2 [D(F)^2 E(T, F) Q],   D^2 = alpha^2 (1 + 2 rho nu y + nu^2 y^2) C(F)^2,   C = (F + shift)^beta,
+    y(F) = integral from f to F of dF' / (alpha C(F')),  E = exp(rho nu alpha Gamma T),  Gamma = (C(F) - C(f)) / (F - f)
+
+with what reaches F = -shift, or the far upper end of the grid, kept there as mass. It is SABR's expansion to the same
+order as Hagan's formula, but prices come from a density that is nowhere negative, sums to 1 and keeps the forward: the
+last two hold to rounding at every step, whatever the grid. Solved in z, dz = dF / D, where the diffusion has unit
+variance at T = 0, by finite volumes in space and Lawson-Swayne in time (second order, L-stable).
+
+References
+----------
+Hagan, Kumar, Lesniewski, Woodward (2014), "Arbitrage-free SABR", Wilmott 69, 60-75.
+Le Floc'h & Kennedy (2017), "Finite difference techniques for arbitrage-free SABR", J. Computational Finance 20(3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from research.arrays import Float1D, reshape, vectors
+from research.errors import InputError, NumericalError, require, require_all
+from research.models import bachelier, black
+
+_REACH = 6.0  # standard deviations of z each way; what lies beyond stands at the ends of the grid
+_FARTHEST = 1e9  # times the forward, each way: beyond it rounding, not the law, would speak
+_B = 1.0 - np.sqrt(0.5)  # Lawson and Swayne's share of a step
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ForwardDensity:
+    """The law of the forward at one time: cells with mass, and mass at both ends."""
+
+    edge: Float1D  # price units, increasing, shape (n + 1,)
+    centre: Float1D  # mean of the mass of each cell, shape (n,)
+    mass: Float1D  # probability of each cell, shape (n,)
+    at_lower: float  # probability absorbed at the lower end, edge[0]
+    at_upper: float  # probability absorbed at the upper end, edge[-1]
+
+    @property
+    def density(self) -> Float1D:
+        """Mass over width of each cell, 1 / price units."""
+        out: Float1D = self.mass / np.diff(self.edge)
+        return out
+
+    def calls(self, strike: ArrayLike) -> Any:
+        """Undiscounted call prices.
+
+        In a cell the mass lies evenly to the left and to the right of its mean, so that prices are convex in strike,
+        differentiable, and exact at the edges.
+        """
+        (k,), shape = vectors(strike)
+        left, right = self.centre - self.edge[:-1], self.edge[1:] - self.centre
+        below = self.mass * right / (left + right)  # mass left of the mean; the mean stays
+        knots = np.empty(2 * self.mass.size + 1)
+        knots[::2], knots[1::2] = self.edge, self.centre
+        pieces = np.empty(2 * self.mass.size)
+        pieces[::2], pieces[1::2] = below, self.mass - below
+        middle, width = 0.5 * (knots[1:] + knots[:-1]), np.diff(knots)
+        tail = np.concatenate([np.cumsum(pieces[::-1])[::-1], [0.0]])  # mass from piece i on
+        first = np.concatenate([np.cumsum((pieces * middle)[::-1])[::-1], [0.0]])
+        at = np.clip(np.searchsorted(knots, k, side="right") - 1, 0, pieces.size - 1)
+        inside = np.clip(knots[at + 1] - k, 0.0, width[at])
+        value = first[at + 1] - k * tail[at + 1] + 0.5 * pieces[at] * inside**2 / width[at]
+        value += self.at_upper * np.maximum(self.edge[-1] - k, 0.0)
+        low = k <= self.edge[0]
+        whole = first[0] + self.at_lower * self.edge[0] + self.at_upper * self.edge[-1]
+        return reshape(np.where(low, whole - k, np.where(k >= self.edge[-1], 0.0, value)), shape)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArbitrageFreeSABR:
+    """The parameters of `SABR`, priced by the density; forwards and strikes above -shift.
+
+    Examples
+    --------
+    >>> model = ArbitrageFreeSABR(alpha=0.35, beta=0.25, rho=-0.1, nu=1.0)
+    >>> law = model.law(1.0, 1.0)
+    >>> bool(law.mass.min() >= 0.0), round(law.mass.sum() + law.at_lower + law.at_upper, 12), round(law.calls(0.0), 12)
+    (True, 1.0, 1.0)
+    """
+
+    abilities: ClassVar[frozenset[str]] = frozenset({"closed_form"})
+
+    alpha: float  # volatility of the forward today, price^(1-beta) / sqrt(year), > 0
+    beta: float  # in [0, 1]
+    rho: float  # correlation of forward and volatility, in (-1, 1)
+    nu: float  # volatility of volatility, 1/sqrt(year), >= 0
+    shift: float = 0.0  # price units: the forward is absorbed at -shift
+    n_space: int = 400  # cells
+    n_time: int = 40  # steps
+
+    def __post_init__(self) -> None:
+        for name in ("alpha", "beta", "rho", "nu", "shift"):
+            value = getattr(self, name)
+            require(bool(np.isfinite(value)), name, value, "be finite")
+            object.__setattr__(self, name, float(value))
+        require(self.alpha > 0.0, "alpha", self.alpha, "be > 0")
+        require(0.0 <= self.beta <= 1.0, "beta", self.beta, "lie in [0, 1]")
+        require(-1.0 < self.rho < 1.0, "rho", self.rho, "lie in (-1, 1)")
+        require(self.nu >= 0.0, "nu", self.nu, "be >= 0")
+        require(20 <= self.n_space <= 20_000, "n_space", self.n_space, "lie in [20, 20000]")
+        require(2 <= self.n_time <= 10_000, "n_time", self.n_time, "lie in [2, 10000]")
+
+    def law(self, forward: float, tau: float) -> ForwardDensity:
+        """The density of the forward after tau years."""
+        require(
+            bool(np.isfinite(forward)) and forward + self.shift > 0.0, "forward", forward, f"be > {0.0 - self.shift:g}"
+        )
+        require(bool(np.isfinite(tau)) and tau > 0.0, "tau", tau, "be finite and > 0 years")
+        return _law(self, float(forward), float(tau))
+
+    def price(
+        self, forward: ArrayLike, strike: ArrayLike, tau: ArrayLike, *, df: ArrayLike = 1.0, is_call: ArrayLike = True
+    ) -> Any:
+        """Present value of European options; all arguments broadcast together. One density a forward and expiry."""
+        flags = np.asarray(is_call)
+        if flags.dtype != bool:
+            raise InputError(f"is_call must be bool; got {flags.dtype} values.")
+        (f, k, t, d, call), shape = vectors(forward, strike, tau, df, flags.astype(float))
+        require_all((f + self.shift > 0.0) & np.isfinite(f), "forward", f, f"be finite and > {0.0 - self.shift:g}")
+        require_all(np.isfinite(k), "strike", k, "be finite")
+        require_all((t >= 0.0) & np.isfinite(t), "tau", t, "be finite and >= 0 years")
+        out = np.maximum(f - k, 0.0)
+        for one, years in {(a, b) for a, b in zip(f.tolist(), t.tolist()) if b > 0.0}:
+            here = (f == one) & (t == years)
+            out[here] = _law(self, one, years).calls(k[here])
+        return reshape(d * (out - np.where(call > 0.5, 0.0, f - k)), shape)
+
+    def vol_at(self, forward: ArrayLike, strike: ArrayLike, tau: ArrayLike) -> Any:
+        """Lognormal implied vol of (forward + shift, strike + shift); nan where the strike holds no time value."""
+        (f, k, t), shape = vectors(forward, strike, tau)
+        value = np.asarray(self.price(f, k, t, is_call=k >= f))
+        s = self.shift
+        vol = black.implied_vol(np.maximum(value, 0.0), f + s, k + s, t, is_call=k >= f, on_error="nan")
+        return reshape(np.atleast_1d(vol), shape)
+
+    def normal_vol_at(self, forward: ArrayLike, strike: ArrayLike, tau: ArrayLike) -> Any:
+        """Normal implied vol, price units / sqrt(year)."""
+        (f, k, t), shape = vectors(forward, strike, tau)
+        value = np.maximum(np.asarray(self.price(f, k, t, is_call=k >= f)), 0.0)
+        return reshape(np.atleast_1d(bachelier.implied_vol(value, f, k, t, is_call=k >= f, on_error="nan")), shape)
+
+    def to_json(self) -> dict[str, Any]:
+        """Parameters and grid by name."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> ArbitrageFreeSABR:
+        """The model back from `to_json`."""
+        return cls(**values)
+
+
+def _price_at(m: ArbitrageFreeSABR, f: float, y: Float1D) -> Float1D:
+    """F + shift at y, the integral of dF / (alpha C) times alpha."""
+    one = 1.0 - m.beta
+    if one == 0.0:
+        return np.asarray((f + m.shift) * np.exp(y))
+    base = np.maximum((f + m.shift) ** one + one * y, 0.0)
+    return np.asarray(base ** (1.0 / one))
+
+
+@lru_cache(maxsize=64)
+def _law(m: ArbitrageFreeSABR, f: float, tau: float) -> ForwardDensity:
+    """Solve the PDE; the law at tau."""
+    low, high = _reach(m, f, tau)
+    h = (high - low) / m.n_space
+    shift = np.floor(-low / h)  # today's forward in the middle of a cell
+    h = -low / (shift + 0.5)
+    n = int(np.ceil((high - low) / h))
+    hint = "The forward lies too near to its lower end."
+    require(n <= 100 * m.n_space, "cells", n, f"be at most 100 n_space, {100 * m.n_space}", hint=hint)
+    z = low + h * np.arange(n + 1)
+    edge = _forward(m, f, z)
+    if low == _z_of_lower(m, f):
+        edge[0] = 0.0
+    centre = _forward(m, f, z[:-1] + 0.5 * h)
+    here = int(shift)
+    centre[here] = f + m.shift
+    if not (np.diff(edge) > 0.0).all() or not np.isfinite(edge).all():
+        raise NumericalError(
+            f"the grid of arbitrage-free SABR must hold finite forwards; got {m!r} over {tau:g} years."
+        )
+    y = _y_of_z(m, z[:-1] + 0.5 * h)
+    level = centre**m.beta
+    diffusion = m.alpha * np.sqrt(1.0 + 2.0 * m.rho * m.nu / m.alpha * y + (m.nu / m.alpha * y) ** 2) * level
+    gap = centre - (f + m.shift)
+    safe = np.where(np.arange(n) == here, 1.0, gap)
+    slope = m.beta * (f + m.shift) ** (m.beta - 1.0) if m.beta > 0.0 else 0.0
+    gamma = np.where(np.arange(n) == here, slope, (level - (f + m.shift) ** m.beta) / safe)
+    mass, lower, upper = _evolve(m, tau, h, edge, centre, diffusion, m.rho * m.nu * m.alpha * gamma, here)
+    return ForwardDensity(edge=edge - m.shift, centre=centre - m.shift, mass=mass, at_lower=lower, at_upper=upper)
+
+
+def _reach(m: ArbitrageFreeSABR, f: float, tau: float) -> tuple[float, float]:
+    """Ends of the grid in z: 6 standard deviations, -shift, and a factor of 1e9 of the forward, what comes first."""
+    z = np.linspace(0.0, _REACH * np.sqrt(tau), 2001)
+    with np.errstate(over="ignore"):
+        up = _forward(m, f, z) <= _FARTHEST * (f + m.shift)
+        down = _forward(m, f, -z) >= (f + m.shift) / _FARTHEST
+    lower = _z_of_lower(m, f)
+    plain = -float(z[down].max())
+    return (lower if lower >= -z[-1] else plain), float(z[up].max())
+
+
+def _y_of_z(m: ArbitrageFreeSABR, z: Float1D) -> Float1D:
+    """Integral of dF / C from today's forward, where the diffusion coefficient in z is 1."""
+    if m.nu < 1e-12:
+        return m.alpha * z
+    u = m.nu * z
+    return np.asarray(m.alpha / m.nu * (np.sinh(u) + m.rho * (np.cosh(u) - 1.0)))
+
+
+def _forward(m: ArbitrageFreeSABR, f: float, z: Float1D) -> Float1D:
+    """F + shift at z."""
+    return _price_at(m, f, _y_of_z(m, z))
+
+
+def _z_of_lower(m: ArbitrageFreeSABR, f: float) -> float:
+    """z where the forward reaches -shift; -inf for beta = 1."""
+    one = 1.0 - m.beta
+    if one == 0.0:
+        return -np.inf
+    y = -((f + m.shift) ** one) / one / m.alpha
+    if m.nu < 1e-12:
+        return float(y)
+    x = m.nu * y
+    root = np.sqrt(1.0 + 2.0 * m.rho * x + x * x)
+    # log((root + rho + x) / (1 + rho)), written so that nothing cancels for x < 0
+    return float(-np.log((root - m.rho - x) / (1.0 - m.rho)) / m.nu)
+
+
+def _evolve(
+    m: ArbitrageFreeSABR, tau: float, h: float, edge: Float1D, centre: Float1D, diffusion: Float1D, growth: Float1D,
+    here: int,
+) -> tuple[Float1D, float, float]:  # fmt: skip
+    """Mass of each cell and at both ends after tau, from all of it in cell `here`.
+
+    The flux through an edge is half the difference of G = D E theta over the difference of F on its two sides, so that
+    sum and mean telescope: both are kept exactly. At the ends G vanishes on the edge.
+    """
+    from scipy.linalg.lapack import dgtsv
+
+    gap = np.diff(centre)
+    first, last = centre[0] - edge[0], edge[-1] - centre[-1]
+    left, right = np.concatenate([[1.0 / first], 1.0 / gap]), np.concatenate([1.0 / gap, [1.0 / last]])
+    mass, lower, upper = np.zeros(centre.size), 0.0, 0.0
+    mass[here] = 1.0
+    dt = tau / m.n_time
+    share, now = _B * dt, 0.0
+    for _ in range(m.n_time):
+        states = []
+        part, low, high = mass, lower, upper
+        for inner in (1, 2):
+            with np.errstate(over="ignore"):
+                rate = 0.5 * diffusion * np.exp(growth * (now + inner * share)) / h
+            diagonal = 1.0 + share * rate * (left + right)
+            *_, part, info = dgtsv(-share * rate[:-1] * left[1:], diagonal, -share * rate[1:] * right[:-1], part)
+            if info != 0:
+                raise NumericalError(f"the PDE of arbitrage-free SABR must have a solution; got none for {m!r}.")
+            low, high = low + share * rate[0] * part[0] * left[0], high + share * rate[-1] * part[-1] * right[-1]
+            states.append((part, low, high))
+        a, b = np.sqrt(2.0) + 1.0, np.sqrt(2.0)
+        mass, lower, upper = (a * two - b * one for one, two in zip(*states))
+        now += dt
+    if not np.isfinite(mass).all() or mass.min() < -1e-7:
+        raise NumericalError(f"the density must not be negative; got {mass.min():.2g}: raise n_time, {m.n_time}.")
+    return np.maximum(mass, 0.0), float(lower), float(upper)
