@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import QuantLib as ql
 from scipy.integrate import quad
 from scipy.optimize import brentq
 from scipy.stats import ncx2, norm
@@ -36,6 +35,7 @@ from research.models import BlackScholes, CrossCurrency, Heston, black
 from research.pricing import fourier, price
 from research.pricing._bivariate import bivariate_normal_cdf
 
+ql = pytest.importorskip("QuantLib")
 SPEC = importlib.util.spec_from_file_location("quantlib_twins", Path(__file__).with_name("quantlib_twins.py"))
 assert SPEC is not None and SPEC.loader is not None
 twin: Any = importlib.util.module_from_spec(SPEC)
