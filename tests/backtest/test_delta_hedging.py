@@ -129,6 +129,7 @@ def test_the_future_changes_nothing(grid: Any) -> None:
             ended = a.frame["end"] < prices.index[turn]
             assert ended.sum() > 5
             pd.testing.assert_frame_equal(a.frame[ended], b.frame[ended.to_numpy()], check_exact=True)
+            pd.testing.assert_frame_equal(a.by_day[:turn], b.by_day[:turn], check_exact=True)  # and the living
     seen, moved = (hedge_vols(p, "realised") for p in (prices, other))
     assert (seen.iloc[turn - 63 : turn] != moved.iloc[turn - 63 : turn]).any()
 
