@@ -21,13 +21,18 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 WORKLOADS = [
     "start_up",
+    "limits",
     "elementary",
     "implied_vol",
     "heston_calibration",
     "smile_fits",
     "black_greeks",
+    "greeks_ladder",
     "american",
+    "finite_differences",
     "monte_carlo",
+    "paths",
+    "multi_asset",
     "value_at_risk",
     "sweeps",
     "notebook_runs",

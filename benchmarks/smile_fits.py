@@ -1,4 +1,4 @@
-"""500 SABR slices of 40 noisy quotes: ours in one call, QuantLib's SABRInterpolation slice by slice.
+"""500 SABR and 500 SVI slices of 40 noisy quotes: ours in one call, QuantLib's interpolations slice by slice.
 
 The quotes are a true smile (beta = 1) plus 10 bp of normal noise, so the best attainable rmse is about 9.5 bp.
 """
@@ -45,8 +45,66 @@ def rmse(fitted: Any, quoted: Any) -> str:
     return f"rmse median {np.median(each):.2f} bp, largest {each.max():.1f} bp"
 
 
+def svi_inputs() -> dict[str, Any]:
+    """As `inputs`, by raw SVI."""
+    from research.models import SVI
+
+    rng = np.random.default_rng(5)
+    tau = rng.integers(20, 730, SLICES) / 365.0
+    root, level = np.sqrt(tau), rng.uniform(0.12, 0.35, SLICES)
+    k = np.linspace(-1.5, 1.0, QUOTES)[None, :] * (0.56 * root)[:, None]
+    b, rho = rng.uniform(0.15, 0.4, SLICES) * level * root, rng.uniform(-0.8, -0.2, SLICES)
+    sigma, m = rng.uniform(0.12, 0.36, SLICES) * root, rng.uniform(-0.1, 0.1, SLICES) * root
+    low = -b * sigma * np.sqrt(1.0 - rho * rho)
+    a = np.maximum(level**2 * tau - b * (np.sqrt(m * m + sigma * sigma) - rho * m), low + 1e-4 * tau)
+    rows = zip(a, b, rho, m, sigma, k, tau)
+    vol = [SVI(a=p, b=q, rho=r, m=c, sigma=s).vol(x, t) for p, q, r, c, s, x, t in rows]
+    return {"tau": tau, "k": k, "vol": np.array(vol) + 0.001 * rng.standard_normal(k.shape)}
+
+
+def svi_rows() -> list[dict[str, Any]]:
+    """Ours, and QuantLib's SviInterpolatedSmileSection."""
+    from research.calibration.svi_slices import fit_slices
+
+    quotes, what = svi_inputs(), f"SVI, {SLICES} slices of {QUOTES} quotes"
+    seconds, found = fastest(lambda: fit_slices(quotes["k"], quotes["tau"], quotes["vol"]), 15)
+    fitted = [one.vol(x, t) for one, x, t in zip(found.models(), quotes["k"], quotes["tau"])]
+    ours = rmse(fitted[:PEER_SLICES], quotes["vol"][:PEER_SLICES])
+    rows = [{"what": what, "name": "research", "seconds": seconds, "accuracy": ours, "peer": False}]
+    try:
+        import QuantLib as ql
+    except ImportError:
+        return rows
+    day = ql.Date(1, 1, 2024)
+    ql.Settings.instance().evaluationDate = day
+    strikes = 100.0 * np.exp(quotes["k"])
+
+    def peer(n: int) -> list[list[float]]:
+        out = []
+        for i in range(n):
+            expiry, v, tau = day + round(365 * quotes["tau"][i]), quotes["vol"][i].tolist(), float(quotes["tau"][i])
+            start = (0.04 * tau, 0.1, 0.1, -0.4, 0.0)
+            section = ql.SviInterpolatedSmileSection(
+                expiry, 100.0, strikes[i].tolist(), False, float(np.interp(0.0, quotes["k"][i], v)), v, *start,
+                False, False, False, False, False, False,
+            )  # fmt: skip
+            out.append([section.volatility(x) for x in strikes[i].tolist()])
+        return out
+
+    seconds, theirs = fastest(lambda: peer(PEER_SLICES), 2)
+    name = f"QuantLib, SviInterpolatedSmileSection ({PEER_SLICES} timed, scaled)"
+    accuracy = rmse(theirs, quotes["vol"][:PEER_SLICES])
+    scaled = seconds * SLICES / PEER_SLICES
+    return [*rows, {"what": what, "name": name, "seconds": scaled, "accuracy": accuracy, "peer": True}]
+
+
 def run() -> list[dict[str, Any]]:
     """Rows for benchmarks/run.py."""
+    return sabr_rows() + svi_rows()
+
+
+def sabr_rows() -> list[dict[str, Any]]:
+    """Ours, and QuantLib's SABRInterpolation."""
     from research.calibration.sabr import fit_slices
     from research.models import SABR
 

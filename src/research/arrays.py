@@ -13,7 +13,10 @@ from numpy.typing import ArrayLike, NDArray
 from research.errors import InputError
 
 Float1D = np.ndarray[tuple[int], np.dtype[np.float64]]
+Bool1D = np.ndarray[tuple[int], np.dtype[np.bool_]]
 Float2D = np.ndarray[tuple[int, int], np.dtype[np.float64]]
+Float3D = np.ndarray[tuple[int, int, int], np.dtype[np.float64]]
+Float4D = np.ndarray[tuple[int, int, int, int], np.dtype[np.float64]]
 Int1D = np.ndarray[tuple[int], np.dtype[np.int64]]
 Int2D = np.ndarray[tuple[int, int], np.dtype[np.int64]]
 Int3D = np.ndarray[tuple[int, int, int], np.dtype[np.int64]]
@@ -57,3 +60,40 @@ def vector(value: ArrayLike, name: str) -> Float1D:
 def reshape(out: Float1D, shape: tuple[int, ...]) -> Any:
     """Give a kernel's output its broadcast shape back; a float when all inputs were scalars."""
     return out.reshape(shape) if shape else float(out[0])
+
+
+_KEPT: dict[int, list[Any]] = {}  # by size: memory of results that nobody holds any more
+_KEEP_FROM, _KEEP_MOST = 1 << 20, 1 << 28  # bytes: of an array worth keeping, and of all that is kept
+
+
+class _Lease:
+    """Memory that goes back to `_KEPT` when the last array on it is gone."""
+
+    __slots__ = ("memory",)
+
+    def __init__(self, memory: Any) -> None:
+        self.memory = memory
+
+    @property
+    def __array_interface__(self) -> Any:
+        return self.memory.__array_interface__
+
+    def __del__(self) -> None:
+        kept = sum(8 * size * len(each) for size, each in tuple((_KEPT or {}).items()))
+        if self.memory.nbytes + kept <= _KEEP_MOST:
+            _KEPT.setdefault(self.memory.size, []).append(self.memory)
+
+
+def reused(*shape: int) -> FloatND:
+    """As np.empty(shape), on the memory of an earlier result where there is one of that size.
+
+    A fresh page costs more than computing what stands in it: 64 MiB take 10 ms to come by, and nothing to use again.
+    """
+    size = int(np.prod(shape))
+    if 8 * size < _KEEP_FROM:
+        return np.empty(shape)
+    try:
+        memory = _KEPT[size].pop()
+    except (KeyError, IndexError):
+        memory = np.empty(size)
+    return np.asarray(_Lease(memory)).reshape(shape)

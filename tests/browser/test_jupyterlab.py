@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+import urllib.request
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,6 +13,7 @@ import pytest
 
 pytestmark = [pytest.mark.browser, pytest.mark.deep]
 NOTEBOOK = "notebooks/calibration/smile.ipynb"
+TOKEN = "test-token"  # as conftest.py starts it
 FILE = ".jp-DirListing-item:has-text('smile.ipynb')"
 IDLE = "() => document.body.innerText.includes('| Idle')"  # in the status bar, once there is a kernel
 RAN = "() => [...document.querySelectorAll('.jp-InputPrompt')].some(e => e.innerText.includes('[7]'))"
@@ -119,6 +122,31 @@ def test_a_schedule_is_kept_and_checked(page: Any, lab: Any) -> None:
     put(page, "parameter-0-value", "2")
     page.get_by_role("button", name="Create", exact=True).click()
     page.get_by_text('Your job definition "smile" has been created').wait_for()
+
+
+def ask(lab: Any, path: str, body: dict[str, Any] | None = None, method: str | None = None) -> Any:
+    """An answer of the scheduler's interface."""
+    head = {"Authorization": f"token {TOKEN}", "Content-Type": "application/json"}
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(f"http://127.0.0.1:{lab.port}/scheduler/{path}", data, head, method=method)
+    with urllib.request.urlopen(request, timeout=30) as reply:
+        return json.loads(reply.read() or b"null")
+
+
+def test_a_schedule_starts_its_run_when_its_minute_comes(lab: Any) -> None:
+    asked = {"input_uri": NOTEBOOK, "name": "each minute", "runtime_environment_name": "research"}
+    made = ask(lab, "job_definitions", {**asked, "schedule": "* * * * *", "timezone": "UTC"})["job_definition_id"]
+    end = time.monotonic() + 240.0
+    while time.monotonic() < end:
+        jobs = ask(lab, f"jobs?job_definition_id={made}")["jobs"]
+        if any(job["status"] == "COMPLETED" for job in jobs):
+            break
+        time.sleep(1.0)
+    ask(lab, f"job_definitions/{made}", method="DELETE")
+    done = next(job for job in jobs if job["status"] == "COMPLETED")
+    (run,) = [tag.removeprefix("run:") for tag in done["tags"] if tag.startswith("run:")]
+    capsule = json.loads((lab.root / "mlruns" / "runs" / run / "capsule.json").read_text())
+    assert (capsule["status"], capsule["notebook"]["path"]) == ("FINISHED", NOTEBOOK)
 
 
 def test_mlflow_opens_from_the_launcher_on_the_runs_without_its_assistant(page: Any, lab: Any, picture: Any) -> None:

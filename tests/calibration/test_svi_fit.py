@@ -10,6 +10,7 @@ import pytest
 from scipy.optimize import least_squares
 
 from research.calibration import fit
+from research.calibration.svi_slices import fit_slices
 from research.errors import InputError
 from research.market import Smile, Surface, build_snapshot
 from research.models import SVI, SVISurface
@@ -189,3 +190,23 @@ def test_a_wider_least_width_takes_the_kink_out_of_the_last_dax_slice():
 def test_a_least_width_in_percent_is_refused():
     with pytest.raises(InputError, match=r"least_width must lie in \(0, 1\]; got 20. A share of the quoted range."):
         fit(SVI, smile_of(TRUE), least_width=20)
+
+
+def test_slices_fitted_in_one_call_are_those_fitted_alone():
+    rng = np.random.default_rng(6)
+    tau = np.array([0.1, 0.5, 1.5])
+    k = np.linspace(-0.8, 0.5, 25) * np.sqrt(tau)[:, None]
+    true = [SVI(a=0.02 * t, b=0.1 * np.sqrt(t), rho=-0.5, m=0.02, sigma=0.2 * np.sqrt(t)) for t in tau]
+    vol = np.array([one.vol(x, t) for one, x, t in zip(true, k, tau)]) + 0.001 * rng.standard_normal(k.shape)
+    vol[1, [3, 7]] = np.nan
+    found = fit_slices(k, tau, vol)
+    for i, model in enumerate(found.models()):
+        here = ~np.isnan(vol[i])
+        smile = Smile(tau=tau[i], forward=1.0, df=1.0, strike=np.exp(k[i][here]), vol=vol[i][here])
+        alone = fit(SVI, smile, allow_arbitrage=True, arbitrage_free=False)
+        assert found.rmse[i] == pytest.approx(alone.rmse, rel=1e-6)
+        np.testing.assert_allclose(model.vol(k[i], tau[i]), alone.model.vol(k[i], tau[i]), atol=2e-6)
+    with pytest.raises(InputError, match="quotes of a slice must be at least 5; got 4"):
+        fit_slices(k[:, :4], tau, vol[:, 8:12])
+    with pytest.raises(InputError, match="log_moneyness must increase along a slice"):
+        fit_slices(k[:, ::-1], tau, vol)

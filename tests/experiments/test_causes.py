@@ -19,7 +19,7 @@ import pytest
 
 from research import data
 from research.errors import RefusedError
-from research.experiments import fresh, run_notebook
+from research.experiments import factors, fresh, run_notebook
 from research.experiments.reproduction import reproduce
 from research.project import Project
 
@@ -290,6 +290,11 @@ def test_rows_that_changed_are_found_by_their_key():
 
 
 @pytest.mark.slow
+def test_a_checkout_that_is_not_installed_is_no_difference_between_environments():
+    installed = {"distributions": {"numpy": "2.4.6", "research": "0.1.0"}}
+    assert factors.packages(installed) == factors.packages({"distributions": {"numpy": "2.4.6"}}) == {"numpy": "2.4.6"}
+
+
 def test_a_notebook_that_takes_long_is_not_run_again_unasked(project, monkeypatch):
     run = run_notebook(project.notebook).capsule
     project.notebook.write_text(project.study("values[0] = 8.0"))

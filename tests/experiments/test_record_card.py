@@ -13,7 +13,7 @@ from IPython.utils.capture import capture_output
 from research.errors import InputError
 from research.evidence import Evidence, metric
 from research.experiments import record, table
-from research.experiments.record import MIME, frame_of
+from research.experiments.recording import MIME, frame_of
 
 
 @pytest.fixture

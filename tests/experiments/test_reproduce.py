@@ -82,7 +82,7 @@ def test_a_run_that_depends_on_the_clock_is_not_reproduced_and_the_verdict_says_
 @pytest.mark.slow
 def test_a_run_is_reproduced_from_its_commit_while_the_working_tree_is_broken(project, capfd):
     run = run_notebook(project.notebook, {"n": 6}).capsule
-    project.write("src/research/experiments/record.py", "raise ImportError('edited after the run')\n")
+    project.write("src/research/experiments/recording.py", "raise ImportError('edited after the run')\n")
     project.notebook.write_text("no notebook any more")
     assert main(["reproduce", run.run_id]) == 0
     out = capfd.readouterr().out

@@ -19,7 +19,7 @@ def test_a_run_of_committed_code_is_pinned_and_verifies(project):
     assert run.parameters["n"] == 7
     assert run.seeds == {"seed": 20260630}
     assert run.commit == project.git("rev-parse", "HEAD")
-    assert "src/research/experiments/record.py" in run.closure
+    assert "src/research/experiments/recording.py" in run.closure
     assert not any(name.startswith("src/research/cli") for name in run.closure)
     assert lineage.verify_run(run.run_id, project=Project(project.root)) == []
     assert run.table("values")["value"].size == 7
@@ -41,7 +41,7 @@ def test_the_same_run_is_a_hit_and_twice_forced_has_the_same_identity(project):
 @pytest.mark.slow
 def test_a_clean_checkout_reproduces_the_run_exactly(project):
     run = json.loads(project.research("run", project.notebook, "--json").stdout)
-    project.write("src/research/experiments/record.py", "raise ImportError('edited after the run')")
+    project.write("src/research/experiments/recording.py", "raise ImportError('edited after the run')")
     project.write(
         "src/research/experiments/__init__.py", (project.root / "src/research/experiments/__init__.py").read_text()
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from research.errors import ParameterError
-from research.experiments.parameters import read_cell
+from research.experiments.schema import read_cell
 from research.experiments.sweep import design, points
 from research.experiments.sweep.conditions import condition
 from research.experiments.sweep.spec import Spec, from_words, read_file

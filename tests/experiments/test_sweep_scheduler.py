@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -240,6 +241,24 @@ def test_a_cluster_gives_the_same_results_and_sets_poison_aside(project):
     }
     assert identities(here) == identities(there)
     assert len(identities(there)) == 9
+
+
+def answer_of(status: str, client: str):
+    """What a cluster makes of a future in this status, with its client in that one."""
+    from research.experiments.sweep.cluster import Cluster
+
+    cluster = object.__new__(Cluster)
+    cluster._client, cluster._out = SimpleNamespace(status=client), {7: None}
+    return cluster._answer(7, SimpleNamespace(status=status))
+
+
+@pytest.mark.parametrize("status", ["lost", "cancelled"])
+def test_a_point_that_the_cluster_lost_is_tried_again(status):
+    pytest.importorskip("distributed")
+    found = answer_of(status, "running")
+    assert (found.error, found.final, found.died) == (None, False, "the cluster lost it")
+    with pytest.raises(RefusedError, match="the cluster must stay up; it went away with point 7"):
+        answer_of(status, "connecting")
 
 
 def test_an_address_without_a_scheduler_is_refused_by_name(project):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from research.evidence import Evidence, metric
 from research.experiments import table
 from research.experiments.comparison import close, compare, compare_frames, overall
-from research.experiments.record import _evidence, _metric, _table, merge
+from research.experiments.recording import _evidence, _metric, _table, merge
 from research.experiments.results import collect, summary
 from research.experiments.tables import digest, rounded
 from research.lineage.capsule import Capsule

@@ -14,7 +14,7 @@ from research.lab import history, magics
 from research.project import Project
 
 pytestmark = pytest.mark.slow
-RECORD = importlib.import_module("research.experiments.record")  # the package has a function of this name
+RECORD = importlib.import_module("research.experiments.recording")
 NOTEBOOK = "notebooks/study/tiny.ipynb"
 
 
@@ -57,7 +57,7 @@ def test_nothing_differs_when_nothing_was_changed(here: Path, ran: tuple[Path, s
 def test_a_parameter_a_cell_and_a_result_that_differ_are_told_with_both_values(
     here: Path, ran: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from research.experiments.record import declared, record
+    from research.experiments.recording import declared, record
 
     where = here / "changed.ipynb"
     text = (here / NOTEBOOK).read_text()

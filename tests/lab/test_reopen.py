@@ -33,7 +33,7 @@ def test_the_notebook_of_a_run_has_its_cells_and_its_parameters(ran: tuple[Path,
 
 
 def test_it_runs_and_says_what_the_run_said(ran: tuple[Path, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    from research.experiments.parameters import parameters
+    from research.experiments.schema import parameters
 
     root, run = ran
     monkeypatch.chdir(root)

@@ -12,7 +12,7 @@ import pytest
 from research.errors import InputError, NoEngineError
 from research.instruments import American, European
 from research.market import DiscountCurve, Snapshot, flat_snapshot
-from research.models import BlackScholes, Heston, black
+from research.models import SABR, BlackScholes, black
 from research.pricing import american, price
 
 TABLE = pd.read_csv(Path(__file__).parents[1] / "reference" / "american_put_premium.csv", comment="#")
@@ -194,7 +194,7 @@ def test_the_door_prices_a_book_of_mixed_contracts():
     assert found.value[0] == pytest.approx(american.price(36.0, 40.0, 1.0, 0.2, rate=0.06), abs=1e-12)
     assert found.value[0] > found.value[1]
     with pytest.raises(NoEngineError, match="American"):
-        price(book[0], Heston(v0=0.04, kappa=1.0, theta=0.04, sigma=0.3, rho=-0.5), market)
+        price(book[0], SABR(alpha=0.2, beta=1.0, rho=0.0, nu=0.3), market)
 
 
 def test_a_chain_of_strikes_costs_one_boundary_and_gives_the_single_prices():

@@ -73,6 +73,16 @@ def test_a_touch_paid_at_the_hit_is_the_rebate_of_a_dead_option():
     )
 
 
+def test_a_rebate_at_expiry_is_a_touch_paid_then_on_any_engine():
+    for direction in ("down", "up"):
+        late, none = (one(direction, "out", True, 100.0, rebate=r, rebate_at="expiry") for r in (3.0, 0.0))
+        touch = Touch(barrier=late.barrier, direction=direction, tau=0.5, pays_at="expiry", amount=3.0)
+        expected = price(none, MODEL, MARKET).value + price(touch, MODEL, MARKET).value
+        assert price(late, MODEL, MARKET).value == pytest.approx(expected, abs=1e-12)
+        assert price(late, MODEL, MARKET, method="pde").value == pytest.approx(expected, abs=2e-3)
+        assert price(late, MODEL, MARKET).value < price(one(direction, "out", True, 100.0), MODEL, MARKET).value
+
+
 def test_a_far_barrier_leaves_the_european_option_and_a_near_one_kills_it():
     whole = price(European(strike=100.0, tau=0.5), MODEL, MARKET).value
     far = Barrier(strike=100.0, barrier=1.0, direction="down", knock="out", tau=0.5)

@@ -66,7 +66,7 @@ def test_an_svi_surface_is_priced_by_black_at_its_own_vol(snapshot: Snapshot) ->
 
 @dataclass(frozen=True)
 class RoughBergomi:
-    abilities: ClassVar[frozenset[str]] = frozenset({"paths"})
+    abilities: ClassVar[frozenset[str]] = frozenset({"forward_variance"})
 
 
 def test_a_method_that_the_model_lacks_names_those_it_has(snapshot: Snapshot) -> None:

@@ -15,28 +15,37 @@ from types import ModuleType
 from typing import Any
 
 COMMANDS = {"run"}  # those that people wait for
-_STAY = {"--help", "-h", "--cold"}
+_ASKS = {"--help", "-h", "--parameters"}  # these run nothing
+_COLD = "--cold"
 
 
 def carried(name: str, arguments: list[str]) -> int | None:
     """The exit code of a command that the warm process has run; None when it has to be run here."""
-    if name not in COMMANDS or _STAY & set(arguments) or not sys.platform.startswith("linux"):
+    if name not in COMMANDS or _ASKS & set(arguments) or not sys.platform.startswith("linux"):
         return None
-    place, wire = _beside("place"), _beside("wire")
-    if place.is_off():
-        return None
+    place = _beside("place")
+    code = None if _COLD in arguments or place.is_off() else _by_warm(place, [name, *arguments])
+    if code is None and place.is_possible():
+        _beside("ahead").start()  # loads what the cells need while this process loads what the command needs
+    return code
+
+
+def _by_warm(place: ModuleType, arguments: list[str]) -> int | None:
     link = _connected(place)
     if link is None:
         return None
     with link:
-        return _converse(link, wire, [name, *arguments])
+        return _converse(link, _beside("wire"), arguments)
 
 
 def _beside(name: str) -> ModuleType:
+    """A module of `experiments.warm`, without its packages; who imports it later finds this one."""
     path = Path(__file__).resolve().parents[1] / "experiments" / "warm" / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(f"_research_warm_{name}", path)
+    full = f"research.experiments.warm.{name}"
+    spec = importlib.util.spec_from_file_location(full, path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    sys.modules[full] = module
     spec.loader.exec_module(module)
     return module
 

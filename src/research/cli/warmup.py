@@ -39,7 +39,7 @@ def warm(modules: Sequence[str] = (), *, force: bool = False, quiet: bool = Fals
         def done(name: str) -> None:
             bar.update(task, advance=1, name=name.removeprefix("research.core."))
 
-        _warmup.warm_up(names, workers=min(2, os.cpu_count() or 1), on_done=done)
+        _warmup.warm_up(names, workers=min(8, os.cpu_count() or 1), on_done=done)
     return len(names), time.perf_counter() - started
 
 

@@ -150,7 +150,8 @@ class _Cache(caching.Cache):  # type: ignore[misc]
 
 
 def _build(func: F, kind: str, statistical: str, **options: Any) -> F:
-    dispatcher = numba.njit(error_model="numpy", fastmath=False, nogil=True, **options)(func)
+    options |= {"error_model": "numpy", "fastmath": False, "nogil": True}
+    dispatcher = numba.njit(no_cfunc_wrapper=True, **options)(func)  # no C code calls these
     name = f"{func.__module__}.{func.__qualname__}"
     inside = func.__module__.startswith("research.core.")  # the key knows the sources of the core, of nothing else
     if inside and kind != "inlined" and not config.DISABLE_JIT and not config.CACHE_LOCATOR_CLASSES:

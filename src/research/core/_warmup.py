@@ -12,7 +12,8 @@ import json
 import pkgutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
+from multiprocessing import get_all_start_methods, get_context
+from multiprocessing.context import ForkServerContext
 from typing import Any, get_args, get_type_hints
 
 import numpy as np
@@ -31,7 +32,8 @@ _DTYPES = {
 
 def discover(modules: Sequence[str] = ()) -> dict[str, KernelInfo]:
     """Import `modules` (all of the core by default); the kernels called from Python that are then known, by name."""
-    for name in modules or [m.name for m in pkgutil.walk_packages(research.core.__path__, "research.core.")]:
+    whole = [m.name for m in pkgutil.walk_packages(research.core.__path__, "research.core.") if "._" not in m.name]
+    for name in modules or whole:
         importlib.import_module(name)
     return {
         name: info for name, info in sorted(KERNELS.items()) if info.kind != "inlined" and name.startswith("research.")
@@ -87,8 +89,11 @@ def _compiled(names: Sequence[str], workers: int) -> Iterator[str]:
     if workers <= 1:
         yield from map(compile_one, names)
         return
-    # spawn: a forked child would share the parent's half-started threading layer
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    # never forked from this process: a child would share its half-started threading layer
+    context = get_context("forkserver" if "forkserver" in get_all_start_methods() else "spawn")
+    if isinstance(context, ForkServerContext):
+        context.set_forkserver_preload(["research.core._compile_only"])
+    with ProcessPoolExecutor(workers, mp_context=context) as pool:
         for done in as_completed([pool.submit(_compile_module, part) for part in _by_module(names)]):
             yield from done.result()
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from research.experiments.factors import packages
 from research.experiments.jsonable import float_from_json
 from research.experiments.results import read_table
 from research.experiments.tables import as_frame, cells, kind_of
@@ -74,12 +75,10 @@ def causes(recorded: Capsule, again: Capsule) -> list[str]:
         out.append("parameters differ")
     out += _differing_data(recorded.data, again.data)
     old, new = recorded.environment, again.environment
-    packages = sorted(set(old["distributions"].items()) ^ set(new["distributions"].items()))
-    names = sorted({name for name, _ in packages})
+    before, now = packages(old), packages(new)
+    names = sorted({name for name, _ in set(before.items()) ^ set(now.items())})
     if names:
-        shown = [
-            f"{n} {old['distributions'].get(n, 'absent')} -> {new['distributions'].get(n, 'absent')}" for n in names[:5]
-        ]
+        shown = [f"{n} {before.get(n, 'absent')} -> {now.get(n, 'absent')}" for n in names[:5]]
         out.append("packages differ: " + ", ".join(shown) + (f" and {len(names) - 5} more" if len(names) > 5 else ""))
     for key, what in (("python", "Python"), ("cpu", "processor"), ("threads", "threads"), ("platform", "platform")):
         if old[key] != new[key]:

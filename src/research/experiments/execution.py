@@ -109,7 +109,7 @@ def _attempt(
     except (RunError, NeedsKernel):
         raise
     except BaseException:  # Ctrl-C, a full disk
-        interpreter.close()
+        interpreter.stop()
         raise
     finally:
         ran.report = interpreter.report()

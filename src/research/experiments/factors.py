@@ -51,11 +51,16 @@ def differing(recorded: Capsule, again: Capsule, cells: list[dict[str, Any]] | N
     out += _data(recorded.data, again.data)
     out += _pairs("parameters", recorded.parameters, again.parameters, shown=lambda value: json.dumps(value))
     old, new = recorded.environment, again.environment
-    out += _pairs("package", old["distributions"], new["distributions"], shown=str)
+    out += _pairs("package", packages(old), packages(new), shown=str)
     for key, kind in (("python", "python"), ("threads", "threads"), ("cpu", "processor"), ("platform", "platform")):
         if old[key] != new[key]:
             out.append(Factor(kind, kind, str(old[key]), str(new[key])))
     return out
+
+
+def packages(environment: Mapping[str, Any]) -> dict[str, str]:
+    """Versions by name, without this project: its code is compared file by file; a checkout is not installed."""
+    return {name: version for name, version in environment["distributions"].items() if name != "research"}
 
 
 def _pairs(kind: str, old: Mapping[str, Any], new: Mapping[str, Any], shown: Any) -> list[Factor]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from research.errors import InputError, ParameterError, rule
-from research.experiments.parameters import Schema, read_cell
+from research.experiments.schema import Schema, read_cell
 from research.fingerprint import digest_json
 
 

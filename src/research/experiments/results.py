@@ -11,7 +11,7 @@ from typing import Any
 from research.errors import InputError, rule
 from research.experiments import figures
 from research.experiments.jsonable import float_from_json, to_json
-from research.experiments.record import MIME, merge
+from research.experiments.recording import MIME, merge
 from research.experiments.tables import cells, decode, from_parquet, rounded
 from research.fingerprint import canonical_json, digest_bytes
 from research.lineage.capsule import Capsule

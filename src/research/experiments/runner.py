@@ -18,7 +18,7 @@ from research.errors import ProjectError, ResearchError, RunError, rule
 from research.experiments import closure, courier, execution, hits, notebooks, page, results
 from research.experiments.cells import Limits
 from research.experiments.checkout import assert_source
-from research.experiments.parameters import Parameters
+from research.experiments.schema import Parameters
 from research.fingerprint import core_fingerprint, digest_file, digest_json
 from research.lineage import environment, git, store
 from research.lineage.capsule import Capsule

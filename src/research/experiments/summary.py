@@ -101,7 +101,7 @@ def _evidence(items: list[Mapping[str, Any]]) -> str:
 
 
 def _table(name: str, item: Mapping[str, Any]) -> str:
-    from research.experiments.record import frame_of
+    from research.experiments.recording import frame_of
 
     frame = frame_of(item)
     head = [

@@ -15,7 +15,7 @@ from typing import Any
 
 from research.errors import MissingExtraError, ParameterError, require, rule
 from research.experiments import notebooks
-from research.experiments.parameters import Schema
+from research.experiments.schema import Schema
 from research.experiments.sweep import scheduler
 from research.experiments.sweep.design import search_range, uniforms
 from research.experiments.sweep.ledger import DONE, Ledger, Point

@@ -30,3 +30,22 @@ def years_left(expiry: date | None, tau: float | None, as_of: date) -> float:
 def check_positive(name: str, value: float) -> None:
     """Refuse a strike, a barrier or an amount that is not finite and > 0."""
     require(math.isfinite(value) and value > 0.0, name, value, "be finite and > 0")
+
+
+Moment = date | float  # a day, or years (ACT/365F) from the snapshot's day
+
+
+def check_moment(name: str, when: Moment, *, before: Moment | None = None) -> None:
+    """Refuse a time that is not finite and > 0, and one that does not lie before `before`, of the same kind."""
+    if not isinstance(when, date):
+        require(math.isfinite(when) and when > 0.0, name, when, "be finite and > 0 years")
+    if before is not None and isinstance(before, date) == isinstance(when, date):
+        shown = str(when) if isinstance(when, date) else when
+        require(when < before, name, shown, f"lie before expiry, {before}")  # type: ignore[operator]
+
+
+def moment_years(name: str, when: Moment, as_of: date, until: float) -> float:
+    """Years from `as_of` to `when` (ACT/365F), which must lie strictly between 0 and `until` years."""
+    years = year_fraction(as_of, when) if isinstance(when, date) else float(when)
+    require(0.0 < years < until, name, str(when), f"lie after as_of, {as_of}, and before expiry, {until:g} years")
+    return years

@@ -17,7 +17,7 @@ KNOCKS = ("out", "in")
 class Barrier:
     """Terms of one single-barrier option on one unit of the underlying; give `expiry` or `tau`, not both.
 
-    A knock-out pays the rebate when the barrier is hit, a knock-in at expiry if it never was.
+    A knock-out pays the rebate when the barrier is hit or at expiry, a knock-in at expiry if it never was.
 
     Examples
     --------
@@ -33,6 +33,7 @@ class Barrier:
     tau: float | None = None  # years (ACT/365F) from the snapshot's day
     is_call: bool = True
     rebate: float = 0.0  # price units, >= 0
+    rebate_at: str = "hit"  # "hit" or "expiry": when a knock-out pays its rebate
     n_monitoring: int | None = None  # looks at the barrier, evenly up to expiry; None: at every moment
 
     def __post_init__(self) -> None:
@@ -42,6 +43,7 @@ class Barrier:
         require(self.direction in DIRECTIONS, "direction", self.direction, "be 'down' or 'up'")
         require(self.knock in KNOCKS, "knock", self.knock, "be 'out' or 'in'")
         require(math.isfinite(self.rebate) and self.rebate >= 0.0, "rebate", self.rebate, "be finite and >= 0")
+        require(self.rebate_at in ("hit", "expiry"), "rebate_at", self.rebate_at, "be 'hit' or 'expiry'")
         if self.n_monitoring is not None:
             require(self.n_monitoring >= 1, "n_monitoring", self.n_monitoring, "be at least 1, or None")
 

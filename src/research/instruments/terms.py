@@ -26,7 +26,8 @@ def to_json(contract: Any) -> dict[str, Any]:
     >>> to_json(European(strike=100.0, expiry=date(2030, 1, 31)))
     {'type': 'European', 'strike': 100.0, 'expiry': '2030-01-31', 'is_call': True}
     """
-    require(type(contract).__name__ in contracts(), "contract", contract, f"be one of {', '.join(contracts())}")
+    known = _kinds()
+    require(type(contract).__name__ in known, "contract", contract, f"be one of {', '.join(known)}")
     given = {f.name: getattr(contract, f.name) for f in dataclasses.fields(contract)}
     return {"type": type(contract).__name__} | {k: _plain(v) for k, v in given.items() if v is not None}
 
@@ -42,7 +43,7 @@ def _plain(value: Any) -> Any:
 def contract_from_json(terms: Mapping[str, Any]) -> Any:
     """The contract back from `to_json`; unknown types and terms are refused by name."""
     name = str(terms.get("type"))
-    known = contracts()
+    known = _kinds()
     if name not in known:
         near = get_close_matches(name, known, n=1)
         raise InputError(
@@ -88,6 +89,13 @@ def _typed(name: str, value: Any, hint: Any) -> Any:
     if float in options and not isinstance(value, (int, float)) and value is not None:
         raise InputError(rule(name, "be a number", value))
     return value
+
+
+def _kinds() -> dict[str, type]:
+    """Contracts, and the expressions that composed ones are written in."""
+    from research.instruments.expressions import nodes
+
+    return contracts() | nodes()
 
 
 def contracts() -> dict[str, type]:

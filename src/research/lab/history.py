@@ -221,7 +221,7 @@ def _environment(where: Session, recorded: Any) -> list[Difference]:
 
 def _results(recorded: Any) -> list[Difference]:
     """What this kernel declared against what was recorded, beyond the declared tolerance."""
-    from research.experiments.record import declared
+    from research.experiments.recording import declared
 
     mine, found = declared(), list[Difference]()
     for name, item in mine["metrics"].items():

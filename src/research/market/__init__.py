@@ -3,12 +3,14 @@
 | question | function or class | reference |
 |---|---|---|
 | what is one unit at time tau worth today? | `DiscountCurve.df` | zero rates, continuously compounded |
+| which amounts does the stock pay, and what is lognormal then? | `CashDividends` | Haug, Haug & Lewis (2003) |
 | which vols were quoted for one expiry? | `Smile` | |
 | ... in normal vols, forwards of any sign? | `NormalSmile` | |
 | ... for every expiry? | `Surface` | |
 | ... for every day of a history of chains? | `chains_from_quotes`, `Chains` | put-call parity |
 | ... SIMULATED, to try a history on | `simulate_chains` | Gatheral & Jacquier (2014) |
 | everything a calibration needs, checked | `Snapshot`, `build_snapshot`, `flat_snapshot` | |
+| ... of several underlyings and currencies? | `BasketSnapshot`, `flat_basket` | |
 | do the quotes allow a free lunch? | `find_arbitrage` | Carr & Madan (2005), Gatheral & Jacquier (2014) |
 | ... within one expiry, between expiries? | `find_butterflies`, `find_calendars` | |
 | refuse them, naming the worst | `refuse_arbitrage` | |
@@ -20,7 +22,9 @@ import importlib
 from typing import Any
 
 from research.market.arbitrage import find_arbitrage, find_butterflies, find_calendars, refuse_arbitrage
+from research.market.basket import BasketSnapshot, ForeignCurrency, Underlying, flat_basket
 from research.market.curves import DiscountCurve
+from research.market.dividends import CashDividends
 from research.market.normal_smile import NormalSmile
 from research.market.snapshot import Snapshot, build_snapshot, flat_snapshot
 from research.market.surface import Smile, Surface
@@ -41,19 +45,24 @@ def __getattr__(name: str) -> Any:
 
 
 __all__ = [
-    "Chains",
-    "DiscountCurve",
-    "NormalSmile",
-    "SimulatedChains",
-    "Smile",
-    "Snapshot",
-    "Surface",
     "build_snapshot",
     "chains_from_quotes",
     "find_arbitrage",
     "find_butterflies",
     "find_calendars",
+    "flat_basket",
     "flat_snapshot",
     "refuse_arbitrage",
     "simulate_chains",
+    "BasketSnapshot",
+    "CashDividends",
+    "Chains",
+    "DiscountCurve",
+    "ForeignCurrency",
+    "NormalSmile",
+    "SimulatedChains",
+    "Smile",
+    "Snapshot",
+    "Surface",
+    "Underlying",
 ]

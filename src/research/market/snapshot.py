@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike
 from research.arrays import Float1D
 from research.errors import DataError, InputError, require
 from research.market.curves import DiscountCurve
+from research.market.dividends import CashDividends
 from research.market.surface import Smile, Surface
 
 _NUMBERS = ("spot", "zero_rate", "strike", "implied_vol")
@@ -34,15 +35,46 @@ class Snapshot:
     discount: DiscountCurve
     surface: Surface | None = None  # the quotes, where there are any
     dividend_yield: float = 0.0  # 1/year, continuously compounded
+    dividend_yields: DiscountCurve | None = None  # a term structure of yields instead; their zero rates
+    borrow: float = 0.0  # 1/year, continuously compounded: what a lender of the stock earns, beside dividends
+    cash_dividends: CashDividends | None = None  # known amounts, beside the yield
+    currency: str = ""  # of spot and prices, e.g. "EUR"; "" where it does not matter
 
     def __post_init__(self) -> None:
         require(np.isfinite(self.spot) and self.spot > 0.0, "spot", self.spot, "be finite and > 0")
         require(np.isfinite(self.dividend_yield), "dividend_yield", self.dividend_yield, "be finite")
+        require(
+            np.isfinite(self.borrow), "borrow", self.borrow, "be finite", hint="Decimal: 50 basis points are 0.005."
+        )
+        both = self.dividend_yields is not None and self.dividend_yield != 0.0
+        require(not both, "dividend_yield", self.dividend_yield, "be 0 where there is a term structure of yields")
+        if self.cash_dividends is not None:
+            last = float(self.cash_dividends.tau[-1])
+            hint = "The cash dividends are worth more than the stock."
+            require(self.forward(last) > 0.0, "forward", self.forward(last), "be > 0", hint=hint)
+
+    def yield_at(self, tau: ArrayLike) -> Any:
+        """Mean yield and borrow cost up to `tau`, 1/year, without cash dividends; float in, float out."""
+        t = np.asarray(tau, dtype=np.float64)
+        curve = self.dividend_yields
+        flat = np.full(t.shape, self.dividend_yield)
+        out = np.asarray(self.borrow + (flat if curve is None else curve.zero_rate_at(t)))
+        return out if out.shape else float(out)
+
+    def growth(self, tau: ArrayLike) -> Any:
+        """What one unit of stock bought today is worth at `tau` in units of its forward: exp(-yield tau) / df."""
+        t = np.asarray(tau, dtype=np.float64)
+        out = np.asarray(np.exp(-self.yield_at(t) * t) / self.discount.df(t))
+        return out if out.shape else float(out)
 
     def forward(self, tau: ArrayLike) -> Any:
-        """Forward price for delivery at `tau`; float in, float out."""
+        """Forward price for delivery at `tau`; float in, float out. Cash paid up to then is off."""
         t = np.asarray(tau, dtype=np.float64)
-        out = self.spot * np.exp(-self.dividend_yield * t) / self.discount.df(t)
+        out = self.spot * np.exp(-self.yield_at(t) * t) / self.discount.df(t)
+        if self.cash_dividends is not None:
+            paid, cash = self.cash_dividends.tau, self.cash_dividends.cash
+            off = np.where(paid <= t[..., None], cash / self.growth(paid), 0.0).sum(axis=-1)
+            out = np.asarray(out - off * self.growth(t))
         return out if out.shape else float(out)
 
     def to_frame(self) -> Any:

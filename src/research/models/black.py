@@ -10,43 +10,74 @@ Haug (2007), The Complete Guide to Option Pricing Formulas, 2nd ed., chapters 1 
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from research.arrays import Float1D, reshape, vectors
-from research.core.models.black import black_greeks, black_prices
+from research.arrays import Bool1D, Float1D, Float2D, reshape, reused, vectors
+from research.core.models.black import BLOCK, black_greeks
 from research.core.models.implied_vol import implied_vols
 from research.errors import InputError, require, require_all
 
-GREEKS = ("price", "delta", "gamma", "vega", "theta", "rho", "vanna", "volga")
+FIRST = ("price", "delta", "gamma", "vega", "theta", "rho")
+GREEKS = (*FIRST, "vanna", "volga")
+HIGHER = (*GREEKS, "charm", "speed")
 _NEGATIVE = "Black's model has no negative prices."
+_NAMES = ("forward", "strike", "tau", "vol", "df")
 
 
-def _signs(is_call: ArrayLike) -> Any:
+def _flags(is_call: ArrayLike) -> Any:
     flags = np.asarray(is_call)
     if flags.dtype != bool:
         raise InputError(f"is_call must be bool; got {flags.dtype} values.")
-    return np.where(flags, 1.0, -1.0)
+    return flags
 
 
-def _uncopied(*values: ArrayLike) -> tuple[list[Float1D], tuple[int, ...]]:
-    """As `arrays.vectors`, but what has the right layout already is passed on: a million options are worth it."""
+def _inputs(is_call: ArrayLike, *values: ArrayLike) -> tuple[list[Float1D], Bool1D, tuple[int, ...]]:
+    """Vectors of one size, or of size 1 where one number holds for all; what has the right layout is not copied."""
+    flags = _flags(is_call)
     arrays = [np.asarray(value, dtype=np.float64) for value in values]
-    ready = all(a.shape == arrays[0].shape or a.shape == () for a in arrays)
-    if not (ready and arrays[0].shape and all(a.flags.c_contiguous and a.flags.writeable for a in arrays)):
-        return vectors(*values)
-    shape, size = arrays[0].shape, arrays[0].size
-    out: list[Any] = [a.reshape(-1) if a.shape else np.full(size, float(a)) for a in arrays]
-    return out, shape
+    shape = next((a.shape for a in (*arrays, flags) if a.shape), ())
+    ready = all(a.shape in ((), shape) for a in (*arrays, flags))
+    if not (ready and all(a.flags.c_contiguous and (a.flags.writeable or not a.shape) for a in (*arrays, flags))):
+        out, shape = vectors(*arrays, flags)
+        return out[:-1], out[-1] > 0.5, shape
+    flat: list[Any] = [a.reshape(-1) if a.shape else np.array([float(a)]) for a in arrays]
+    return flat, flags.reshape(-1) if flags.shape else np.array([bool(flags)]), shape
 
 
-def _check(forward: Float1D, strike: Float1D, tau: Float1D, df: Float1D) -> None:
-    require_all((forward > 0.0) & np.isfinite(forward), "forward", forward, "be finite and > 0", hint=_NEGATIVE)
-    require_all((strike > 0.0) & np.isfinite(strike), "strike", strike, "be finite and > 0", hint=_NEGATIVE)
-    require_all((tau >= 0.0) & np.isfinite(tau), "tau", tau, "be finite and >= 0 years")
-    require_all((df > 0.0) & np.isfinite(df), "df", df, "be finite and > 0")
+def _values(inputs: list[Float1D], is_call: Bool1D, shape: tuple[int, ...], n_rows: int) -> Float2D:
+    """Rows of `black_greeks`; a batch's nan rows are nan and counted in a warning, everything else is refused."""
+    n = int(np.prod(shape))
+    out: Any = reused(n_rows, n)
+    bad = np.empty(-(-n // BLOCK), dtype=np.int64)
+    f, k, t, v, d = inputs
+    black_greeks(f, k, t, v, d, is_call, out, bad)
+    if bad.any():
+        out[:, _lost(inputs, shape, n)] = np.nan
+    return out  # type: ignore[no-any-return]
+
+
+def _lost(inputs: list[Float1D], shape: tuple[int, ...], n: int) -> Any:
+    """Which rows hold nan, after a warning; InputError for what breaks a rule, and for the nan of a single option."""
+    spread = [np.broadcast_to(x, n) for x in inputs]
+    lost = np.isnan(np.stack(spread)).any(axis=0) if shape else np.zeros(n, dtype=bool)
+    for name, x in zip(_NAMES, spread):
+        kind = {"tau": ">= 0 years", "vol": ">= 0"}.get(name, "> 0")
+        sound = lost | (np.isfinite(x) & ((x >= 0.0) if name in ("tau", "vol") else (x > 0.0)))
+        require_all(sound, name, x, f"be finite and {kind}", hint=_NEGATIVE if name in ("forward", "strike") else "")
+    _warn_of(lost)
+    return lost
+
+
+def _warn_of(lost: Any) -> None:
+    count, first = int(lost.sum()), int(np.argmax(lost))
+    if count:
+        text = f"{count} of {lost.size} rows hold nan (the first is row {first}): their results are nan."
+        warnings.warn(text, RuntimeWarning, stacklevel=4)
 
 
 def price(
@@ -80,12 +111,8 @@ def price(
     >>> round(price(100.0, 100.0, 1.0, 0.20), 4)
     7.9656
     """
-    (f, k, t, v, d, s), shape = vectors(forward, strike, tau, vol, df, _signs(is_call))
-    _check(f, k, t, d)
-    require_all((v >= 0.0) & np.isfinite(v), "vol", v, "be finite and >= 0")
-    out = np.empty_like(f)
-    black_prices(f, k, t, v, d, s, out)
-    return reshape(out, shape)
+    inputs, flags, shape = _inputs(is_call, forward, strike, tau, vol, df)
+    return reshape(_values(inputs, flags, shape, 1)[0], shape)
 
 
 def greeks(
@@ -96,6 +123,7 @@ def greeks(
     *,
     df: ArrayLike = 1.0,
     is_call: ArrayLike = True,
+    which: Sequence[str] = GREEKS,
 ) -> dict[str, Any]:
     """Price and sensitivities, in one pass; all arguments broadcast together.
 
@@ -103,13 +131,16 @@ def greeks(
     ----------
     forward, strike, tau, vol, df, is_call
         As in `price`.
+    which : sequence of names, default all but charm and speed
+        price, delta, gamma, vega, theta and rho come cheapest; the rest costs half as much again.
 
     Returns
     -------
     dict of float or ndarray of the broadcast shape
         price; delta = dV/dF; gamma = d2V/dF2; vega = dV/dvol (per 1.00 of vol); theta = -dV/dtau (per year, forward
         and zero rate fixed); rho = dV/dr (per 1.00 of rate, forward fixed: -tau V); vanna = d2V/dF dvol;
-        volga = d2V/dvol2. `pandas.DataFrame(greeks(...))` is the table.
+        volga = d2V/dvol2; charm = -d2V/dF dtau (per year); speed = d3V/dF3.
+        `pandas.DataFrame(greeks(...))` is the table.
 
     Examples
     --------
@@ -117,12 +148,11 @@ def greeks(
     >>> round(g["delta"], 4), round(g["vega"], 4)
     (0.5398, 39.6953)
     """
-    (f, k, t, v, d, s), shape = _uncopied(forward, strike, tau, vol, df, _signs(is_call))
-    _check(f, k, t, d)
-    require_all((v >= 0.0) & np.isfinite(v), "vol", v, "be finite and >= 0")
-    out = np.empty((len(GREEKS), f.size))
-    black_greeks(f, k, t, v, d, s, out)
-    return {name: reshape(row, shape) for name, row in zip(GREEKS, out)}
+    unknown = [name for name in which if name not in HIGHER]
+    require(not unknown, "which", unknown[:1], f"be among {', '.join(HIGHER)}")
+    inputs, flags, shape = _inputs(is_call, forward, strike, tau, vol, df)
+    out = _values(inputs, flags, shape, len(HIGHER if set(which) - set(FIRST) else FIRST))
+    return {name: reshape(out[HIGHER.index(name)], shape) for name in which}
 
 
 def implied_vol(
@@ -145,6 +175,7 @@ def implied_vol(
         As in `price`; tau > 0.
     on_error : "raise" or "nan", default "raise"
         What an option without an implied vol gets: an error naming the first and the count, or nan in its place.
+        Rows of a batch that hold nan are nan either way; "raise" counts them in a warning.
 
     Returns
     -------
@@ -156,22 +187,33 @@ def implied_vol(
     0.2
     """
     require(on_error in ("raise", "nan"), "on_error", on_error, "be 'raise' or 'nan'")
-    (p, f, k, t, d, s), shape = _uncopied(price, forward, strike, tau, df, _signs(is_call))
-    out = np.empty_like(p)
-    implied_vols(p, f, k, t, d, s, out)
-    if on_error == "raise" and np.isnan(out).any():
-        _explain(p, f, k, t, d, s)
+    (p, f, k, t, d), flags, shape = _inputs(is_call, price, forward, strike, tau, df)
+    n = int(np.prod(shape))
+    out: Any = reused(n)
+    implied_vols(p, f, k, t, d, flags, out)
+    if np.isnan(out.sum()):
+        _explain([np.broadcast_to(x, n) for x in (p, f, k, t, d, flags)], shape, on_error)
     return reshape(out, shape)
 
 
-def _explain(price: Float1D, forward: Float1D, strike: Float1D, tau: Float1D, df: Float1D, sign: Float1D) -> None:
-    """Raise the sentence that says which input has no implied vol."""
-    _check(forward, strike, tau, df)
-    require_all(tau > 0.0, "tau", tau, "be > 0 years", hint="At expiry a price says nothing about vol.")
+def _explain(inputs: list[Any], shape: tuple[int, ...], on_error: str) -> None:
+    """Raise the sentence that says which input has no implied vol; a warning counts the rows that hold nan."""
+    lost = np.isnan(np.stack(inputs[:5])).any(axis=0) if shape else np.zeros(1, dtype=bool)
+    if on_error == "raise":
+        _warn_of(lost)
+    if on_error == "nan" or lost.all():
+        return
+    price, forward, strike, tau, df, is_call = (x[~lost] for x in inputs)
+    require_all((forward > 0.0) & np.isfinite(forward), "forward", forward, "be finite and > 0", hint=_NEGATIVE)
+    require_all((strike > 0.0) & np.isfinite(strike), "strike", strike, "be finite and > 0", hint=_NEGATIVE)
+    require_all((tau > 0.0) & np.isfinite(tau), "tau", tau, "be finite and > 0 years",
+                hint="At expiry a price says nothing about vol.")  # fmt: skip
+    require_all((df > 0.0) & np.isfinite(df), "df", df, "be finite and > 0")
     require_all(np.isfinite(price), "price", price, "be finite")
-    intrinsic = df * np.maximum(sign * (forward - strike), 0.0)
+    intrinsic = df * np.maximum(np.where(is_call, forward - strike, strike - forward), 0.0)
     hint = "Pass on_error='nan' to get nan there."
-    require_all(price >= intrinsic, "price", price, "not lie below the intrinsic value", hint=hint)
-    bound = df * np.where(sign > 0.0, forward, strike)
+    require_all(price >= intrinsic * (1.0 - 4.5e-16), "price", price, "not lie below the intrinsic value", hint=hint)
+    bound = df * np.where(is_call, forward, strike)
     require_all(price < bound, "price", price, "lie below df * forward (call) or df * strike (put)", hint=hint)
-    raise InputError("price must have an implied vol; got one beyond double precision.")
+    if not lost.any():
+        raise InputError("price must have an implied vol; got one beyond double precision.")

@@ -26,7 +26,9 @@ from research.errors import require, require_all
 class Heston:
     """Parameters of the Heston model; any finite values in these ranges can be priced."""
 
-    abilities: ClassVar[frozenset[str]] = frozenset({"characteristic_function", "real_characteristic_function"})
+    abilities: ClassVar[frozenset[str]] = frozenset(
+        {"characteristic_function", "real_characteristic_function", "stochastic_variance", "paths"}
+    )
 
     v0: float  # variance today, 1/year
     kappa: float  # speed of mean reversion, 1/year

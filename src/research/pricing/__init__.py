@@ -7,13 +7,38 @@
 | `fourier` | European | characteristic_function | Lewis' integral, sinh contour | Boyarchenko & Levendorskii (2019) |
 | `cosine` | European | real_characteristic_function | Fourier cosine series | Fang & Oosterlee (2008) |
 | `analytic` | Barrier, Touch, Digital | lognormal | closed forms | Reiner & Rubinstein (1991) |
+| `analytic` | DoubleBarrier, DoubleTouch | lognormal | images, eigenfunctions | Ikeda & Kunitomo (1992), Hui (1996) |
+| `analytic` | PartialBarrier | lognormal | bivariate normals | Heynen & Kat (1994) |
+| `analytic` | Lookback, PartialLookback | lognormal | closed forms | Conze & Viswanathan (1991) |
+| `analytic` | Compound, Chooser | lognormal | bivariate normals | Geske (1979), Rubinstein (1991) |
+| `analytic`, `fourier` | ForwardStart | lognormal, characteristic function | a later return | Kruse, Noegel (2005) |
+| `convolution` | Cliquet | lognormal, characteristic function | laws of returns, convolved | see `forward_start` |
+| `analytic` | Digital, Gap, Supershare, Power, LogContract | a smile | probabilities, options | Carr & Madan (1998) |
+| `analytic`, `replication` | VarianceSwap, VolatilitySwap | a smile | closed forms; options | Demeterfi et al. (1999) |
+| `analytic` | Quanto, Compo | lognormal_cross_currency | Black's formula in another measure | Reiner (1992) |
+| `analytic` | DualCurrencyDeposit | a smile | a bond and an option | Garman & Kohlhagen (1983) |
+| `analytic` | Asian, geometric | lognormal | closed form | Kemna & Vorst (1990) |
 | `spectral` | American | lognormal | collocation of the exercise boundary | Andersen, Lake & Offengenden (2016) |
 | `pde` | European, American, Barrier | lognormal | Crank-Nicolson on a sinh grid | Rannacher (1984) |
 | `lattice` | European, American, Bermudan | lognormal | binomial tree that meets the strike | Leisen & Reimer (1996) |
 | `monte_carlo` | Asian, notes | lognormal | scrambled Sobol' or Philox paths | Glasserman (2004) |
+| `margrabe`, `quadrature` | Exchange, Spread, Basket of two, ... | multi_lognormal | exact | Margrabe (1978) |
+| `kirk`, `bjerksund_stensland` | Spread, Outperformance | multi_lognormal | approximations | see `linear` |
+| `analytic` | BestOf, WorstOf, Quanto, Compo | multi_lognormal | normal probabilities | Stulz (1982), Johnson (1987) |
+| `monte_carlo` | Basket, Rainbow, WorstOfNote, ... | multi_lognormal | Sobol' points | see `multi_asset` |
+| `monte_carlo` | European | rough_paths | conditional Black | McCrickerd & Pakkanen (2018) |
+| `paths` | all but American, Bermudan; `Composed` | paths | blocks of paths of any model | Andersen (2008) |
+| `longstaff_schwartz` | American, Bermudan | paths | rule and dual, any model | Andersen & Broadie (2004) |
 | `longstaff_schwartz` | American | lognormal | exercise by regression, dual upper bound | Longstaff & Schwartz (2001) |
 
 Of notes and Asian options: `term_sheet` (outcomes, life, margin), `solve` (the fair coupon), `greeks` (by simulation).
+Of contracts on several underlyings: `basket_greeks`.
+Of notes: `term_sheet` (outcomes, life, margin), `solve` (the fair coupon). Of everything: `greeks`; `ladder` (spot x
+vol), `vega_buckets`, `rho_buckets`; `quote` (issuer credit, funding, liquidity, model reserve, overlays as lines).
+| `quadrature` | notes without memory | lognormal | exact normal steps, date by date | Andricopoulos et al. (2003) |
+
+Of notes and Asian options: `term_sheet` (outcomes, life, margin), `solve` (the fair coupon), `greeks` (by simulation),
+`note_grid` (every date and spot, for hedges).
 """
 
 from __future__ import annotations
@@ -27,7 +52,16 @@ from research.pricing.price import Price, methods, price
 
 # found when first used, so that a run's code closure holds the engines it used
 _LAZY = {
-    "greeks": "simulated_greeks",
+    "basket_greeks": "multi_asset_greeks",
+    "NoteGrid": "_note_grid",
+    "note_grid": "_note_grid",
+    "greeks": "sensitivities",
+    "ladder": "ladders",
+    "vega_buckets": "ladders",
+    "rho_buckets": "ladders",
+    "quote": "adjustments",
+    "Quote": "adjustments",
+    "adjustments": "",
     "Solved": "term_sheets",
     "TermSheet": "term_sheets",
     "solve": "term_sheets",
@@ -36,7 +70,9 @@ _LAZY = {
     "lattice": "",
     "longstaff_schwartz": "",
     "monte_carlo": "",
+    "paths": "",
     "pde": "",
+    "quadrature": "",
 }
 
 
@@ -48,22 +84,33 @@ def __getattr__(name: str) -> Any:
 
 
 __all__ = [
-    "CATALOGUE",
-    "Engine",
-    "Price",
-    "Solved",
-    "TermSheet",
-    "Values",
+    "adjustments",
     "american",
+    "basket_greeks",
     "engines_for",
     "fourier",
     "greeks",
+    "ladder",
     "lattice",
     "longstaff_schwartz",
     "methods",
     "monte_carlo",
+    "note_grid",
+    "paths",
     "pde",
     "price",
+    "quadrature",
+    "quote",
+    "rho_buckets",
     "solve",
     "term_sheet",
+    "vega_buckets",
+    "CATALOGUE",
+    "Engine",
+    "NoteGrid",
+    "Price",
+    "Quote",
+    "Solved",
+    "TermSheet",
+    "Values",
 ]

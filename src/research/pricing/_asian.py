@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
+from scipy.special import ndtr
 
 from research.arrays import Float1D, Float2D
 from research.core.pricing._moments import N_BASE
 from research.core.pricing.asian import asian_tasks
 from research.instruments import Asian
 from research.market import Snapshot
-from research.models import black
 from research.pricing._simulation import Problem
 
 
@@ -48,7 +50,10 @@ def _black(forward: float, strike: float, std: float, df: float, sign: float) ->
     """Black's formula; a strike at or below 0 is always passed."""
     if strike <= 0.0:
         return float(df * max(sign, 0.0) * (forward - strike))
-    return float(black.price(forward, strike, 1.0, std, df=df, is_call=sign > 0.0))
+    if std <= 0.0:
+        return float(df * max(sign * (forward - strike), 0.0))
+    d1 = math.log(forward / strike) / std + 0.5 * std
+    return float(df * sign * (forward * ndtr(sign * d1) - strike * ndtr(sign * (d1 - std))))
 
 
 def problem(item: Asian, sigma: float, snapshot: Snapshot) -> Problem:

@@ -2,7 +2,8 @@
 
 A sample is a set of replicates. With Sobol' points there are several, each scrambled by itself: their means are
 independent, and the standard error is that of their mean. With Philox there is one, and the standard error is that of
-the residuals. Rounds double the number of paths; a path keeps its number, so a longer run contains the shorter one.
+the residuals. Rounds double the number of paths, or with Philox go where the error points; a path keeps its
+number, so a longer run contains the shorter one.
 """
 
 from __future__ import annotations
@@ -69,6 +70,7 @@ class Problem:
     run: Callable[[Int3D, int, Int2D, Any, Any, Float2D], None]  # (tables, seed, rows, order, weights, out)
     n_moments: int
     controls: tuple[float, float]
+    plan: tuple[Int2D, Float2D] | None = None  # order and weights of the draws; None: one motion at `variance`
 
 
 def tables_of(settings: Settings, n_dims: int) -> Int3D:
@@ -104,9 +106,9 @@ def rows_of(first: int, n: int, replicates: int, n_dims: int, settings: Settings
 
 def estimate(problem: Problem, settings: Settings) -> Estimate:
     """Simulate in rounds until the number of paths, or the standard error, is reached."""
-    n_dims = problem.variance.size
+    order, weights = problem.plan or brownian.plan(problem.variance, settings.sampler == "sobol")
+    n_dims = order.shape[0]
     tables = tables_of(settings, n_dims)
-    order, weights = brownian.plan(problem.variance, settings.sampler == "sobol")
     replicates = tables.shape[0]
     wanted = settings.n_paths if settings.n_paths is not None else (MAX_PATHS if settings.std_error else 1 << 17)
     most = max(1, -(-wanted // replicates))  # paths of a replicate
@@ -117,7 +119,7 @@ def estimate(problem: Problem, settings: Settings) -> Estimate:
         if settings.std_error is None:
             until = most if settings.progress is None else min(most, max(1 << 14, 2 * done))
         else:
-            until = min(most, _FIRST if done == 0 else 2 * done)
+            until = min(most, _next(found, done, settings))
         rows = rows_of(done, until - done, replicates, n_dims, settings)
         out = np.empty((rows.shape[0], problem.n_moments))
 
@@ -142,13 +144,23 @@ def estimate(problem: Problem, settings: Settings) -> Estimate:
     return found
 
 
+def _next(found: Estimate | None, done: int, settings: Settings) -> int:
+    """Paths of a replicate after the next round: doubled, or with Philox what the error asks for and a fifth more."""
+    if found is None or settings.std_error is None:
+        return _FIRST
+    if settings.sampler == "sobol":
+        return 2 * done
+    need = 1.2 * done * (found.std_error / settings.std_error) ** 2
+    return int(min(max(need, 1.25 * done), 16.0 * done)) + 1
+
+
 def summary(sums: Float2D, n: int, controls: tuple[float, float] | None) -> Estimate:
     """The estimate out of the sums of each replicate over n paths, with the linear controls that fit best."""
     m = sums / n
     whole = m.mean(axis=0)
     first, second = (np.nan, np.nan) if controls is None else controls  # nan: the mean of this control is not known
     slopes = _slopes(whole, not np.isnan(first), not np.isnan(second))
-    exact = (np.nan_to_num(first), np.nan_to_num(second))
+    exact = (0.0 if np.isnan(first) else first, 0.0 if np.isnan(second) else second)
     each = m[:, 0] - slopes[0] * (m[:, 2] - exact[0]) - slopes[1] * (m[:, 3] - exact[1])
     replicates, total = m.shape[0], n * m.shape[0]
     others = whole[9:]

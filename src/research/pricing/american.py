@@ -39,6 +39,7 @@ _ORDERS = ((4, 6, 20), (8, 8, 32), (16, 16, 64), (32, 32, 128), (64, 64, 256))
 _PROBES = np.array([0.25, 1.5])  # standard deviations above the boundary: there the gap is taken too
 _BOUND = 0.5  # of the finer order's error over the largest gap; the most seen in 27,000 prices was 0.41
 _ROUNDING = 1e-14  # of the strike
+_LOOSE = 1e-3  # the first order only begins: its last relative step of Newton's method
 _NO_RATE = 1e-14  # stands for a rate of zero where the yield is negative: the boundary of a long expiry is then near 0
 
 _WORST = 1e-4  # a price whose stated error is larger, as a share of the strike, is no price
@@ -238,16 +239,17 @@ def _spectral(
     value, error = np.full_like(x, np.nan), np.full_like(x, np.nan)
     first, which = _groups(tau, sigma, q, r)
     sets = [np.ascontiguousarray(a[first]) for a in (r, q, sigma, tau)]
-    boundary, _ = _boundaries(sets, np.zeros((first.size, 0)), _ORDERS[0])
+    settled = float(np.clip(0.1 * np.sqrt(tolerance), 1e-5, 3e-4))
+    boundary, _ = _boundaries(sets, np.zeros((first.size, 0)), _ORDERS[0], _LOOSE)
     probes = _probes(sets, boundary)
     rest: Int1D = np.arange(x.size)
     before = _values(x, which, probes, sets, boundary, _ORDERS[0])
     for order in _ORDERS[1:]:
-        boundary, settled = _boundaries(sets, boundary, order)
+        boundary, done = _boundaries(sets, boundary, order, settled)
         found = _values(x[rest], which, probes, sets, boundary, order)
         gap = np.abs(found - before)
         worst = np.maximum(gap[: rest.size], gap[rest.size :].reshape(-1, 2).max(axis=1)[which])
-        bound = np.where(settled[which], _BOUND * worst + _ROUNDING, np.nan)
+        bound = np.where(done[which], _BOUND * worst + _ROUNDING, np.nan)
         better = ~np.isnan(bound)
         value[rest[better]], error[rest[better]] = found[: rest.size][better], bound[better]
         again = ~(bound <= tolerance)
@@ -281,12 +283,14 @@ def _values(
     return out
 
 
-def _boundaries(sets: list[Float1D], coarse: Float2D, order: tuple[int, int, int]) -> tuple[Float2D, BoolND]:
+def _boundaries(
+    sets: list[Float1D], coarse: Float2D, order: tuple[int, int, int], settled: float
+) -> tuple[Float2D, BoolND]:
     """The boundary of each set at this order, from a coarser one; which of them settled."""
     nodes, points, inner = _tables(order[0], order[1], "nodes")
     lift = _lift(coarse.shape[1], order[0]) if coarse.shape[1] else np.empty((0, order[0]))
     out, n_steps = np.empty((sets[0].size, order[0])), np.empty(sets[0].size, dtype=np.int64)
     r, q, sigma, tau = sets
-    american_boundaries(r, q, sigma, tau, nodes, points, inner, coarse, lift, out, n_steps)
+    american_boundaries(r, q, sigma, tau, nodes, points, inner, coarse, lift, settled, out, n_steps)
     out[n_steps == 0] = 0.0
     return out, n_steps > 0

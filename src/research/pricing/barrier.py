@@ -110,7 +110,10 @@ def _barrier_value(item: Barrier, t: _Terms) -> float:
     phi = 1.0 if item.is_call else -1.0
     out = max(_knock_out(t, item.strike, phi), 0.0)
     if item.knock == "out":
-        return out + (item.rebate * _at_hit(t) if item.rebate > 0.0 else 0.0)
+        if item.rebate == 0.0:
+            return out
+        paid = _at_hit(t) if item.rebate_at == "hit" else float(np.exp(-t.rate * t.tau)) - _untouched(t)
+        return out + item.rebate * paid
     vanilla = _vanilla(t, item.strike, item.strike, phi, phi, mirrored=False)
     return max(vanilla - out, 0.0) + item.rebate * _untouched(t)
 

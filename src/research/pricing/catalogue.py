@@ -55,12 +55,60 @@ CATALOGUE: tuple[Engine, ...] = (
            "0.5 us an option in a grid", "Lewis' integral on a tilted contour"),
     Engine("cosine", "European", "real_characteristic_function", "cosine", "stated with each price, 1e-11 when smooth",
            "5 us an option in a smile", "Fourier cosine series, for any characteristic function"),
+    Engine("monte_carlo", "European", "rough_paths", "rough_bergomi", "a standard error; of vol about 5 bp by the grid",
+           "50 ms for 2^14 pairs of 128 steps", "Black's formula given the variance path, a timer option as control"),
     Engine("analytic", "Barrier", "lognormal", "barrier", "1e-14 of spot; watched n times: of order 1/n",
            "50 us an option", "Reiner and Rubinstein's closed forms", "barriers"),
     Engine("analytic", "Touch", "lognormal", "barrier", "1e-14 of the amount",
            "50 us a contract", "Reiner and Rubinstein's closed forms", "touches"),
+    Engine("analytic", "DoubleBarrier", "lognormal", "double_barrier", "2e-14 of spot; watched n times: of order 1/n",
+           "50 us an option in a batch", "images or eigenfunctions, whichever falls faster", "options"),
+    Engine("analytic", "DoubleTouch", "lognormal", "double_barrier", "2e-14 of the amount; n looks: of order 1/n",
+           "20 us a contract in a batch", "images or eigenfunctions, whichever falls faster", "touches"),
+    Engine("analytic", "PartialBarrier", "lognormal", "partial_barrier", "1e-13 of spot; watched n times: of order 1/n",
+           "0.3 ms an option in a batch", "Heynen and Kat's bivariate probabilities"),
+    Engine("analytic", "Lookback", "lognormal", "lookback", "1e-13 of spot; n looks: of order 1/n",
+           "20 us an option in a batch", "Goldman, Sosin and Gatto's and Conze and Viswanathan's closed forms"),
+    Engine("analytic", "PartialLookback", "lognormal", "lookback", "1e-12 of spot",
+           "1 ms an option", "one integral over the price at the switch", "partial"),
     Engine("analytic", "Digital", "lognormal", "barrier", "1e-14 of the amount",
            "0.1 us an option in a batch", "the probability in Black's formula", "digitals"),
+    *(Engine("analytic", "Digital", needs, "static", "stated with each price, 1e-11 when smooth",
+             "1 ms an option", "the probability of the model's own smile", "digitals")
+      for needs in ("implied_vol", "implied_vol_at", "real_characteristic_function")),
+    *(Engine("analytic", contract, needs, "static", "stated with each price, 1e-11 when smooth",
+             "1 ms a contract", "the model's own options and probabilities", function)
+      for contract, function in (("Gap", "gaps"), ("Supershare", "supershares"), ("Power", "powers"),
+                                 ("LogContract", "logs"))
+      for needs in ("implied_vol", "implied_vol_at", "real_characteristic_function")),
+    Engine("analytic", "Compound", "lognormal", "compound", "1e-14 of spot and strikes",
+           "0.2 ms an option in a batch", "Geske's closed form, with the whole curve"),
+    Engine("analytic", "Chooser", "lognormal", "compound", "1e-14 of spot and strikes",
+           "0.3 ms an option in a batch", "Rubinstein's closed form, with the whole curve", "choosers"),
+    Engine("analytic", "ForwardStart", "lognormal", "forward_start", "1e-14 of spot",
+           "5 us an option in a batch", "Black's formula for the return"),
+    Engine("fourier", "ForwardStart", "real_characteristic_function", "forward_start",
+           "stated with each price, 1e-11 when smooth", "5 ms an option", "the forward characteristic function"),
+    Engine("convolution", "Cliquet", "lognormal", "forward_start", "stated with each price, 1e-8 of the notional",
+           "0.1 s with bounds on the sum, 1 ms without", "the law of each return, convolved", "cliquets"),
+    Engine("convolution", "Cliquet", "real_characteristic_function", "forward_start",
+           "stated with each price", "1 s with bounds on the sum", "the law of each return, convolved", "cliquets"),
+    Engine("analytic", "Quanto", "lognormal_cross_currency", "cross_currency", "1e-15 of the forward",
+           "1 us an option in a batch", "Black's formula for the forward in another measure", "quantos"),
+    Engine("analytic", "Compo", "lognormal_cross_currency", "cross_currency", "1e-15 of the forward",
+           "1 us an option in a batch", "Black's formula for the product", "compos"),
+    *(Engine("analytic", "VarianceSwap", needs, "variance", "1e-14; n observations: 1e-9",
+             "0.1 ms a swap; 0.1 ms an observation", "the model's expected quadratic variation")
+      for needs in ("lognormal", "real_characteristic_function")),
+    *(Engine("replication", "VarianceSwap", needs, "variance", "stated with each price, about 1e-12 of variance",
+             "5 ms a swap", "Carr and Madan's integral of options, for continuous paths", "replicated")
+      for needs in ("implied_vol", "implied_vol_at", "characteristic_function")),
+    *(Engine("analytic", "VolatilitySwap", needs, "variance", "1e-13",
+             "1 ms a swap", "the Laplace transform of the variance", "volatility_swaps")
+      for needs in ("lognormal", "real_characteristic_function")),
+    *(Engine("analytic", "DualCurrencyDeposit", needs, "dual_currency", "stated with each price",
+             "0.1 ms a deposit", "a bond and an option at the model's own smile")
+      for needs in ("implied_vol", "implied_vol_at", "real_characteristic_function")),
     Engine("spectral", "American", "lognormal", "american", "bound given with each price, at most 1e-8 of the strike",
            "0.1 ms an option, a chain shares its boundary", "collocation of the exercise boundary"),
     Engine("pde", "American", "lognormal", "pde", "stated with each price, about 1e-6 of the strike at 200 x 100",
@@ -69,6 +117,12 @@ CATALOGUE: tuple[Engine, ...] = (
            "0.5 ms an option at 200 x 100", "cash dividends"),
     Engine("pde", "Barrier", "lognormal", "pde", "stated with each price, about 1e-6 of the strike at 200 x 100",
            "0.5 ms an option at 200 x 100", "the whole curve, cash dividends; watched at every moment"),
+    *(Engine("pde", contract, "local_vol", "pde", "stated with each price, about 1e-5 of the strike at 200 x 100",
+             "1 ms an option at 200 x 100", "local variance at each node and step, cash dividends")
+      for contract in ("European", "American", "Barrier")),
+    *(Engine("adi", contract, "stochastic_variance", "adi", "stated with each price, about 1e-5 of the strike",
+             "3 ms an expiry and kind at 100 x 50 x 50", "finite differences in spot and variance, cash dividends")
+      for contract in ("European", "American", "Barrier")),
     Engine("lattice", "Bermudan", "lognormal", "lattice", "about 3e-4 of the strike at 501 steps, falls with 1/n",
            "0.4 ms an option at 501 steps", "a tree that meets the strike, exercise on given days"),
     Engine("lattice", "American", "lognormal", "lattice", "about 1e-5 of the strike at 501 steps, falls with 1/n",
@@ -77,12 +131,48 @@ CATALOGUE: tuple[Engine, ...] = (
            "0.4 ms an option at 501 steps", "a tree that meets the strike, to check others"),
     Engine("monte_carlo", "Asian", "lognormal", "monte_carlo", "a standard error of choice; geometric ones exact",
            "1 ms at 1 bp", "Sobol' paths with the geometric average as control"),
+    Engine("analytic", "Asian", "lognormal", "asian", "1e-14 of spot; geometric averages only",
+           "0.1 ms an option", "the geometric average is lognormal"),
     *(Engine("monte_carlo", contract, "lognormal", "monte_carlo", "a standard error of choice",
              "20 ms at 1 bp for a snowball", "Sobol' paths, daily barriers filled in where they can be reached")
       for contract in ("Autocallable", "Phoenix", "SharkFin", "RangeAccrual", "DoubleNoTouch", "Airbag",
                        "StructuredDeposit")),
+    Engine("analytic", "DoubleNoTouch", "lognormal", "double_barrier", "of order 1 / looks, stated",
+           "1 ms a deposit", "a closed form, the daily looks by the shift of the barriers", "deposits"),
+    *(Engine("margrabe", contract, "multi_lognormal", "linear", "4e-16 of the larger leg",
+             "30 us an option", "Margrabe's formula", "margrabe")
+      for contract in ("Exchange", "Outperformance")),
+    *(Engine("quadrature", contract, "multi_lognormal", "linear", "stated with each price, 1e-14 of the legs",
+             "0.3 ms an option", "exact for two assets: one lognormal given the other", "quadrature")
+      for contract in ("Exchange", "Outperformance", "Spread", "Basket")),
+    *(Engine(method, contract, "multi_lognormal", "linear", error, "50 us an option", why, method)
+      for contract in ("Outperformance", "Spread")
+      for method, error, why in (
+          ("bjerksund_stensland", "about 1e-3 of the value, from below", "a lower bound in closed form"),
+          ("kirk", "about 1e-2 of the value; stated: the distance to bjerksund_stensland", "what desks quote with"))),
+    *(Engine("analytic", contract, "multi_lognormal", "rainbow", "1e-13 for two or three assets, else a standard error",
+             "1 ms for two assets", "Stulz' and Johnson's formulas") for contract in ("BestOf", "WorstOf")),
+    *(Engine("analytic", contract, "multi_lognormal", "quanto", "4e-16 of the larger of forward and strike",
+             "50 us an option", "Black's formula, quanto drift or compo vol") for contract in ("Quanto", "Compo")),
+    *(Engine("monte_carlo", contract, "multi_lognormal", "multi_asset", "a standard error of choice",
+             "10 ms at 1 bp", "Sobol' points on principal components")
+      for contract in ("Basket", "Rainbow", "WorstOfNote", "BestOf", "WorstOf", "Spread", "Exchange",
+                       "Outperformance")),
+    Engine("moment_matching", "Basket", "multi_lognormal", "linear", "about 1e-2 of the value",
+           "50 us an option", "a shifted lognormal of the same three moments, to check others", "moment_matching"),
+    *(Engine("paths", contract, "paths", "paths.engine", "a standard error of choice, beside the scheme's bias",
+             "0.1 to 2 s at 1 bp", "a payoff on blocks of paths, for any model that has paths")
+      for contract in ("Asian", "Autocallable", "Phoenix", "SharkFin", "RangeAccrual", "DoubleNoTouch", "Airbag",
+                       "StructuredDeposit", "Composed", "Barrier", "Touch", "Digital", "European")),
+    *(Engine("quadrature", contract, "lognormal", "quadrature", "stated with each price, about 1e-6 of the notional",
+             "0.1 s for a note of a year watched daily", "no sampling error, to check others; notes without memory")
+      for contract in ("Autocallable", "Phoenix", "SharkFin", "RangeAccrual", "DoubleNoTouch", "Airbag",
+                       "StructuredDeposit")),
     Engine("longstaff_schwartz", "American", "lognormal", "longstaff_schwartz", "a standard error, and an upper bound",
            "10 ms for 10,000 paths and 50 dates", "exercise rule by regression, its value on fresh paths"),
+    *(Engine("longstaff_schwartz", contract, "paths", "paths.exercise", "a standard error, and an upper bound",
+             "1 s for 10,000 paths and 50 dates", "exercise rule by regression, for any model that has paths")
+      for contract in ("American", "Bermudan")),
 )  # fmt: skip
 
 

@@ -75,7 +75,7 @@ def price_with_error(
 def _puts(model: Any, tau: float, log_strike: Float1D, size: Float1D) -> tuple[Float1D, Float1D]:
     """Undiscounted puts over their strikes, and errors; `size` is the larger of forward and strike over strike."""
     kind, p = model.characteristic()
-    centre, spread, reach = _range(kind, p, tau)
+    centre, spread, reach = log_price_range(kind, p, tau)
     value, gap = np.full(log_strike.size, np.nan), np.full(log_strike.size, np.inf)
     rest = np.arange(log_strike.size)
     for n_terms, width in _ROUNDS:
@@ -94,7 +94,7 @@ def _puts(model: Any, tau: float, log_strike: Float1D, size: Float1D) -> tuple[F
     return value, gap
 
 
-def _range(kind: int, p: Float1D, tau: float) -> tuple[float, float, float]:
+def log_price_range(kind: int, p: Float1D, tau: float) -> tuple[float, float, float]:
     """(centre, spread, reach) of log(S_T / F): ten spreads and one reach to each side hold nearly all of it.
 
     A rare jump or an exponential tail is not seen by a variance, so their reach is added.

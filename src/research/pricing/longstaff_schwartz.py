@@ -12,6 +12,7 @@ Longstaff & Schwartz (2001), RFS 14, 113-147; Rogers (2002), Mathematical Financ
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +28,7 @@ from research.market import Snapshot
 from research.models import black
 from research.pricing.catalogue import Values
 
+_KEPT = 1 << 21  # numbers of a motion that is kept: 16 MiB
 _SCALES = np.array([0.9, 1.0, 1.1, 1.2])  # of the martingale; the best on the fitted paths is taken
 
 
@@ -41,10 +43,24 @@ class Bounds:
     policy: Float2D  # rule, shape (n_dates, 4): see core.pricing.longstaff_schwartz
 
 
-def _motion(seed: int, first: int, n_paths: int, variance: Float1D) -> Float2D:
-    out = np.empty((variance.size, n_paths))
+def _unit_motion(seed: int, first: int, n_paths: int, n_dates: int) -> Float2D:
+    """Motion at times 1, 2, ..., n_dates; a function of its arguments: the last ones are kept for the next option."""
+    out = np.empty((n_dates, n_paths))
     nothing = np.zeros((0, sobol.COLUMNS), dtype=np.int64)
-    brownian.brownian_paths(nothing, seed, first, 256, *brownian.plan(variance, False), out)
+    plan = brownian.plan(np.arange(1.0, n_dates + 1.0), False)
+    brownian.brownian_paths(nothing, seed, first, 256, *plan, out)
+    out.flags.writeable = False
+    return out
+
+
+_kept = functools.lru_cache(maxsize=4)(_unit_motion)
+
+
+def _motion(seed: int, first: int, n_paths: int, variance: Float1D) -> Float2D:
+    """Motion at equal steps of variance, shape (n_dates, n_paths)."""
+    n = variance.size
+    unit = (_kept if n * n_paths <= _KEPT else _unit_motion)(seed, first, n_paths, n)
+    out: Float2D = unit * np.sqrt(variance[-1] / n)
     return out
 
 

@@ -5,6 +5,7 @@ Contracts of many kinds may come together: they are grouped by kind, and each gr
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable
 from dataclasses import dataclass, is_dataclass
 from typing import Any
@@ -13,7 +14,8 @@ import numpy as np
 import pandas as pd
 
 from research.errors import NoEngineError, NumericalError, require
-from research.market import Snapshot
+from research.market import BasketSnapshot, Snapshot
+from research.pricing import carry
 from research.pricing.catalogue import CATALOGUE, Engine, Values, abilities, engines_for
 
 
@@ -46,14 +48,16 @@ class Price:
         return f"Price({self.value:.10g} by {self.method} under {self.model}{spread})"
 
 
-def price(instruments: Any, model: Any, snapshot: Snapshot, *, method: str = "auto", **options: Any) -> Price:
+def price(
+    instruments: Any, model: Any, snapshot: Snapshot | BasketSnapshot, *, method: str = "auto", **options: Any
+) -> Price:
     """Present value of contracts under a model, with the snapshot's spot, discount factors and yield.
 
     Parameters
     ----------
     instruments : a contract of `research.instruments`, or a sequence of them, kinds mixed as they come
     model : an object with `abilities`, e.g. BlackScholes, Heston or SVISurface
-    snapshot : Snapshot
+    snapshot : Snapshot, or BasketSnapshot for contracts on several underlyings
     method : str, default "auto"
         A method that `methods(instrument, model)` lists; "auto" takes the first of them that does not refuse.
     options
@@ -75,12 +79,21 @@ def price(instruments: Any, model: Any, snapshot: Snapshot, *, method: str = "au
     groups: dict[str, list[int]] = {}
     for position, item in enumerate(items):
         groups.setdefault(type(item).__name__, []).append(position)
-    able = {kind: _choose(items[at[0]], model, method) for kind, at in groups.items()}  # refuse before any work
+    able = {kind: choose(items[at[0]], model, method) for kind, at in groups.items()}  # refuse before any work
+    check_currencies(items, snapshot)
+    market: Any = snapshot
+    plain = isinstance(snapshot, BasketSnapshot) or carry.only_borrow(snapshot)
+    if plain and isinstance(snapshot, Snapshot):
+        market = carry.folded(snapshot)
     chosen: dict[str, Engine] = {}
     value, std_error, error = np.empty(len(items)), np.empty(len(items)), np.empty(len(items))
     used = np.empty(len(items), dtype=object)
     for kind, at in groups.items():
-        found, chosen[kind] = _first(able[kind], [items[i] for i in at], model, snapshot, options)
+        these = [items[i] for i in at]
+        if plain:
+            found, chosen[kind] = _first(able[kind], these, model, market, options)
+        else:
+            found, chosen[kind] = _carried(able[kind], these, model, market, method, options)
         value[at], std_error[at], error[at], used[at] = found.value, found.std_error, found.error, chosen[kind].method
     name, why = _name(model), "; ".join(dict.fromkeys(e.why for e in chosen.values()))
     if one:
@@ -112,18 +125,50 @@ def _name(model: Any) -> str:
 
 
 def _first(
-    engines: list[Engine], items: list[Any], model: Any, snapshot: Snapshot, options: dict[str, Any]
+    engines: list[Engine], items: list[Any], model: Any, snapshot: Any, options: dict[str, Any]
 ) -> tuple[Values, Engine]:
     """What the first engine gives that does not refuse; a curve or rates may be beyond what its line can say."""
-    for engine in engines[:-1]:
+    refusal: Exception | None = None
+    for engine in engines:
+        function = engine.load()
+        if refusal is not None and not _takes(function, options):
+            continue  # the options were meant for an engine that has refused
         try:
-            return engine.load()(items, model, snapshot, **options), engine
-        except (NoEngineError, NumericalError):
-            continue
-    return engines[-1].load()(items, model, snapshot, **options), engines[-1]
+            return function(items, model, snapshot, **options), engine
+        except (NoEngineError, NumericalError) as error:
+            refusal = error
+    assert refusal is not None
+    raise refusal
 
 
-def _choose(item: Any, model: Any, method: str) -> list[Engine]:
+def _takes(function: Any, options: dict[str, Any]) -> bool:
+    """Does an engine know these options?"""
+    known = inspect.signature(function).parameters.values()
+    return any(p.kind is p.VAR_KEYWORD for p in known) or {p.name for p in known} >= set(options)
+
+
+def check_currencies(items: list[Any], snapshot: Snapshot | BasketSnapshot) -> None:
+    """Refuse contracts of several currencies, or of another one than the market's."""
+    found = {getattr(item, "currency", "") for item in items} | {snapshot.currency}
+    named = sorted(name for name in found if isinstance(name, str) and name)
+    require(len(named) <= 1, "currency", ", ".join(named), "be one in a call",
+            hint="Price each currency under its own snapshot, then convert.")  # fmt: skip
+
+
+def _carried(
+    engines: list[Engine], items: list[Any], model: Any, snapshot: Snapshot, method: str, options: dict[str, Any]
+) -> tuple[Values, Engine]:
+    """As `_first`, where the stock pays cash or its yields have a term structure."""
+
+    def plain(some: list[Any], market: Snapshot, wanted: str, extra: dict[str, Any]) -> tuple[Values, str]:
+        found, used = _first(choose(some[0], model, wanted), some, model, market, extra)
+        return found, used.method
+
+    found, used = carry.value(items, model, snapshot, method, plain, options)
+    return found, next(e for e in engines_for(items[0], model) if e.method == used)
+
+
+def choose(item: Any, model: Any, method: str) -> list[Engine]:
     """The engines to try in turn, or NoEngineError with what would do."""
     kind, able = type(item).__name__, engines_for(item, model)
     lines = [e for e in CATALOGUE if e.contract == kind]

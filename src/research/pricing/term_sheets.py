@@ -18,8 +18,10 @@ import numpy as np
 import pandas as pd
 
 from research.errors import NoEngineError, NumericalError, require, rule
+from research.instruments import DualCurrencyDeposit
 from research.market import Snapshot
-from research.pricing import _notes
+from research.pricing import dual_currency
+from research.pricing.dual_currency import DepositSheet
 from research.pricing.monte_carlo import simulate
 
 LINEAR = {  # terms in which the value is linear, the usual one first
@@ -30,6 +32,7 @@ LINEAR = {  # terms in which the value is linear, the usual one first
     "DoubleNoTouch": ("rate", "touched_rate"),
     "Airbag": ("participation", "knocked_participation"),
     "StructuredDeposit": ("participation", "base"),
+    "DualCurrencyDeposit": ("coupon",),
 }
 
 
@@ -76,18 +79,20 @@ class Solved:
 
 def _check_note(item: Any) -> None:
     name = type(item).__name__
-    if name not in _notes.BUILD:
-        raise NoEngineError(rule("instrument", f"be one of {', '.join(_notes.BUILD)}", name))
+    if name not in LINEAR:
+        raise NoEngineError(rule("instrument", f"be one of {', '.join(LINEAR)}", name))
 
 
 def term_sheet(
     item: Any, model: Any, snapshot: Snapshot, *, issue_price: float | None = None, **options: Any
-) -> TermSheet:
+) -> TermSheet | DepositSheet:
     """Value, margin, probability of each outcome and expected life; options as for `monte_carlo`.
 
-    issue_price : float, currency, default the notional
+    issue_price : float, currency, default the notional (in domestic units for a dual-currency deposit)
     """
     _check_note(item)
+    if isinstance(item, DualCurrencyDeposit):
+        return dual_currency.sheet(item, model, snapshot, issue_price=issue_price, **options)
     issue = float(item.notional if issue_price is None else issue_price)
     found = simulate(item, model, snapshot, **options)
     life, out, inside, loss = (float(x) for x in found.means)
@@ -144,6 +149,8 @@ def solve(
     wanted = known[0] if term is None else term
     require(wanted in known, "term", wanted, f"be one of {', '.join(known)}")
     require("std_error" not in options, "std_error", options.get("std_error"), "be left out", hint="Give n_paths.")
+    if isinstance(item, DualCurrencyDeposit):
+        return _solve_closed(item, wanted, model, snapshot, issue_price, margin, options)
     target = float(item.notional if issue_price is None else issue_price) - margin
     given = {**options, "control": False, "sampler": "sobol"}
     none, one = (simulate(replace(item, **{wanted: at}), model, snapshot, **given).replicates for at in (0.0, 1.0))
@@ -154,3 +161,16 @@ def solve(
     miss = none + answer * (one - none)
     error = float(miss.std(ddof=1) / np.sqrt(miss.size)) / abs(slope)
     return Solved(term=wanted, value=answer, std_error=error, contract=replace(item, **{wanted: answer}))
+
+
+def _solve_closed(
+    item: Any, term: str, model: Any, snapshot: Snapshot, issue_price: float | None, margin: float,
+    options: dict[str, Any],
+) -> Solved:  # fmt: skip
+    """As `solve`, by the closed form: two values give the line."""
+    issue = dual_currency.issue_price_of(item, snapshot) if issue_price is None else float(issue_price)
+    pair = [replace(item, **{term: at}) for at in (0.0, 1.0)]
+    found = dual_currency.value(pair, model, snapshot, **options)
+    slope = float(found.value[1] - found.value[0])
+    answer = (issue - margin - float(found.value[0])) / slope
+    return Solved(term=term, value=answer, std_error=0.0, contract=replace(item, **{term: answer}))

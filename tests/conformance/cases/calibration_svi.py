@@ -39,6 +39,12 @@ def _fit() -> tuple[Any, ...]:
     return k, vol, weight, 1.0, *_bounds(), starts, 2, 25, np.zeros(5)
 
 
+def _slices() -> tuple[Any, ...]:
+    offset = np.arange(EXPIRIES + 1, dtype=np.int64) * N
+    starts = np.array([[m, s] for s in (0.1, 0.5) for m in (0.3, 0.6)])
+    return offset, *_quotes(), TAU.copy(), starts, 2, 0.05, 25, np.zeros((EXPIRIES, 5)), np.zeros((EXPIRIES, 3))
+
+
 def _surface(x: Any) -> tuple[Any, ...]:
     offset = np.arange(EXPIRIES + 1, dtype=np.int64) * N
     floor = np.array([0.001, 0.003, 0.01])
@@ -58,6 +64,7 @@ CASES: dict[str, Callable[[], tuple[Any, ...]]] = {
     "research.core.models.svi.svi_curves": _curves,
     "research.core.calibration.svi.svi_climb": _climb,
     "research.core.calibration.svi.svi_fit": _fit,
+    "research.core.calibration.svi.svi_slices": _slices,
     "research.core.calibration.svi_surface.svi_surface_terms": _terms,
     "research.core.calibration.svi_surface.svi_surface_climb": _surface_climb,
 }

@@ -17,30 +17,30 @@ def _options() -> tuple[Any, ...]:
     forward = np.full(N, 100.0)
     strike = 100.0 * np.exp(rng.uniform(-8.0, 8.0, N) * vol * np.sqrt(tau))
     strike[::50] = 100.0
-    sign = np.where(rng.random(N) < 0.5, 1.0, -1.0)
-    return forward, strike, tau, vol, np.exp(-0.03 * tau), sign
+    return forward, strike, tau, vol, np.exp(-0.03 * tau), rng.random(N) < 0.5
 
 
-def _prices() -> tuple[Any, ...]:
-    return (*_options(), np.zeros(N))
-
-
-def _greeks() -> tuple[Any, ...]:
-    return (*_options(), np.zeros((8, N)))
+def _greeks(n_rows: int, *, single: bool = False) -> tuple[Any, ...]:
+    forward, strike, tau, vol, df, is_call = _options()
+    if single:  # one number for all
+        forward, df, is_call = forward[:1].copy(), df[:1].copy(), is_call[:1].copy()
+    return forward, strike, tau, vol, df, is_call, np.zeros((n_rows, N)), np.zeros(3, dtype=np.int64)
 
 
 def _implied_vols() -> tuple[Any, ...]:
-    forward, strike, tau, _, df, sign = _options()
+    forward, strike, tau, _, df, is_call = _options()
+    sign = np.where(is_call, 1.0, -1.0)
     rng = np.random.default_rng(77)
     low = np.minimum(forward, strike)
     share = np.concatenate([10.0 ** rng.uniform(-40.0, 0.0, N - 31), 1.0 - 10.0 ** rng.uniform(-15.0, -1.0, 31)])
     price = df * (share * low + np.maximum(sign * (forward - strike), 0.0))
     price[7], price[8], price[9] = -1.0, np.nan, 1e9
-    return price, forward, strike, tau, df, sign, np.zeros(N)
+    return price, forward, strike, tau, df, is_call, np.zeros(N)
 
 
 CASES: dict[str, Callable[[], tuple[Any, ...]]] = {
-    "research.core.models.black.black_prices": _prices,
-    "research.core.models.black.black_greeks": _greeks,
+    "research.core.models.black.black_greeks": lambda: _greeks(10),
+    "research.core.models.black.black_greeks[price]": lambda: _greeks(1),
+    "research.core.models.black.black_greeks[six rows, single numbers]": lambda: _greeks(6, single=True),
     "research.core.models.implied_vol.implied_vols": _implied_vols,
 }

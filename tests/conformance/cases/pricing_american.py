@@ -44,7 +44,8 @@ def _boundaries() -> tuple[Any, ...]:
     coarse = np.zeros((3, 2))
     coarse[0] = 0.03, 0.04
     lift = np.array([[1.5, 1.0, 0.2], [0.1, 0.5, 1.0]])
-    return (*_sets(), _nodes(3), *_filled(3, 5, _nodes(3)), coarse, lift, np.zeros((3, 3)), np.zeros(3, dtype=np.int64))
+    tables = _filled(3, 5, _nodes(3))
+    return (*_sets(), _nodes(3), *tables, coarse, lift, 1e-5, np.zeros((3, 3)), np.zeros(3, dtype=np.int64))
 
 
 def _values() -> tuple[Any, ...]:

@@ -24,9 +24,12 @@ def _values() -> tuple[Any, ...]:
     theta = np.where(np.arange(steps) < 4, 1.0, 0.5)
     market = np.full((rows, 2 * steps), 0.03)
     market[2, :steps], market[2, steps:] = -0.01, 0.02
+    variance = np.array([0.04, 0.09, 0.01, 0.16, 0.04])[:, None, None] * np.exp(
+        -0.3 * x[:, None, :] + 0.1 * np.arange(steps)[:, None]
+    )
     v = np.maximum(gain, 0.0)
     return (
-        x, dt, theta, market, np.array([0.2, 0.3, 0.1, 0.4, 0.2]), cash, np.full(rows, 100.0), edges, pays, v,
+        x, dt, theta, market, variance, cash, np.full(rows, 100.0), edges, pays, v,
         np.array([0.0, 0.05, -0.1, 0.3, 9.0]), np.zeros(rows),
     )  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -109,9 +110,20 @@ def test_a_comm_is_begun_again_on_a_kernel_with_a_note(warm, run):
     assert done.text == "begin\nend\n"
 
 
-def test_tags_that_other_runners_know_are_kept(warm, tmp_path, run):
-    import json
+def test_a_slider_is_kept_with_its_state_and_an_output_widget_shows_what_went_into_it(warm, run):
+    pytest.importorskip("ipywidgets")
+    cell = "from ipywidgets import IntSlider, Output\nslider, out = IntSlider(value=7, max=9), Output()"
+    done = run(cell, "slider", "with out:\n    print('into it')\nout", "slider.value = 8")
+    assert done.ran.mode == "kernel"
+    view = done.cells[1]["outputs"][0]["data"]["application/vnd.jupyter.widget-view+json"]
+    kept = json.loads(done.path.read_text())["metadata"]["widgets"]["application/vnd.jupyter.widget-state+json"][
+        "state"
+    ]
+    assert (kept[view["model_id"]]["model_name"], kept[view["model_id"]]["state"]["value"]) == ("IntSliderModel", 8)
+    assert "into it" in json.dumps([cell["outputs"] for cell in done.cells]) + json.dumps(kept)
 
+
+def test_tags_that_other_runners_know_are_kept(warm, tmp_path, run):
     from research.experiments import execution
 
     source = tmp_path / "tagged.ipynb"

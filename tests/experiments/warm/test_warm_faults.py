@@ -102,6 +102,20 @@ def test_a_process_that_leaves_its_parent_ends_with_the_run(warm, run):
     assert not alive(int(done.text))
 
 
+@pytest.mark.parametrize("cell", ["import time; time.sleep(300)", "import asyncio\nawait asyncio.sleep(300)"])
+def test_a_run_past_its_time_still_says_what_it_read(warm, run, tmp_path, cell):
+    (tmp_path / "read.txt").write_text("seen")
+    with pytest.raises(RunError, match=r"cell 2 .*: the run must end within 1 s"):
+        run("open('read.txt').read()", cell, timeout=1.0)
+    assert str(tmp_path / "read.txt") in run.last.ran.report["opened"]
+
+
+def test_a_cell_can_catch_an_interrupt_and_the_next_one_too(warm, run):
+    cell = "import os, signal, time\ntry:\n    os.kill(os.getpid(), signal.SIGINT)\n    time.sleep(9)\n"
+    cell += "except KeyboardInterrupt:\n    print('caught')"
+    assert run(cell, cell).text == "caught\ncaught\n"
+
+
 def test_a_forked_cell_shows_its_outputs_once(warm, run):
     done = run("import os\npid = os.fork()\nprint('one')\nif pid: os.waitpid(pid, 0)", "'after'")
     assert sum("one" in str(o) for o in done.cells[0]["outputs"]) >= 1
@@ -179,9 +193,10 @@ def test_children_run_parallel_kernels_in_threads_beside_each_other(warm, run, t
 
     conftest = sys.modules[next(n for n in sys.modules if n.endswith("warm.conftest"))]
     cells = (
-        "import threading, numpy as np\nfrom research.core.models.black import black_prices\n"
-        "n = 20_000\nones = np.ones(n); out = [np.empty(n) for _ in range(4)]",
-        "ts = [threading.Thread(target=black_prices, args=(100 * ones, 90 * ones, ones, 0.2 * ones, ones, ones, o)) "
+        "import threading, numpy as np\nfrom research.core.models.black import black_greeks\n"
+        "n = 20_000\nones = np.ones(n); bad = np.empty(40, np.int64); out = [np.empty((1, n)) for _ in range(4)]",
+        "ts = [threading.Thread(target=black_greeks, "
+        "args=(100 * ones, 90 * ones, ones, 0.2 * ones, ones, ones > 0, o, bad.copy())) "
         "for o in out]\n[t.start() for t in ts]; [t.join() for t in ts]; print(float(out[0].sum()).hex())",
     )
     source = conftest.notebook(tmp_path / "in.ipynb", *cells)

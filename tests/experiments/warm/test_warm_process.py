@@ -99,8 +99,8 @@ def test_an_edit_replaces_it_and_idling_ends_it(apart, tmp_path):
     assert first["stale"] == ""
     (code / "research" / "cli" / "runs.py").touch()
     assert tell("state")["stale"] == ""  # it has not loaded that
-    (code / "research" / "experiments" / "record.py").touch()
-    assert tell("state")["stale"] == "record.py"
+    (code / "research" / "experiments" / "jsonable.py").touch()
+    assert tell("state")["stale"] == "jsonable.py"
     second = tell("start")
     assert second["pid"] != first["pid"]
     assert gone(first["pid"])

@@ -108,12 +108,13 @@ FAULTS = [
      "Pass on_error='nan' to get nan there."),
     (([8.0, 100.0, 101.0], *CALL), "price must lie below df * forward (call) or df * strike (put); got 100 "
      "(2 of 3 values). Pass on_error='nan' to get nan there."),
-    (([8.0, np.nan], *CALL), "price must be finite; got nan (1 of 2 values)."),
+    ((np.nan, *CALL), "price must be finite; got nan (1 of 1 values)."),
+    (([8.0, np.inf], *CALL), "price must be finite; got inf (1 of 2 values)."),
     ((8.0, -100.0, 100.0, 1.0), "forward must be finite and > 0; got -100 (1 of 1 values). "
      "Black's model has no negative prices."),
     ((8.0, 100.0, 0.0, 1.0), "strike must be finite and > 0; got 0 (1 of 1 values). "
      "Black's model has no negative prices."),
-    ((8.0, 100.0, 100.0, 0.0), "tau must be > 0 years; got 0 (1 of 1 values). "
+    ((8.0, 100.0, 100.0, 0.0), "tau must be finite and > 0 years; got 0 (1 of 1 values). "
      "At expiry a price says nothing about vol."),
     ((8.0, np.nan, 100.0, 1.0), "forward must be finite and > 0; got nan (1 of 1 values). "
      "Black's model has no negative prices."),

@@ -14,9 +14,10 @@ from __future__ import annotations
 from math import sqrt
 
 import numpy as np
+from numba import prange
 
-from research.arrays import Float1D, Float2D
-from research.core._jit import inlined, kernel
+from research.arrays import Float1D, Float2D, Int1D
+from research.core._jit import inlined, kernel, parallel
 from research.core.calibration.levenberg_marquardt import (
     CONVERGED,
     MAX_ITERATIONS,
@@ -41,22 +42,26 @@ def svi_residuals(
     """Fill residual = root_weight (model vol - vol) and jacobian, shape (5, n); the sum of squares, inf if a w <= 0."""
     level, left, right, m, sigma = x[0], x[1], x[2], x[3], x[4]
     tilt, half = 0.5 * (right - left), 0.5 * (left + right)
-    total = 0.0
-    for i in range(k.size):
+    least = _INF
+    for i in range(k.size):  # in lanes: nothing is summed here
         d = k[i] - m
         root = sqrt(d * d + sigma * sigma)
         w = level + tilt * d + half * (root - sigma)
-        if not w > 0.0:
-            return _INF
         model = sqrt(w / tau)
         residual[i] = root_weight[i] * (model - vol[i])
-        total += residual[i] * residual[i]
         by_w = root_weight[i] / (2.0 * model * tau)
         jacobian[0, i] = by_w
         jacobian[1, i] = by_w * 0.5 * (root - sigma - d)
         jacobian[2, i] = by_w * 0.5 * (root - sigma + d)
         jacobian[3, i] = by_w * (-tilt - half * d / root)
         jacobian[4, i] = by_w * half * (sigma / root - 1.0)
+    total = 0.0
+    for i in range(k.size):
+        d = k[i] - m
+        least = min(least, level + tilt * d + half * (sqrt(d * d + sigma * sigma) - sigma))
+        total += residual[i] * residual[i]
+    if not least > 0.0:
+        return _INF
     return total
 
 
@@ -180,3 +185,35 @@ def svi_fit(
             best, status = sse, outcome
             x[:] = chosen
     return best, status, total
+
+
+@parallel
+def svi_slices(
+    offset: Int1D, k: Float1D, vol: Float1D, root_weight: Float1D, tau: Float1D, starts: Float2D, n_climbs: int,
+    least_width: float, max_iter: int, out: Float2D, info: Float2D,
+) -> None:  # fmt: skip
+    """As `svi_fit` for slices by themselves; slice s has the quotes offset[s] to offset[s + 1], k increasing.
+
+    starts, rows (m, sigma), are shares of the quoted range from its left end; out, shape (n, 5), gets the search's
+    parameters, info, shape (n, 3), the sum of squares, status and iterations. One climb from the best start; `n_climbs`
+    where it ends at once or does not settle.
+    """
+    for s in prange(tau.size):
+        i, j = offset[s], offset[s + 1]
+        span = k[j - 1] - k[i]
+        top = 0.0
+        for q in range(i, j):
+            top = max(top, vol[q] * vol[q] * tau[s])
+        lower, upper, own = np.empty(_N), np.empty(_N), np.empty((starts.shape[0], 2))
+        lower[0], lower[1], lower[2], lower[3], lower[4] = 1e-12, 1e-9, 1e-9, k[i] - 2.0 * span, least_width * span
+        upper[0], upper[1], upper[2], upper[3], upper[4] = 100.0 * top, 1.999, 1.999, k[j - 1] + 2.0 * span, 10.0 * span
+        for q in range(starts.shape[0]):
+            own[q, 0], own[q, 1] = k[i] + span * starts[q, 0], span * max(starts[q, 1], least_width)
+        sse, status, n_iter = svi_fit(
+            k[i:j], vol[i:j], root_weight[i:j], tau[s], lower, upper, own, 1, max_iter, out[s]
+        )
+        if n_iter < 2 or status != CONVERGED:
+            sse, status, n_iter = svi_fit(
+                k[i:j], vol[i:j], root_weight[i:j], tau[s], lower, upper, own, n_climbs, max_iter, out[s]
+            )
+        info[s, 0], info[s, 1], info[s, 2] = sse, status, n_iter

@@ -11,6 +11,7 @@ Largest errors seen against 60 digits, in ulp of the result (tests/core/test_mat
 | expm1 | all; -1 far left | 1.1 |
 | log | below 0 nan, at 0 -inf, at inf inf; denormals are exact arguments | 0.9 |
 | log1p | below -1 nan, at -1 -inf | 0.9 |
+| log_ratio | 0 < low <= high | 1.6 |
 | power | as C pow, 0 ** negative is inf with the sign of an odd power | 1.0 |
 | sin, cos, sincos | abs(x) <= 2**28; nan beyond | 0.8 |
 | sinh, cosh, tanh | all | 2.0, 1.3, 2.5 |
@@ -39,12 +40,15 @@ _TWO_THIRDS = 0.6666666666666666
 _TWO_THIRDS_LOW = 3.700743415417188e-17
 _TWO52 = 4503599627370496.0
 _LOG_13 = 1.47960608322542236e-01
+_ATANH_15 = 1.32070800820693640e-01
+_ATANH_17 = 1.36291107218612678e-01
 _MIN_NORMAL = 2.2250738585072014e-308
 _TWO54 = 18014398509481984.0
 _ONE_BITS = 0x3FF0000000000000
 _SQRT_HALF_BITS = 0x3FE6A09E667F3BCD
 _MANTISSA = 0x000FFFFFFFFFFFFF
 _ROUND_BITS = 0x4338000000000000
+_HALF_STEP = 0x0008000000000000
 
 _TWO_OVER_PI = 0.6366197723675814
 _PIO2_1 = 1.5707963109016418  # pi/2 in three parts of 25 bits and one of 53
@@ -150,6 +154,24 @@ def log(x: float) -> float:
     """Natural logarithm."""
     k, f = log_split(x)
     return log_edges(x, log_join(k, f, 0.0))
+
+
+@inlined
+def log_ratio(low: float, high: float) -> float:
+    """log(high / low) for 0 < low <= high, without cancellation near 0 and with one division.
+
+    Both normal, high / low < 2**1000. The difference of the bits is the binary logarithm within 0.09; what is left of
+    the ratio lies in [2/3, 3/2], where (high - low) / (high + low) is exact but for two roundings.
+    """
+    bits = shift_right((to_bits(high) - to_bits(low)) + _HALF_STEP, 52)
+    scaled = low * from_bits(shift_left(bits + 1023, 52))
+    k = from_bits(bits | _ROUND_BITS) - _ROUND
+    s = (high - scaled) / (high + scaled)
+    z = s * s
+    w = z * z
+    odd = 6.66666666666666630e-01 + w * (2.85714285670146173e-01 + w * (1.81817342464003218e-01 + w * _ATANH_15))
+    even = 4.00000000000085232e-01 + w * (2.22222230916411412e-01 + w * (1.53890021251657294e-01 + w * _ATANH_17))
+    return k * _LN2_HI + (2.0 * s + (s * (z * (odd + z * even)) + k * _LN2_LO))
 
 
 @inlined

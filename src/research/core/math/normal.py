@@ -10,6 +10,7 @@ precision, so the left tail keeps its digits down to the smallest normal number.
 | norm_pdf | 1.0 ulp |
 | norm_cdf | 3.2 ulp, -37.5 <= x |
 | mills | 3.4 ulp, 0 <= x |
+| mills_pair | 4.6 ulp, 0 <= x |
 | erfc, erfcx | 4.2 ulp, 4 ulp |
 | norm_ppf | 2.5 ulp |
 
@@ -72,6 +73,18 @@ def _scaled_tail(t: float) -> float:
 def mills(x: float) -> float:
     """exp(x**2 / 2) Phi(-x) for x >= 0: Mills' ratio times the density at 0. Falls as 1/x; 0 at infinity."""
     return _scaled_tail(1.0 - 10.0 / (x + 5.0)) / (1.0 + x)
+
+
+@inlined
+def mills_pair(x: float, y: float) -> Pair:
+    """(mills(x), mills(y)) with one division for four: a rounding or two less exact than `mills`; x y < 1e70."""
+    a, b, c, d = x + 5.0, x + 1.0, y + 5.0, y + 1.0
+    ab, cd = a * b, c * d
+    inverse = 1.0 / (ab * cd)
+    by_x, by_y = inverse * cd, inverse * ab
+    one = _scaled_tail(1.0 - 10.0 * (b * by_x)) * (a * by_x)
+    other = _scaled_tail(1.0 - 10.0 * (d * by_y)) * (c * by_y)
+    return one, other
 
 
 @inlined

@@ -18,13 +18,16 @@ from __future__ import annotations
 
 from math import sqrt
 
+import numpy as np
 from numba import prange
 
-from research.arrays import Float1D, Float2D
+from research.arrays import Bool1D, Float1D, Float2D, Int1D
 from research.core._jit import inlined, parallel
-from research.core.math.elementary import exp, log, log1p
-from research.core.math.normal import mills
+from research.core.math.elementary import exp, log, log1p, log_ratio
+from research.core.math.normal import mills, mills_pair
 
+BLOCK = 512  # options that are worked on together
+_INF = float("inf")
 _PHI0 = 0.3989422804014327  # density of the normal distribution at 0
 _SMALL = 0.05  # below it gap is summed as a series; the first term left out is 1e-17 of the sum
 _FAR = 1000.0  # standard deviations: the price there is 0
@@ -73,58 +76,174 @@ def black_price(forward: float, strike: float, tau: float, vol: float, df: float
     return df * (black_time_value(forward, strike, vol * sqrt(tau)) + intrinsic)
 
 
-@parallel
-def black_prices(
-    forward: Float1D, strike: Float1D, tau: Float1D, vol: Float1D, df: Float1D, sign: Float1D, out: Float1D
-) -> None:
-    """Fill out[i] with the price of option i. Every array has shape (n,)."""
-    for i in prange(out.size):
-        out[i] = black_price(forward[i], strike[i], tau[i], vol[i], df[i], sign[i])
+@inlined
+def rows_of(x: Float1D, start: int, stop: int, spare: Float1D) -> Float1D:
+    """x[start:stop]; a single number stands for all options."""
+    if x.size > 1:
+        return x[start:stop]
+    for m in range(stop - start):
+        spare[m] = x[0]
+    return spare[: stop - start]
+
+
+@inlined
+def sides_of(is_call: Bool1D, start: int, stop: int, spare: Bool1D) -> Bool1D:
+    """As `rows_of`."""
+    if is_call.size > 1:
+        return is_call[start:stop]
+    for m in range(stop - start):
+        spare[m] = is_call[0]
+    return spare[: stop - start]
+
+
+@inlined
+def _parts(f: Float1D, k: Float1D, tau: Float1D, vol: Float1D, w: Float2D) -> None:
+    """h, t, exp(-z^2 / 2), m(abs(z)) and m(h + t) of a block, in short loops: a long one waits for its own results."""
+    h, t, gauss, near, far = w[0], w[1], w[2], w[3], w[4]
+    for i in range(f.size):
+        std = vol[i] * sqrt(tau[i])
+        s = std if std > 0.0 else 1e-300
+        x = log_ratio(min(f[i], k[i]), max(f[i], k[i])) / s
+        h[i] = _FAR if x > _FAR else x
+        t[i] = 0.5 * s
+    for i in range(f.size):
+        z = h[i] - t[i]
+        gauss[i] = exp(-0.5 * z * z)
+    for i in range(f.size):
+        near[i], far[i] = mills_pair(abs(h[i] - t[i]), h[i] + t[i])
+
+
+@inlined
+def _prices(f: Float1D, k: Float1D, tau: Float1D, vol: Float1D, df: Float1D, call: Bool1D, w: Float2D) -> None:
+    """Prices of a block."""
+    h, t, gauss, near, far, price = w[0], w[1], w[2], w[3], w[4], w[6]
+    n_small = 0
+    for i in range(f.size):
+        value = gauss[i] * (near[i] - far[i]) if h[i] >= t[i] else 1.0 - gauss[i] * (near[i] + far[i])
+        time_value = min(f[i], k[i]) * value if vol[i] * tau[i] > 0.0 else 0.0
+        gain = f[i] - k[i] if call[i] else k[i] - f[i]
+        price[i] = df[i] * (time_value + max(gain, 0.0))
+    for i in range(f.size):
+        n_small += 1 if t[i] < _SMALL else 0
+    if n_small > 0:
+        for i in range(f.size):
+            value = gauss[i] * gap_series(h[i], t[i], mills(h[i]))
+            gain = f[i] - k[i] if call[i] else k[i] - f[i]
+            better = df[i] * (min(f[i], k[i]) * value + max(gain, 0.0))
+            price[i] = better if (t[i] < _SMALL) & (vol[i] * tau[i] > 0.0) else price[i]
+
+
+@inlined
+def _n_bad(f: Float1D, k: Float1D, tau: Float1D, vol: Float1D, df: Float1D) -> int:
+    """How many rows of a block make no sense."""
+    bad = 0
+    for i in range(f.size):
+        low, high = min(f[i], k[i]), max(f[i], k[i])
+        sound = (low > 0.0) & (high < _INF) & (tau[i] >= 0.0) & (tau[i] < _INF) & (vol[i] >= 0.0) & (vol[i] < _INF)
+        bad += 0 if sound & (f[i] == f[i]) & (k[i] == k[i]) & (df[i] > 0.0) & (df[i] < _INF) else 1
+    return bad
+
+
+@inlined
+def _first(
+    f: Float1D, k: Float1D, tau: Float1D, vol: Float1D, df: Float1D, call: Bool1D, w: Float2D,
+    vega: Float1D, theta: Float1D, rho: Float1D,
+) -> None:  # fmt: skip
+    """Delta and gamma (in w), vega, theta, rho of a block; what a loop reads it does not find in `out`, or it has no
+    lanes."""
+    h, t, gauss, near, far, rate, price, delta, gamma = w[0], w[1], w[2], w[3], w[4], w[5], w[6], w[7], w[8]
+    for i in range(f.size):
+        root, by_f = sqrt(tau[i]), 1.0 / f[i]
+        # with low = K: d1 = h + t, d2 = z, phi(d1) = phi(z) low / high; with low = F: d1 = -z, d2 = -h - t
+        upper = f[i] >= k[i]
+        tail = gauss[i] * near[i]
+        across = gauss[i] * (k[i] * by_f) * far[i]
+        beyond = tail if h[i] >= t[i] else 1.0 - tail  # Phi(-z)
+        above = 1.0 - across if upper else beyond  # Phi(d1)
+        below = across if upper else (tail if h[i] < t[i] else 1.0 - beyond)  # Phi(-d1)
+        density = df[i] * min(f[i], k[i]) * _PHI0 * gauss[i]  # df F phi(d1) = df K phi(d2)
+        alive, some = density > 0.0, tau[i] > 0.0
+        bend = density * by_f * by_f / (vol[i] * root)
+        decay = 0.5 * vol[i] / root if some else (_INF if vol[i] > 0.0 else 0.0)
+        delta[i] = df[i] * (above if call[i] else -below)
+        gamma[i] = bend if alive else 0.0
+        vega[i] = density * root
+        theta[i] = rate[i] * price[i] - (density * decay if alive else 0.0)
+        rho[i] = -tau[i] * price[i]
+
+
+@inlined
+def _second(
+    f: Float1D, k: Float1D, tau: Float1D, vol: Float1D, df: Float1D, w: Float2D,
+    vanna: Float1D, volga: Float1D, charm: Float1D, speed: Float1D,
+) -> None:  # fmt: skip
+    """Vanna, volga, charm, speed of a block."""
+    h, t, gauss, rate, delta, gamma = w[0], w[1], w[2], w[5], w[7], w[8]
+    for i in range(f.size):
+        upper = f[i] >= k[i]
+        d1, d2 = (h[i] + t[i], h[i] - t[i]) if upper else (t[i] - h[i], -h[i] - t[i])
+        density = df[i] * min(f[i], k[i]) * _PHI0 * gauss[i]
+        alive = density > 0.0
+        root, by_f = sqrt(tau[i]), 1.0 / f[i]
+        by_vol = 1.0 / vol[i] if vol[i] > 0.0 else 0.0
+        d2_by_vol = d2 * by_vol if vol[i] > 0.0 else -0.5 * root
+        drift = 0.5 * d2 / tau[i] if tau[i] > 0.0 else 0.0
+        bend = 1.0 + (0.5 * d1 / t[i] if vol[i] * tau[i] > 0.0 else 0.0)
+        vanna[i] = -density * by_f * d2_by_vol if alive else 0.0
+        volga[i] = density * root * d1 * d2 * by_vol
+        charm[i] = rate[i] * delta[i] + (density * by_f * drift if alive else 0.0)
+        speed[i] = -gamma[i] * by_f * bend if alive else 0.0
+
+
+@inlined
+def _rates(tau: Float1D, df: Float1D, flat: bool, rate: Float1D) -> None:
+    """Zero rates of a block; flat where one discount factor holds for all."""
+    if flat:
+        one = -log(df[0])
+        for i in range(tau.size):
+            rate[i] = one
+    else:
+        for i in range(tau.size):
+            rate[i] = -log(df[i])
+    for i in range(tau.size):
+        rate[i] = rate[i] / tau[i] if tau[i] > 0.0 else 0.0
+
+
+@inlined
+def _copy(source: Float1D, out: Float2D, row: int, start: int, stop: int) -> None:
+    for m in range(stop - start):
+        out[row, start + m] = source[m]
 
 
 @parallel
 def black_greeks(
-    forward: Float1D, strike: Float1D, tau: Float1D, vol: Float1D, df: Float1D, sign: Float1D, out: Float2D
-) -> None:
-    """Fill out[:, i], shape (8, n): price, delta, gamma, vega, theta, rho, vanna, volga of option i.
+    forward: Float1D, strike: Float1D, tau: Float1D, vol: Float1D, df: Float1D, is_call: Bool1D, out: Float2D,
+    bad: Int1D,
+) -> None:  # fmt: skip
+    """Fill out, shape (1, n), (6, n) or (10, n): price; delta, gamma, vega, theta, rho; vanna, volga, charm, speed.
 
-    Delta and gamma are those of the forward; vega, vanna, volga per 1.00 of vol; theta, the change as a year passes
-    (-dV/dtau), and rho at a fixed forward, the zero rate being -log(df) / tau. Where nothing is left to chance
-    (vol or tau 0) they are the limits: a call at the money has delta df / 2 and infinite gamma. One exponential and
-    three Mills' ratios serve all eight.
+    Inputs have shape (n,), or (1,) where one number holds for all. bad, shape (ceil(n / 512),), counts the rows of a
+    block whose input makes no sense; their results do not either. Delta, gamma and speed are by the forward; vega,
+    vanna, volga per 1.00 of vol; theta and charm as a year passes (-d/dtau), and rho at a fixed forward, the zero rate
+    being -log(df) / tau. Where nothing is left to chance (vol or tau 0) they are the limits: a call at the money has
+    delta df / 2 and infinite gamma. One exponential and two Mills' ratios serve all; the series for small vols is
+    summed only where there are any.
     """
-    for i in prange(out.shape[1]):
-        f, low, high = forward[i], min(forward[i], strike[i]), max(forward[i], strike[i])
-        root = sqrt(tau[i])
-        std = vol[i] * root
-        s = std if std > 0.0 else 1e-300
-        h = log1p((high - low) / low) / s
-        h = _FAR if h > _FAR else h
-        t = 0.5 * s
-        z = h - t
-        gauss = exp(-0.5 * z * z)
-        near, far, middle = mills(abs(z)), mills(h + t), mills(h)
-        value = gauss * (near - far) if z >= 0.0 else 1.0 - gauss * (near + far)
-        value = gauss * gap_series(h, t, middle) if t < _SMALL else value
-        value = low * value if std > 0.0 else 0.0
-        # with low = K: d1 = h + t, d2 = z, phi(d1) = phi(z) low / high; with low = F: d1 = -z, d2 = -h - t
-        upper = f >= strike[i]
-        beyond = gauss * near if z >= 0.0 else 1.0 - gauss * near  # Phi(-z)
-        above = 1.0 - gauss * (low / high) * far if upper else beyond  # Phi(d1)
-        below = gauss * (low / high) * far if upper else 1.0 - beyond  # Phi(-d1)
-        below = gauss * near if (not upper) & (z < 0.0) else below
-        d1, d2 = (h + t, z) if upper else (-z, -h - t)
-        density = df[i] * low * _PHI0 * gauss  # df F phi(d1) = df K phi(d2)
-        by_vol = 1.0 / vol[i] if vol[i] > 0.0 else 0.0
-        price = df[i] * (value + max(sign[i] * (f - strike[i]), 0.0))
-        rate = -log(df[i]) / tau[i] if tau[i] > 0.0 else 0.0
-        d2_by_vol = d2 * by_vol if vol[i] > 0.0 else -0.5 * root
-        alive = density > 0.0
-        out[0, i] = price
-        out[1, i] = df[i] * (above if sign[i] > 0.0 else -below)
-        out[2, i] = density / (f * f * std) if alive else 0.0
-        out[3, i] = density * root
-        out[4, i] = rate * price - (density * vol[i] / (2.0 * root) if alive else 0.0)
-        out[5, i] = -tau[i] * price
-        out[6, i] = -density / f * d2_by_vol if alive else 0.0
-        out[7, i] = density * root * d1 * d2 * by_vol
+    n = out.shape[1]
+    for block in prange(bad.size):
+        i, j = block * BLOCK, min((block + 1) * BLOCK, n)
+        w, spare, side = np.empty((9, BLOCK)), np.empty((5, BLOCK)), np.empty(BLOCK, np.bool_)
+        f, k = rows_of(forward, i, j, spare[0]), rows_of(strike, i, j, spare[1])
+        t, v, d = rows_of(tau, i, j, spare[2]), rows_of(vol, i, j, spare[3]), rows_of(df, i, j, spare[4])
+        call = sides_of(is_call, i, j, side)
+        bad[block] = _n_bad(f, k, t, v, d)
+        _parts(f, k, t, v, w)
+        _prices(f, k, t, v, d, call, w)
+        _copy(w[6], out, 0, i, j)
+        if out.shape[0] > 1:
+            _rates(t, d, df.size == 1, w[5])
+            _first(f, k, t, v, d, call, w, out[3, i:j], out[4, i:j], out[5, i:j])
+            _copy(w[7], out, 1, i, j)
+            _copy(w[8], out, 2, i, j)
+        if out.shape[0] > 6:
+            _second(f, k, t, v, d, w, out[6, i:j], out[7, i:j], out[8, i:j], out[9, i:j])

@@ -25,11 +25,11 @@ from math import sqrt
 import numpy as np
 from numba import prange
 
-from research.arrays import Float1D
+from research.arrays import Bool1D, Float1D
 from research.core._jit import inlined, parallel
-from research.core.math.elementary import exp, log, log1p
-from research.core.math.normal import mills
-from research.core.models.black import gap_series
+from research.core.math.elementary import exp, log, log_ratio
+from research.core.math.normal import mills, mills_pair
+from research.core.models.black import gap_series, rows_of, sides_of
 
 _BLOCK = 512
 _NAN = float("nan")
@@ -38,6 +38,7 @@ _SMALL = 0.05
 _HIGH = 0.9  # above this c the lanes leave it to the search from the upper bound
 _TRUSTED = 1e-4  # a last step below this share of s leaves an error of its fourth power
 _MAX_ITER = 100
+_FARTHEST = 1e30  # standard deviations: its square times itself is still a number
 
 
 @inlined
@@ -45,9 +46,9 @@ def _gap(h: float, t: float, precise: bool) -> float:
     """m(h - t) - m(h + t), m(x) = exp(x^2 / 2) Phi(-x); `precise` keeps the digits for small t."""
     z = h - t
     small = precise and t < _SMALL
-    near = mills(h if small else abs(z))
+    near, far = mills_pair(h if small else abs(z), h + t)
     lifted = exp(0.5 * z * z) - near if z < 0.0 else near
-    direct = lifted - mills(h + t)
+    direct = lifted - far
     return gap_series(h, t, near) if small else direct
 
 
@@ -66,6 +67,7 @@ def _step(s: float, k: float, log_b: float, precise: bool) -> float:
     """The next correction of s."""
     t = 0.5 * s
     h = k / s
+    h = _FARTHEST if h > _FARTHEST else h
     gap = _gap(h, t, precise)
     g = (log(gap) - 0.5 * (h * h + t * t)) - log_b
     return _householder(g, _PHI0 / gap, h, s)
@@ -122,13 +124,14 @@ def _search(c: float, short: float, k: float) -> float:
 
 @inlined
 def _time_values(
-    price: Float1D, forward: Float1D, strike: Float1D, tau: Float1D, df: Float1D, sign: Float1D, c: Float1D
+    price: Float1D, forward: Float1D, strike: Float1D, tau: Float1D, df: Float1D, call: Bool1D, c: Float1D
 ) -> None:
     """c[i] = time value over min(F, K); nan where an input makes no sense. A price below intrinsic by rounding is 0."""
     for i in range(c.size):
         low = min(forward[i], strike[i])
         undiscounted = price[i] / df[i]
-        value = undiscounted - max(sign[i] * (forward[i] - strike[i]), 0.0)
+        gain = forward[i] - strike[i] if call[i] else strike[i] - forward[i]
+        value = undiscounted - max(gain, 0.0)
         value = 0.0 if (value < 0.0) & (value >= -4.5e-16 * undiscounted) else value
         sound = (low > 0.0) & (df[i] > 0.0) & (tau[i] > 0.0) & (value >= 0.0) & (value < low)
         c[i] = value / low if sound else _NAN
@@ -139,7 +142,7 @@ def _moneyness(forward: Float1D, strike: Float1D, k: Float1D) -> None:
     """k[i] = |log(F / K)|, exact near the money."""
     for i in range(k.size):
         low = min(forward[i], strike[i])
-        k[i] = log1p((max(forward[i], strike[i]) - low) / low)
+        k[i] = log_ratio(low, max(forward[i], strike[i]))
 
 
 @inlined
@@ -158,30 +161,36 @@ def _lanes(c: Float1D, k: Float1D, log_b: Float1D, s: Float1D) -> None:
 
 @inlined
 def _rest(
-    price: Float1D, forward: Float1D, strike: Float1D, df: Float1D, sign: Float1D, c: Float1D, k: Float1D, s: Float1D
+    price: Float1D, forward: Float1D, strike: Float1D, df: Float1D, call: Bool1D, c: Float1D, k: Float1D, s: Float1D
 ) -> None:
     """Fill the s[i] that the lanes left out."""
     for i in range(s.size):
         if s[i] == s[i] or c[i] != c[i]:
             continue
-        bound = forward[i] if sign[i] > 0.0 else strike[i]
+        bound = forward[i] if call[i] else strike[i]
         short = (bound - price[i] / df[i]) / min(forward[i], strike[i])
         s[i] = _search(c[i], short, k[i]) if c[i] > 0.0 else 0.0
 
 
 @parallel
 def implied_vols(
-    price: Float1D, forward: Float1D, strike: Float1D, tau: Float1D, df: Float1D, sign: Float1D, out: Float1D
+    price: Float1D, forward: Float1D, strike: Float1D, tau: Float1D, df: Float1D, is_call: Bool1D, out: Float1D
 ) -> None:
-    """Fill out[i] with the Black vol of option i; nan where no vol gives that price. Every array has shape (n,)."""
+    """Fill out[i] with the Black vol of option i; nan where no vol gives that price.
+
+    out has shape (n,), inputs have shape (n,) or (1,), where one number holds for all.
+    """
     n = out.size
     for block in prange((n + _BLOCK - 1) // _BLOCK):
         i, j = block * _BLOCK, min((block + 1) * _BLOCK, n)
-        scratch = np.empty((4, j - i))
+        scratch, spare, side = np.empty((4, j - i)), np.empty((5, _BLOCK)), np.empty(_BLOCK, np.bool_)
         c, k, log_b, s = scratch[0], scratch[1], scratch[2], scratch[3]
-        _time_values(price[i:j], forward[i:j], strike[i:j], tau[i:j], df[i:j], sign[i:j], c)
-        _moneyness(forward[i:j], strike[i:j], k)
+        p, f = rows_of(price, i, j, spare[0]), rows_of(forward, i, j, spare[1])
+        x, t, d = rows_of(strike, i, j, spare[2]), rows_of(tau, i, j, spare[3]), rows_of(df, i, j, spare[4])
+        call = sides_of(is_call, i, j, side)
+        _time_values(p, f, x, t, d, call, c)
+        _moneyness(f, x, k)
         _lanes(c, k, log_b, s)
-        _rest(price[i:j], forward[i:j], strike[i:j], df[i:j], sign[i:j], c, k, s)
-        for m in range(i, j):
-            out[m] = s[m - i] / sqrt(tau[m])
+        _rest(p, f, x, d, call, c, k, s)
+        for m in range(j - i):
+            out[i + m] = s[m] / sqrt(t[m])

@@ -1,6 +1,6 @@
-"""Black-Scholes equation in one dimension: theta scheme on any grid in x = log(spot / scale), exercise by splitting.
+"""Local volatility in one dimension: theta scheme on any grid in x = log(spot / scale), exercise by splitting.
 
-    V_t = sigma^2 / 2 (V_xx - V_x) + (r - q) V_x - r V,    t the time to expiry.
+    V_t = a(t, x) / 2 (V_xx - V_x) + (r - q) V_x - r V,    t the time to expiry, a the local variance.
 
 Differences of three points on a non-uniform grid; an end is an absorbing barrier of given value, or free: there
 V_SS = 0, so V_xx = V_x. Where early exercise pays at one end only, the constrained system of a step is solved exactly
@@ -21,7 +21,7 @@ from __future__ import annotations
 import numpy as np
 from numba import prange
 
-from research.arrays import Float1D, Float2D
+from research.arrays import Float1D, Float2D, Float3D
 from research.core._jit import inlined, parallel
 from research.core.math.elementary import exp, log
 
@@ -47,7 +47,7 @@ def _system(
     theta: float,
     r: float,
     carry: float,
-    vol: float,
+    variance: Float1D,
     d: Float2D,
     edges: Float1D,
     v: Float1D,
@@ -56,9 +56,9 @@ def _system(
 ) -> None:
     """work[0 .. 2] = bands and work[3] = right side of the system for v a step of dt later; push as l above."""
     n = v.size
-    half = 0.5 * vol * vol
     low, mid, up, right = work[0], work[1], work[2], work[3]
     for j in range(n):
+        half = 0.5 * variance[j]
         low[j] = (carry - half) * d[0, j] + half * d[3, j]
         mid[j] = (carry - half) * d[1, j] + half * d[4, j] - r
         up[j] = (carry - half) * d[2, j] + half * d[5, j]
@@ -142,7 +142,7 @@ def pde_values(
     dt: Float2D,
     theta: Float1D,
     market: Float2D,
-    vol: Float1D,
+    variance: Float3D,
     cash: Float2D,
     scale: Float1D,
     edges: Float2D,
@@ -154,6 +154,7 @@ def pde_values(
     """out[i] = value at x = at[i] of option i, after all steps from its pay-off v[i], shape (m, n), overwritten.
 
     x (m, n); dt, cash (m, steps); theta (steps,); market (m, 2 steps): rates, then rate less yield, of each step;
+    variance (m, steps, n): a of each step, or (m, 1, n) where it does not change with time;
     edges (m, 5): (1, value) for a barrier at the low end, else (0, .), the same for the high end, and where it pays to
     exercise: -1 at the low end, 1 at the high end, 2 anywhere; exercise (m, n): what it pays, -inf where not allowed.
     """
@@ -162,10 +163,11 @@ def pde_values(
         d, work = np.empty((6, n)), np.empty((4, n))
         push, never = np.zeros(n), np.full(n, -np.inf)
         _differences(x[i], d)
-        value, pays = v[i], exercise[i]
+        value, pays, last = v[i], exercise[i], variance.shape[1] - 1
         for k in range(steps):
             h = dt[i, k]
-            _system(h, theta[k], market[i, k], market[i, steps + k], vol[i], d, edges[i], value, push, work)
+            local = variance[i, min(k, last)]
+            _system(h, theta[k], market[i, k], market[i, steps + k], local, d, edges[i], value, push, work)
             if edges[i, 4] < 0.0:
                 _from_low(work[0], work[1], work[2], work[3], pays, value)
             else:

@@ -32,8 +32,9 @@ def plan(variance: Float1D, bridge: bool) -> tuple[Int2D, Float2D]:
     v = np.concatenate(([0.0], variance))
     order, weights = np.zeros((n, 3), dtype=np.int64), np.zeros((n, 3))
     if not bridge:
-        for k in range(n):
-            order[k], weights[k] = (k + 1, k, k), (1.0, 0.0, sqrt(v[k + 1] - v[k]))
+        step = np.arange(n)
+        order[:, 0], order[:, 1], order[:, 2] = step + 1, step, step
+        weights[:, 0], weights[:, 2] = 1.0, np.sqrt(np.diff(v))
         return order, weights
     order[0], weights[0] = (n, 0, 0), (0.0, 0.0, sqrt(v[n]))
     todo, k = [(0, n)], 1

@@ -128,7 +128,11 @@ class Cluster:
         del self._out[point]
         if future.status == "finished":
             return Answer(point, future.result())
-        error = future.exception() if future.status == "error" else RefusedError(f"the cluster lost point {point}.")
+        if future.status != "error":  # cancelled or lost: the point, with its worker, or the whole cluster
+            if self._client.status != "running":
+                raise RefusedError(f"the cluster must stay up; it went away with point {point}. Start it and resume.")
+            return Answer(point, None, died="the cluster lost it")
+        error = future.exception()
         if isinstance(error, KilledWorker):
             return Answer(point, None, died=f"its worker died {_DEATHS} times on the cluster", final=True)
         return Answer(point, None, error=error)

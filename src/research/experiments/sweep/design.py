@@ -13,7 +13,7 @@ import annotated_types
 
 from research.errors import ParameterError, rule
 from research.experiments.coercion import unwrap
-from research.experiments.parameters import Parameter, Schema, unknown_name
+from research.experiments.schema import Parameter, Schema, unknown_name
 from research.experiments.sweep.spec import Spec
 from research.experiments.sweep.values import Choice, Range, dates_of, read_range, values
 from research.project import Project

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from research.errors import ParameterError, rule
-from research.experiments.parameters import Schema, unknown_name
+from research.experiments.schema import Schema, unknown_name
 from research.experiments.sweep.conditions import condition
 from research.experiments.sweep.spec import Spec
 from research.fingerprint import canonical_json

@@ -225,6 +225,7 @@ def _look_at_natives(out: Out) -> None:
 
 async def _serve(shell: Any, interpreter: Any, out: Out) -> None:
     """Answer one cell after the other; between them the notebook's own tasks go on, as in a kernel."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # between cells
     loop = asyncio.get_running_loop()
     frames: asyncio.Queue[Any] = asyncio.Queue()
     reader = wire.Reader(out.link)

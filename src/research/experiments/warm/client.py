@@ -14,15 +14,18 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from research.experiments.warm import place, wire
+from research.experiments.warm import ahead, place, wire
 
 Event = Mapping[str, Any]
 _START_S = 60.0
+STARTS_AFTER_S = 2.0
+GRACE_S = 5.0
 
 
 class InterpreterDiedError(Exception):
@@ -133,10 +136,9 @@ def stop() -> dict[str, Any] | None:
 def interpreter_environment(env: Mapping[str, str]) -> dict[str, str]:
     """The variables of a run, in every mode: fixed hash seed, one BLAS thread, no telemetry, no user settings."""
     return {
-        "OPENBLAS_NUM_THREADS": "1",
-        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+        **ahead.FIXED,
         **os.environ,
-        "PYTHONHASHSEED": "0",
+        **ahead.HASH_SEED,
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "DO_NOT_TRACK": "1",
         **env,
@@ -174,17 +176,27 @@ class Forked:
         self._status: int | None = None
         self._ended = False
         self._own: subprocess.Popen[bytes] | None = None
+        self._starter: threading.Timer | None = None
         control, answer = (None, None) if cold or place.is_off() else _ask_for(request, descriptors)
         if control is None and only_warm:
+            start()
             raise ConnectionRefusedError("there is no warm process")
         if control is None:
             control = self._fresh(request, descriptors)
             answer = None
+            if not cold:
+                self._start_another()
         else:
             self.warm = True
         self.control = control
         self._reader = wire.Reader(control)
         self.pid = int((answer or self._first())["pid"])
+
+    def _start_another(self) -> None:
+        """A warm process for the next time: when this run ends or takes a while, so that it need not share."""
+        self._starter = threading.Timer(STARTS_AFTER_S, start)
+        self._starter.daemon = True
+        self._starter.start()
 
     def _first(self) -> dict[str, Any]:
         answer = self._reader.read()
@@ -193,28 +205,9 @@ class Forked:
         return dict(answer)
 
     def _fresh(self, request: Mapping[str, Any], descriptors: tuple[int, ...]) -> socket.socket:
-        mine, theirs = socket.socketpair()
-        with theirs:
-            call = [
-                sys.executable,
-                "-P",
-                "-m",
-                "research.experiments.warm.once",
-                str(theirs.fileno()),
-                str(os.getpid()),
-            ]
-            env, log = dict(request["env"]), descriptors[-1]
-            self._own = subprocess.Popen(
-                call,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env=env,
-                pass_fds=(theirs.fileno(),),
-                cwd=request["cwd"],
-            )
-            wire.send(mine, request, descriptors)
-        return mine
+        self._own, link = ahead.take(request["env"], descriptors[-1])
+        wire.send(link, request, descriptors)
+        return link
 
     def fileno(self) -> int:
         return self.control.fileno()
@@ -265,12 +258,15 @@ class Forked:
         self.control.close()
         if self._own is not None:
             self._own.wait()
+        if self._starter is not None and not self._starter.finished.is_set():
+            self._starter.cancel()
+            start()
 
 
 def _ask_for(
     request: Mapping[str, Any], descriptors: tuple[int, ...]
 ) -> tuple[socket.socket | None, dict[str, Any] | None]:
-    """A child of the warm process. Where there is none, or a stale one, another is started for the next time."""
+    """A child of the warm process; nothing where there is none, or a stale one."""
     control = connect()
     if control is not None:
         try:
@@ -283,7 +279,6 @@ def _ask_for(
         except OSError:
             pass
         control.close()
-    start()
     return None, None
 
 
@@ -344,14 +339,14 @@ class Interpreter:
         self._send({"source": source, "id": cell_id})
         return self._until("done", hear, deadline)
 
-    def stop(self, *, grace_s: float = 5.0) -> None:
+    def stop(self) -> None:
         """Interrupt the cell, so that the process can still say what it saw; one that does not heed it is killed."""
         self.process.signal(signal.SIGINT)
         try:
-            self._until("done", lambda _: None, time.monotonic() + grace_s)
+            self._until("done", lambda _: None, time.monotonic() + GRACE_S)
         except TimeLimitError:
             self.process.signal(signal.SIGKILL)
-            self.process.wait(grace_s)
+            self.process.wait(GRACE_S)
         except InterpreterDiedError:
             pass
 

@@ -12,6 +12,12 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+RECORDED = (
+    "--HistoryManager.enabled=False",
+    "--IPKernelApp.outstream_class=research.experiments.warm.stream.Stream",
+    "--Kernel._execute_sleep=0.0",  # for clients that do not wait until the kernel says that it is idle; ours does
+)
+
 
 def work(request: Mapping[str, Any], descriptors: list[int]) -> None:
     """Be the kernel of `request["connection"]` until it is shut down. Call in a process of its own."""
@@ -36,7 +42,7 @@ def serve(arguments: list[str], *, recorded: bool) -> None:
     from ipykernel.kernelapp import IPKernelApp
 
     app = IPKernelApp.instance()
-    app.initialize([*arguments, *(["--HistoryManager.enabled=False"] if recorded else [])])
+    app.initialize([*arguments, *(RECORDED if recorded else [])])
     if not had:
         del sys.modules["debugpy"]
     faulthandler.enable(crash_log)  # ipykernel has sent it into a stream that dies with the process

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import socket
 import sys
@@ -17,8 +18,12 @@ def main() -> None:
     from research.experiments.warm import keeper, wire
 
     keeper.die_with(int(sys.argv[2]))
+    for name in ("child", "shell"):  # what every run needs; the request may come later
+        importlib.import_module(f"research.experiments.warm.{name}")
     request, descriptors = wire.receive(control)
     if request is not None:
+        for number in (1, 2):
+            os.dup2(descriptors[-1], number)
         keeper.keep(control, request, descriptors, _work)
 
 

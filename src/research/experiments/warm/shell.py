@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import builtins
+import contextlib
 import getpass
+import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import ipykernel.zmqshell as zmqshell
@@ -95,6 +97,16 @@ def _refuse_comms() -> None:
     comm.create_comm = refuse  # type: ignore[assignment]
 
 
+@contextlib.contextmanager
+def _interrupted_by(handler: Callable[..., Any]) -> Iterator[None]:
+    """SIGINT ends the cell and nothing else: asyncio's own handler would end the loop, and only after the cell."""
+    signal.signal(signal.SIGINT, handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 async def run_cell(shell: ZMQInteractiveShell, source: str, cell_id: str | None) -> Any:
     """Run one cell inside the running event loop, as a kernel does; IPython's result."""
     failed = None
@@ -103,20 +115,24 @@ async def run_cell(shell: ZMQInteractiveShell, source: str, cell_id: str | None)
     except Exception:
         transformed, failed = source, sys.exc_info()
     if not shell.should_run_async(source, transformed_cell=transformed, preprocessing_exc_tuple=failed):
-        return shell.run_cell(source, store_history=True, cell_id=cell_id)
+        with _interrupted_by(signal.default_int_handler):
+            return shell.run_cell(source, store_history=True, cell_id=cell_id)
     shell._last_traceback = None
     shell._last_traceback_during_displayhook = False
     result = None
-    try:
-        result = await asyncio.ensure_future(
-            shell.run_cell_async(
-                source,
-                store_history=True,
-                transformed_cell=transformed,
-                preprocessing_exc_tuple=failed,
-                cell_id=cell_id,
-            )
+    loop = asyncio.get_running_loop()
+    task = asyncio.ensure_future(
+        shell.run_cell_async(
+            source,
+            store_history=True,
+            transformed_cell=transformed,
+            preprocessing_exc_tuple=failed,
+            cell_id=cell_id,
         )
+    )
+    try:
+        with _interrupted_by(lambda *_: loop.call_soon_threadsafe(task.cancel)):
+            result = await task
     finally:
         shell.events.trigger("post_execute")
         shell.events.trigger("post_run_cell", result)

@@ -1,0 +1,94 @@
+"""Bumped markets and models: what moves when a Greek is a difference of prices, and in which unit.
+
+| what | how |
+|---|---|
+| spot | the snapshot's spot; rates, yields and the model stay |
+| vol | `shifted(model, by)`: every implied vol of a surface (`Shifted`); sigma where the model has one; sqrt(v0) and |
+|     | sqrt(theta) together under stochastic variance; alpha by that times S^(1-beta) under SABR |
+| rate | every zero rate by the same amount |
+| time | as_of moves; times in years get shorter; spot, zero rates and yields by time to maturity stay |
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, is_dataclass, replace
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+
+from research.errors import InputError, require
+from research.market import DiscountCurve, Snapshot
+
+DAYS = 365.0
+_TIMES = ("tau", "times", "fixings", "observations")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shifted:
+    """A model whose implied vols all lie `by` higher."""
+
+    base: Any
+    by: float
+
+    @property
+    def abilities(self) -> frozenset[str]:
+        """Those that are about implied vols."""
+        return frozenset(self.base.abilities) & {"implied_vol"}
+
+    def vol(self, log_moneyness: Any, tau: Any) -> Any:
+        """The base's vol and the shift, at least 0."""
+        return np.maximum(np.asarray(self.base.vol(log_moneyness, tau)) + self.by, 0.0)
+
+
+def shifted(model: Any, by: float, snapshot: Snapshot) -> Any:
+    """The model with its volatility `by` higher (1/sqrt(year)); see the module."""
+    names = {f.name for f in fields(model)} if is_dataclass(model) else set()
+    if {"v0", "theta", "kappa"} <= names:
+        roots = {name: max(float(np.sqrt(getattr(model, name))) + by, 0.0) ** 2 for name in ("v0", "theta")}
+        return replace(model, **roots)
+    if {"alpha", "beta", "rho", "nu"} <= names:
+        level = snapshot.spot + float(getattr(model, "shift", 0.0))
+        return replace(model, alpha=model.alpha + by * level ** (1.0 - model.beta))
+    if "implied_vol" in model.abilities and "lognormal" not in model.abilities:
+        return Shifted(model, by)
+    if "sigma" in names:
+        require(model.sigma + by >= 0.0, "vol_bump", abs(by), f"be at most sigma, {model.sigma:g}")
+        return replace(model, sigma=model.sigma + by)
+    raise InputError(f"model must have a volatility to bump; got {type(model).__name__}. Leave vega out of `which`.")
+
+
+def bumped(snapshot: Snapshot, *, spot: float = 0.0, rate: float = 0.0, days: float = 0.0) -> Snapshot:
+    """The snapshot with spot times 1 + `spot`, zero rates `rate` higher, `days` (whole calendar days) later."""
+    out = replace(snapshot, spot=snapshot.spot * (1.0 + spot)) if spot else snapshot
+    if rate:
+        curve = snapshot.discount
+        moved = DiscountCurve(as_of=curve.as_of, tau=curve.tau, zero_rate=curve.zero_rate + rate)
+        out = replace(out, discount=moved)
+    if days:
+        out = replace(out, as_of=snapshot.as_of + timedelta(days=days), cash_dividends=None)
+        if snapshot.cash_dividends is not None:
+            paid = snapshot.cash_dividends
+            require(float(paid.tau[0]) > days / DAYS, "cash_dividends", float(paid.tau[0]),
+                    f"be later than {days:g} days for theta", hint="Leave theta and charm out of `which`.")  # fmt: skip
+            out = replace(out, cash_dividends=replace(paid, tau=paid.tau - days / DAYS))
+    return out
+
+
+def aged(item: Any, days: float) -> Any:
+    """The contract `days` later: times in years get shorter; dates stay, as the snapshot's own day moves."""
+    change: dict[str, Any] = {}
+    for name in _TIMES:
+        value = getattr(item, name, None)
+        if isinstance(value, float):
+            change[name] = _less(value, days)
+        elif isinstance(value, tuple) and value and not isinstance(value[0], date):
+            change[name] = tuple(_less(v, days) for v in value)
+    return replace(item, **change) if change else item
+
+
+def _less(tau: float, days: float) -> float:
+    require(
+        tau > days / DAYS, "tau", tau, f"be longer than {days:g} days for theta", hint="Leave theta out of `which`."
+    )
+    return tau - days / DAYS

@@ -1,0 +1,150 @@
+"""Grids of the finite-difference engines: nodes in log spot, steps in time, and the variance of a model on them.
+
+A grid is made at a level: level 2 halves every step of level 1, so that their difference shows the leading error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from research.arrays import Float1D, Float2D
+from research.errors import require
+from research.market import Snapshot
+from research.models.black_scholes import BlackScholes
+from research.models.heston import Heston
+from research.models.local_vol import LocalVol
+
+Dividends = Sequence[tuple[float, float]]
+
+WIDTH = 5.0  # standard deviations of the grid beyond spot and strike
+FINE = 0.25  # of a standard deviation around a point of interest: there the steps stop shrinking
+STARTS = 4  # implicit half-steps
+_TABLE = 2000  # of the map from nodes to log spot
+
+
+def check_dividends(dividends: Dividends) -> None:
+    """Refuse negative times and amounts."""
+    for when, cash in dividends:
+        require(when > 0.0 and cash >= 0.0, "dividends", (when, cash), "be pairs of years > 0 and cash >= 0")
+
+
+def spreads(model: BlackScholes | LocalVol, tau: float) -> tuple[float, float, float]:
+    """Standard deviations of the log spot: around the forward, below it and above it."""
+    if isinstance(model, LocalVol):
+        return model.std(tau), model.std(tau, -3.0), model.std(tau, 3.0)
+    std = float(model.sigma * np.sqrt(tau))
+    return std, std, std
+
+
+def nodes(
+    low: float, high: float, centre: float, fine: float, n: int, level: int, beside: Sequence[float] = ()
+) -> Float1D:
+    """n * level + 1 nodes from low to high, both on the grid, and centre too where it lies between them.
+
+    They are dense, with steps in proportion to sqrt(fine^2 + distance^2), at centre and at the points beside.
+    """
+    centre = min(max(centre, low), high)
+    points = [centre, *(one for one in beside if low <= one <= high and abs(one - centre) > 1e-9)]
+
+    def count(x: Any) -> Any:
+        return sum(np.arcsinh((x - one) / fine) for one in points)
+
+    start, middle, end = (float(count(x)) for x in (low, centre, high))
+    first = int(np.rint((middle - start) / (end - start) * n))
+    if middle > start:
+        first = max(first, 1)
+    if end > middle:
+        first = min(first, n - 1)
+    goal = np.concatenate([
+        np.linspace(start, middle, first * level + 1)[:-1], np.linspace(middle, end, (n - first) * level + 1)
+    ])  # fmt: skip
+    if len(points) == 1:
+        out = centre + fine * np.sinh(goal)
+    else:
+        table = np.unique(np.concatenate([
+            one + fine * np.sinh(np.linspace(np.arcsinh((low - one) / fine), np.arcsinh((high - one) / fine), _TABLE))
+            for one in points
+        ]))  # fmt: skip
+        out = np.interp(goal, count(table), table)
+        for _ in range(3):
+            out -= (count(out) - goal) / sum(1.0 / np.sqrt(fine**2 + (out - one) ** 2) for one in points)
+    out[0], out[first * level], out[-1] = low, centre, high
+    return np.asarray(out, dtype=np.float64)
+
+
+def time_steps(
+    tau: float, m: int, dividends: Dividends, level: int = 1, grow: float = 2.0, today: bool = False
+) -> tuple[Float1D, Float1D]:
+    """Steps from expiry back to today, the first two of each level-1 step halved, and the cash paid at each end.
+
+    Between expiry and the last dividend they grow with time to the power grow - 1; the half-steps are implicit.
+    With `today` they shrink again towards today, for a local vol that may change fast at first.
+    """
+    paid = sorted((tau - when, amount) for when, amount in dividends if when < tau and amount > 0.0)
+    stops = [0.0, *(when for when, _ in paid), tau]
+    share = np.sqrt(np.diff(np.sqrt(np.array(stops) / tau)) + 1e-3)
+    counts = np.maximum(np.floor(share / share.sum() * m).astype(int), 4)
+    counts[int(np.argmax(counts))] += m - counts.sum()
+    require(bool(np.all(counts >= 2)), "n_time", m, f"be enough for {len(paid)} dividends")
+    dt, cash = [], []
+    for i, count in enumerate(counts):
+        share = np.linspace(0.0, 1.0, count * level + 1)
+        grown = share ** (grow if i == 0 else 1.0)
+        if today and i == len(counts) - 1:
+            grown = share * share * (3.0 - 2.0 * share) if i == 0 else share * (2.0 - share)
+        widths = np.diff(grown) * (stops[i + 1] - stops[i])
+        if i == 0:
+            widths = np.concatenate([np.repeat(widths[:2] / 2.0, 2), widths[2:]])
+        dt.append(widths)
+        cash.append(np.zeros(widths.size))
+        if i < len(paid):
+            cash[-1][-1] = paid[i][1]
+    return np.concatenate(dt), np.concatenate(cash)
+
+
+def market_rows(tau: float, dt: Float1D, snapshot: Snapshot) -> Float1D:
+    """Rates, then rates less the yield, of each step, shape (2 steps,)."""
+    ends = np.cumsum(dt)
+    late, early = np.maximum(tau - ends + dt, 0.0), np.maximum(tau - ends, 0.0)
+    rate = np.log(snapshot.discount.df(early) / snapshot.discount.df(late)) / dt
+    out: Float1D = np.concatenate([rate, rate - snapshot.dividend_yield])
+    return out
+
+
+def calendar(tau: float, dt: Float1D) -> Float1D:
+    """Times from today at the ends of the steps, increasing from 0 to tau, shape (steps + 1,)."""
+    out: Float1D = np.concatenate([[0.0], np.cumsum(dt[::-1])])
+    out *= tau / out[-1]
+    return out
+
+
+def variance_on_grid(
+    model: BlackScholes | LocalVol, x: Float1D, scale: float, tau: float, dt: Float1D, snapshot: Snapshot
+) -> Float2D:
+    """Local variance of each step, from expiry back, at the nodes x = log(spot / scale), shape (steps or 1, n)."""
+    if not isinstance(model, LocalVol):
+        return np.full((1, x.size), model.sigma**2)
+    times = calendar(tau, dt)
+    forward = snapshot.forward(0.5 * (times[1:] + times[:-1]))
+    rows = model.variance_rows(times, x[None, :] - np.log(forward / scale)[:, None])
+    return np.ascontiguousarray(rows[::-1])
+
+
+def variance_nodes(model: Heston, tau: float, n: int, level: int) -> Float1D:
+    """n * level + 1 nodes from 0 to a variance that is left with a probability of about 1e-6, dense below v0."""
+    from scipy.stats import ncx2
+
+    most = 0.0
+    for t in (0.25 * tau, 0.5 * tau, tau):
+        decay = float(np.exp(-model.kappa * t))
+        scale = model.sigma**2 * (t if model.kappa * t < 1e-8 else (1.0 - decay) / model.kappa) / 4.0
+        mean = model.theta + (model.v0 - model.theta) * decay
+        tail = float(ncx2.isf(1e-6, 4.0 * model.kappa * model.theta / model.sigma**2, model.v0 * decay / scale)) * scale
+        std = np.sqrt(2.0 * scale * (mean + model.v0 * decay))
+        most = max(most, tail if np.isfinite(tail) else 0.0, float(mean + 5.0 * std))
+    fine = max(model.v0, 0.2 * model.theta, 0.01 * most)
+    out: Float1D = fine * np.sinh(np.linspace(0.0, float(np.arcsinh(most / fine)), n * level + 1))
+    return out

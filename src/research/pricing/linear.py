@@ -1,0 +1,277 @@
+"""Options on a weighted sum of lognormal prices: exchange, spread, outperformance and basket, by named formulas.
+
+| method | contracts | what it is |
+|---|---|---|
+| margrabe | Exchange, Outperformance without strike | exact: Black's formula in units of the asset given |
+| quadrature | any of two assets | exact: Black's formula given one price, integrated over it |
+| bjerksund_stensland | Spread, Outperformance | the value of a nearly optimal exercise: a lower bound |
+| kirk | Spread, Outperformance | approximation: short leg plus strike taken as lognormal |
+| moment_matching | Basket | approximation: a shifted lognormal of the basket's three moments |
+
+Options of a simulation, such as `std_error`, are taken and not needed.
+
+References
+----------
+Margrabe (1978), "The value of an option to exchange one asset for another", J. Finance 33, 177-186.
+Kirk (1995), "Correlation in the energy markets", in Managing Energy Price Risk, Risk Publications.
+Bjerksund, Stensland (2014), "Closed form spread option valuation", Quantitative Finance 14, 1785-1794.
+Borovkova, Permana, van der Weide (2007), "A closed form approach to the valuation and hedging of basket and spread
+options", J. Derivatives 14(4), 8-24 (three moments).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.optimize import brentq
+from scipy.special import ndtr
+
+from research.arrays import Float1D, Float2D
+from research.errors import NoEngineError, require
+from research.instruments import Basket, Exchange, Outperformance, Spread
+from research.pricing._lognormals import Lognormals, lognormals
+from research.pricing.catalogue import Values
+from research.pricing.normal_probabilities import composite
+
+_REACH = 9.5  # standard deviations over which a normal variable is integrated
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Linear:
+    """df scale E[max(sign (sum of w_i S_i - strike), 0)] with S lognormal."""
+
+    amounts: Float1D  # weight times forward, shape (n,)
+    covariance: Float2D  # of the log prices, shape (n, n)
+    strike: float
+    sign: float
+    unit: float  # discount factor times scale
+
+
+class Books:
+    """Forwards, covariances and discount factors of a batch: looked up once for each set of prices and time."""
+
+    def __init__(self, model: Any, market: Any) -> None:
+        self.model, self.market = model, market
+        self._assets: dict[Any, Lognormals] = {}
+        self._found: dict[Any, tuple[Float1D, Float2D, float]] = {}
+
+    def at(self, names: tuple[str, ...], fx: str | None, tau: float) -> tuple[Float1D, Float2D, float]:
+        """(forwards, covariance, discount factor)."""
+        key = (names, fx)
+        if key not in self._assets:
+            self._assets[key] = lognormals(names, fx, self.model, self.market)
+        if (key, tau) not in self._found:
+            assets = self._assets[key]
+            df = float(self.market.discount.df(tau))
+            self._found[key, tau] = assets.forwards(tau), assets.covariance(tau), df
+        return self._found[key, tau]
+
+
+def terms(item: Any, books: Books) -> Linear:
+    """A contract as a weighted sum and a strike."""
+    names: tuple[str, ...]
+    weights: tuple[float, ...]
+    strike, is_call, scale = 0.0, True, 1.0
+    if isinstance(item, Basket):
+        names, weights, strike, is_call = item.underlyings, item.weights, item.strike, item.is_call
+    elif isinstance(item, Exchange):
+        names, weights = (item.receive, item.give), (item.n_receive, -item.n_give)
+    elif isinstance(item, Spread):
+        names, weights, strike, is_call = (
+            (item.long, item.short),
+            (item.n_long, -item.n_short),
+            item.strike,
+            item.is_call,
+        )
+    else:
+        assert isinstance(item, Outperformance)
+        names, weights, strike = (item.long, item.short), (1.0 / item.initials[0], -1.0 / item.initials[1]), item.strike
+        scale = item.notional
+    require(hasattr(books.market, "underlyings"), "snapshot", type(books.market).__name__,
+            "be a market.BasketSnapshot", hint="See market.flat_basket.")  # fmt: skip
+    forward, covariance, df = books.at(names, item.fx, item.years(books.market.as_of))
+    return Linear(
+        amounts=np.array(weights) * forward,
+        covariance=covariance,
+        strike=strike,
+        sign=1.0 if is_call else -1.0,
+        unit=df * scale,
+    )
+
+
+def black_value(forward: Any, strike: Any, std: Any, sign: Any) -> Any:
+    """Undiscounted Black, also for strikes that are not positive and deviations of 0; broadcasts."""
+    f, k, s = np.broadcast_arrays(np.asarray(forward, float), np.asarray(strike, float), np.asarray(std, float))
+    intrinsic = np.maximum(sign * (f - k), 0.0)
+    open_ = (k > 0.0) & (s > 0.0) & (f > 0.0)
+    safe = np.where(open_, s, 1.0)
+    d1 = np.log(np.where(open_, f, 1.0) / np.where(open_, k, 1.0)) / safe + 0.5 * safe
+    value = sign * (f * ndtr(sign * d1) - k * ndtr(sign * (d1 - safe)))
+    out = np.where(open_, np.maximum(value, intrinsic), intrinsic)
+    return out if out.shape else float(out)
+
+
+def margrabe_value(given: Linear) -> tuple[float, float]:
+    """Exact value of an exchange of two assets, and its rounding."""
+    require(given.strike == 0.0, "strike", given.strike, "be 0 for method='margrabe'", hint="Use method='quadrature'.",
+            error=NoEngineError)  # fmt: skip
+    (a, b), c = given.amounts, given.covariance
+    std = np.sqrt(max(c[0, 0] - 2.0 * c[0, 1] + c[1, 1], 0.0))
+    return float(given.unit * black_value(a, -b, std, given.sign)), 4e-16 * given.unit * max(a, -b)
+
+
+def quadrature_value(given: Linear) -> tuple[float, float]:
+    """Exact value with two assets: given the noise z of the second, the first is lognormal; error by two rules."""
+    n = given.amounts.size
+    require(n == 2, "underlyings", n, "number 2 for method='quadrature'", hint="Use method='monte_carlo'.",
+            error=NoEngineError)  # fmt: skip
+    amounts, c = given.amounts, given.covariance
+    first = int(c[1, 1] > c[0, 0])  # integrate over the calmer one
+    other = 1 - first
+    s1, s2 = float(np.sqrt(c[first, first])), float(np.sqrt(c[other, other]))
+    rho = float(np.clip(c[0, 1] / (s1 * s2), -1.0, 1.0)) if s1 * s2 > 0.0 else 0.0
+    own = s1 * np.sqrt((1.0 - rho) * (1.0 + rho))
+    own_amount, other_amount = float(amounts[first]), float(amounts[other])
+    sign = given.sign if own_amount >= 0.0 else -given.sign
+
+    def legs(z: Any) -> tuple[Any, Any]:
+        """Forward of the first leg given z, and what it must pass, both for a leg of positive weight."""
+        exp = math.exp if isinstance(z, float) else np.exp
+        mean = own_amount * exp(rho * s1 * z - 0.5 * (rho * s1) ** 2)
+        rest = given.strike - other_amount * exp(s2 * z - 0.5 * s2 * s2)
+        return (mean, rest) if own_amount >= 0.0 else (-mean, -rest)
+
+    tilts = (0.0, rho * s1, s2)  # a leg's mass lies around its deviation
+    edges = _edges(legs, own, rho * s1, -_REACH + min(tilts), _REACH + max(tilts))
+    found = []
+    for points in (16, 24):
+        z, weight = composite(edges, points)
+        forward, strike = legs(z)
+        density = weight * np.exp(-0.5 * z * z) / np.sqrt(2.0 * np.pi)
+        found.append(float(density @ black_value(forward, strike, own, sign)))
+    size = float(np.abs(amounts).sum() + abs(given.strike))
+    return given.unit * found[1], given.unit * (abs(found[1] - found[0]) + 1e-15 * size)
+
+
+def _gap(legs: Callable[[Any], tuple[Any, Any]], z: float) -> float:
+    forward, strike = legs(z)
+    return float(forward - strike)
+
+
+def _edges(
+    legs: Callable[[Any], tuple[Any, Any]], own: float, slope: float, low_end: float, high_end: float
+) -> Float1D:
+    """Panels in z: finer where forward and strike cross, on the scale on which the option's value bends."""
+    grid = np.linspace(low_end, high_end, int(0.7 * (high_end - low_end)))
+    fine = np.linspace(low_end, high_end, 801)
+    forward, strike = legs(fine)
+    gap = forward - strike
+    edges = [*grid]
+    for at in np.flatnonzero(np.sign(gap[1:]) != np.sign(gap[:-1])):
+        low = float(brentq(lambda z: _gap(legs, float(z)), fine[at], fine[at + 1], xtol=1e-10))
+        f, k = legs(low + 1e-6)
+        g, m = legs(low - 1e-6)
+        speed = abs(np.log(f / g) - np.log(k / m)) / 2e-6 if min(f, g, k, m) > 0.0 else abs(slope)
+        width = own / max(speed, 1e-12)
+        edges += [low + p * width for p in (-16.0, -6.0, -2.0, 0.0, 2.0, 6.0, 16.0)]
+    for at in np.flatnonzero(np.sign(strike[1:]) != np.sign(strike[:-1])):  # a strike that changes sign
+        root = fine[at] - strike[at] * (fine[at + 1] - fine[at]) / (strike[at + 1] - strike[at])
+        edges += [root + p for p in (-0.2, -0.05, -0.01, 0.0, 0.01, 0.05, 0.2)]
+    return np.unique(np.clip(edges, low_end, high_end))
+
+
+def _spread_terms(given: Linear, method: str) -> tuple[float, float, float, float, float, float]:
+    """(F1, F2, K, s1, s2, rho) of a spread of non-negative strike, a negative one mirrored: -(F2 - F1 - (-K))."""
+    a, b = float(given.amounts[0]), float(-given.amounts[1])
+    require(given.strike >= 0.0, "strike", given.strike, f"be >= 0 for method='{method}'",
+            hint="Use method='quadrature', or swap the legs.", error=NoEngineError)  # fmt: skip
+    c = given.covariance
+    s1, s2 = np.sqrt(c[0, 0]), np.sqrt(c[1, 1])
+    rho = float(np.clip(c[0, 1] / (s1 * s2), -1.0, 1.0)) if s1 * s2 > 0.0 else 0.0
+    return a, b, given.strike, float(s1), float(s2), rho
+
+
+def kirk_value(given: Linear) -> tuple[float, float]:
+    """Kirk's formula; its error is not known: the distance to Bjerksund and Stensland is given."""
+    f1, f2, k, s1, s2, rho = _spread_terms(given, "kirk")
+    b = f2 / (f2 + k)
+    std = np.sqrt(max(s1 * s1 - 2.0 * rho * s1 * b * s2 + (b * s2) ** 2, 0.0))
+    value = given.unit * black_value(f1, f2 + k, std, given.sign)
+    return float(value), abs(value - bjerksund_stensland_value(given)[0])
+
+
+def bjerksund_stensland_value(given: Linear) -> tuple[float, float]:
+    """The value of exercising where S1 > a S2^b / E[S2^b], a = F2 + K, b = F2 / a; error: 1e-3, by experience."""
+    f1, f2, k, s1, s2, rho = _spread_terms(given, "bjerksund_stensland")
+    a, b = f2 + k, f2 / (f2 + k)
+    std = np.sqrt(max(s1 * s1 - 2.0 * b * rho * s1 * s2 + (b * s2) ** 2, 0.0))
+    if std == 0.0:
+        return given.unit * max(given.sign * (f1 - f2 - k), 0.0), 0.0
+    level, square = np.log(f1 / a), 0.5 * (b * s2) ** 2
+    d1 = (level + 0.5 * s1 * s1 - b * rho * s1 * s2 + square) / std
+    d2 = (level - 0.5 * s1 * s1 + rho * s1 * s2 + square - b * s2 * s2) / std
+    d3 = (level - 0.5 * s1 * s1 + square) / std
+    call = f1 * ndtr(d1) - f2 * ndtr(d2) - k * ndtr(d3)
+    value = call if given.sign > 0.0 else call - (f1 - f2 - k)  # parity
+    return float(given.unit * max(value, 0.0)), 1e-3 * float(given.unit * max(value, 0.0))
+
+
+def moment_value(given: Linear) -> tuple[float, float]:
+    """A shifted (and, with negative skew, mirrored) lognormal with the basket's mean, variance and third moment."""
+    a, c = given.amounts, given.covariance
+    e = np.exp(c)
+    mean = float(a.sum())
+    second = float(a @ e @ a)
+    third = float(np.einsum("i,j,k,ij,ik,jk", a, a, a, e, e, e))
+    variance = second - mean * mean
+    if variance <= 1e-16 * second:
+        return given.unit * max(given.sign * (mean - given.strike), 0.0), 0.0
+    skew = (third - 3.0 * mean * second + 2.0 * mean**3) / variance**1.5
+    up = 1.0 if skew >= 0.0 else -1.0
+    strike, sign = up * given.strike, up * given.sign
+    w = _growth(max(abs(skew), 1e-6))  # exp(std^2)
+    size = np.sqrt(variance / (w - 1.0))  # forward of the lognormal part
+    shift = up * mean - size
+    value = given.unit * black_value(size, strike - shift, np.sqrt(np.log(w)), sign)
+    return float(value), 1e-2 * abs(value)
+
+
+def _growth(skew: float) -> float:
+    """w > 1 with (w + 2) sqrt(w - 1) = skew."""
+    h = np.cbrt(0.5 * (skew * skew + 2.0) + 0.5 * np.sqrt((skew * skew + 2.0) ** 2 - 4.0))
+    return float(max(h + 1.0 / h - 1.0, 1.0 + 1e-15))
+
+
+def _values(function: Callable[[Linear], tuple[float, float]], items: Sequence[Any], model: Any, market: Any) -> Values:
+    books = Books(model, market)
+    found = np.array([function(terms(item, books)) for item in items])
+    return Values(found[:, 0].copy(), np.zeros(len(items)), found[:, 1].copy())
+
+
+def margrabe(items: Sequence[Any], model: Any, market: Any, **_: Any) -> Values:
+    """Engine: exchange options."""
+    return _values(margrabe_value, items, model, market)
+
+
+def quadrature(items: Sequence[Any], model: Any, market: Any, **_: Any) -> Values:
+    """Engine: any weighted sum of two assets."""
+    return _values(quadrature_value, items, model, market)
+
+
+def bjerksund_stensland(items: Sequence[Any], model: Any, market: Any, **_: Any) -> Values:
+    """Engine: spreads."""
+    return _values(bjerksund_stensland_value, items, model, market)
+
+
+def kirk(items: Sequence[Any], model: Any, market: Any, **_: Any) -> Values:
+    """Engine: spreads."""
+    return _values(kirk_value, items, model, market)
+
+
+def moment_matching(items: Sequence[Any], model: Any, market: Any, **_: Any) -> Values:
+    """Engine: baskets."""
+    return _values(moment_value, items, model, market)

@@ -1,0 +1,185 @@
+"""Greeks of contracts on several underlyings: deltas, gammas, cross gammas, vegas, correlation sensitivities.
+
+A closed form or a quadrature is bumped by small central differences of order four, good to about 1e-7 (cross gammas: of
+order two, 1e-5); a simulation by larger ones of order two on the same paths, with the standard error of the difference
+over the scrambles. A pair whose correlation is at a bound, or whose bump would leave the positive semidefinite ones, is
+bumped to the side that stays inside (order two).
+
+References
+----------
+Glasserman (2004), Monte Carlo Methods in Financial Engineering, section 7.1 (common random numbers).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from research.arrays import Float1D
+from research.errors import require
+from research.market import BasketSnapshot
+from research.models.correlation import is_semidefinite
+from research.models.multi_asset import MultiAssetBlackScholes, one_pair
+from research.pricing import multi_asset
+from research.pricing._simulation import Settings, estimate
+from research.pricing.catalogue import engines_for
+from research.pricing.price import price
+
+UNITS = {
+    "value": "price", "delta": "price per unit of spot", "gamma": "delta per unit of spot",
+    "cross gamma": "delta per unit of the other spot", "vega": "price per 1.00 of vol",
+    "correlation": "price per 1.00 of correlation",
+}  # fmt: skip
+Run = Callable[[MultiAssetBlackScholes, BasketSnapshot], Float1D]  # estimates, shape (replicates,)
+
+
+def basket_greeks(
+    item: Any,
+    model: MultiAssetBlackScholes,
+    snapshot: BasketSnapshot,
+    *,
+    method: str = "auto",
+    spot_bump: float | None = None,
+    vol_bump: float | None = None,
+    correlation_bump: float | None = None,
+    **options: Any,
+) -> pd.DataFrame:
+    """Value and Greeks of one contract.
+
+    Parameters
+    ----------
+    method : str
+        As for `price`.
+    spot_bump : float, fraction of spot; default 0.001, simulated 0.01
+    vol_bump : float, 1/sqrt(year), of every column of `vols`; default 0.001, simulated 0.01
+    correlation_bump : float; default 0.001, simulated 0.02
+    options
+        Of the simulation, with Sobol' points and a fixed number of paths.
+
+    Returns
+    -------
+    DataFrame with columns greek, first, second, value, std_error, unit
+        `first` and `second` name the underlyings or factors; std_error is 0 for a deterministic method.
+    """
+    noisy = _is_simulated(item, model, snapshot, method)
+    run = _simulated(item, options) if noisy else _exact(item, method, options)
+    bump = {
+        name: (0.02 if name == "correlation" and noisy else 0.01 if noisy else 1e-3) if given is None else given
+        for name, given in (("spot", spot_bump), ("vol", vol_bump), ("correlation", correlation_bump))
+    }
+    for name, size in bump.items():
+        require(0.0 < size < 0.5, f"{name}_bump", size, "lie in (0, 0.5)")
+    base = run(model, snapshot)
+    names = _underlyings(item)
+    factors = [*names, *dict.fromkeys(p for n in names if (p := snapshot.pair(n)) is not None)]
+    found: list[tuple[str, str, str, Float1D]] = [("value", "", "", base)]
+    found += _spot_greeks(run, model, snapshot, names, bump["spot"], base, noisy)
+    for name in factors:
+        found.append(("vega", name, "", _vega(run, model, snapshot, name, bump["vol"], base, noisy)))
+    for first, second in combinations(factors, 2):
+        each = _correlation(run, model, snapshot, (first, second), bump["correlation"], base)
+        found.append(("correlation", first, second, each))
+    rows = [(g, a, b, float(x.mean()), _error(x), UNITS[g]) for g, a, b, x in found]
+    return pd.DataFrame(rows, columns=["greek", "first", "second", "value", "std_error", "unit"])
+
+
+def _is_simulated(item: Any, model: Any, snapshot: Any, method: str) -> bool:
+    """Whether the engine is a simulation; "auto" may pass over the first of its list."""
+    able = [engine.method for engine in engines_for(item, model)]
+    if method == "auto" and able[:1] != ["monte_carlo"]:
+        return bool(price(item, model, snapshot).method == "monte_carlo")
+    return "monte_carlo" in (method, *able[:1]) if method == "auto" else method == "monte_carlo"
+
+
+def _underlyings(item: Any) -> tuple[str, ...]:
+    for fields in (("underlyings",), ("long", "short"), ("receive", "give"), ("underlying",)):
+        if all(hasattr(item, f) for f in fields):
+            given = tuple(getattr(item, f) for f in fields)
+            return tuple(given[0]) if fields == ("underlyings",) else given
+    raise AssertionError(type(item).__name__)
+
+
+def _error(each: Float1D) -> float:
+    return float(each.std(ddof=1) / np.sqrt(each.size)) if each.size > 1 else 0.0
+
+
+def _simulated(item: Any, options: dict[str, Any]) -> Run:
+    settings = Settings(**{"n_paths": 1 << 17, **options, "sampler": "sobol"})
+    require(settings.std_error is None, "std_error", settings.std_error, "be left out", hint="Give n_paths.")
+    return lambda m, s: estimate(multi_asset.problem(item, m, s, settings), settings).replicates
+
+
+def _exact(item: Any, method: str, options: dict[str, Any]) -> Run:
+    return lambda m, s: np.array([price(item, m, s, method=method, **options).value])
+
+
+def _moved(snapshot: BasketSnapshot, shifts: dict[str, float]) -> BasketSnapshot:
+    """The market with spots times 1 + shift."""
+    items = tuple(replace(u, spot=u.spot * (1.0 + shifts.get(u.name, 0.0))) for u in snapshot.underlyings)
+    return replace(snapshot, underlyings=items)
+
+
+def _spot_greeks(
+    run: Run, model: Any, snapshot: BasketSnapshot, names: tuple[str, ...], h: float, base: Float1D, noisy: bool
+) -> list[tuple[str, str, str, Float1D]]:
+    """Deltas, gammas and cross gammas."""
+    found, spots = [], {n: snapshot.underlying(n).spot for n in names}
+    for name in names:
+        up, down = (run(model, _moved(snapshot, {name: s * h})) for s in (1.0, -1.0))
+        slope, curve = (up - down) / 2.0, up - 2.0 * base + down
+        if not noisy:  # to order four
+            more, less = (run(model, _moved(snapshot, {name: s * 2.0 * h})) for s in (1.0, -1.0))
+            slope = (4.0 * slope - (more - less) / 4.0) / 3.0
+            curve = (4.0 * curve - (more - 2.0 * base + less) / 4.0) / 3.0
+        step = spots[name] * h
+        found += [("delta", name, "", slope / step), ("gamma", name, "", curve / step**2)]
+    for a, b in combinations(names, 2):
+        cross = sum(s * t * run(model, _moved(snapshot, {a: s * h, b: t * h})) for s in (1, -1) for t in (1, -1))
+        found.append(("cross gamma", a, b, np.asarray(cross) / (4.0 * spots[a] * spots[b] * h * h)))
+    return found
+
+
+def _vega(run: Run, model: Any, snapshot: BasketSnapshot, name: str, h: float, base: Float1D, noisy: bool) -> Float1D:
+    i = model.position(name)
+    least = float(model.vols[i].min())
+
+    def at(size: float) -> Float1D:
+        vols = model.vols.copy()
+        vols[i] += size
+        return run(_with(model, vols=vols), snapshot)
+
+    if least <= 2.0 * h:  # no room below
+        return np.asarray((4.0 * at(h) - at(2.0 * h) - 3.0 * base) / (2.0 * h))
+    slope = (at(h) - at(-h)) / (2.0 * h)
+    return slope if noisy else np.asarray((4.0 * slope - (at(2.0 * h) - at(-2.0 * h)) / (4.0 * h)) / 3.0)
+
+
+def _correlation(
+    run: Run, model: Any, snapshot: BasketSnapshot, pair: tuple[str, str], h: float, base: Float1D
+) -> Float1D:
+    rho = float(model.correlation[model.position(pair[0]), model.position(pair[1])])
+
+    def inside(size: float) -> bool:
+        moved = abs(rho + size) <= 1.0
+        return moved and is_semidefinite(one_pair(model, *pair, rho + size))
+
+    def at(size: float) -> Float1D:
+        return run(_with(model, correlation=one_pair(model, *pair, rho + size)), snapshot)
+
+    if inside(h) and inside(-h):
+        return np.asarray((at(h) - at(-h)) / (2.0 * h))
+    side = 1.0 if inside(2.0 * h) else -1.0
+    if not inside(2.0 * side * h):
+        return np.full(base.size, np.nan)  # the matrix is singular in this direction: no derivative
+    return np.asarray(side * (4.0 * at(side * h) - at(2.0 * side * h) - 3.0 * base) / (2.0 * h))
+
+
+def _with(model: MultiAssetBlackScholes, **changes: Any) -> MultiAssetBlackScholes:
+    """As `dataclasses.replace`, which refuses fields that are not arguments."""
+    given = {"names": model.names, "vols": model.vols, "correlation": model.correlation, "vol_tau": model.vol_tau}
+    return MultiAssetBlackScholes(**{**given, **changes})

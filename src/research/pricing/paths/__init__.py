@@ -1,0 +1,27 @@
+"""Simulation of any contract under any model with one underlying: blocks of paths, payoffs on blocks.
+
+| question | function | module |
+|---|---|---|
+| what is it worth, and with what standard error? | `simulate`, or `price(..., method="paths")` | `engine` |
+| what do the paths look like? | `sample` | `engine` |
+| 1e5 lognormal paths of 252 days in a matrix, at once? | `lognormal.spots` | `lognormal` |
+| how much do a scheme's steps matter? | `bias` | `engine` |
+| when to exercise, between which bounds is it worth? | `exercise.bounds` | `exercise` |
+
+| model | scheme | reference |
+|---|---|---|
+| `BlackScholes`, also with a term structure of variance | exact | Glasserman (2004) |
+| `LocalVol` | log-Euler on a grid of volatilities | Glasserman (2004) |
+| `Heston` | "qe": QE-M; "poisson": near exact, of any step | Andersen (2008); Choi & Kwok (2024) |
+| `LocalStochasticVol` | QE-M times leverage | Andersen (2008) |
+| `Merton`, `Bates` | compound Poisson jumps on top | Glasserman (2004) |
+| `VarianceGamma` | exact, on a gamma clock | Madan, Carr & Chang (1998) |
+
+The fused engine `monte_carlo` is quicker for the notes and Asian options it knows under one volatility; this one agrees
+with it and takes the rest.
+"""
+
+from research.pricing.paths.engine import bias, sample, simulate
+from research.pricing.paths.generators import GENERATORS, Block, Generator, Logs, Request
+
+__all__ = ["GENERATORS", "Block", "Generator", "Logs", "Request", "bias", "sample", "simulate"]

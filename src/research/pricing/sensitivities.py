@@ -1,0 +1,368 @@
+"""`greeks(instruments, model, snapshot)`: every contract by the engine that prices it, one door, one set of units.
+
+| greek | of the present value V | unit |
+|---|---|---|
+| delta, gamma, speed | dV/dS, d2V/dS2, d3V/dS3; S the spot, rates and yields fixed | price / spot, / spot^2, / spot^3 |
+| vega, volga | dV/dvol, d2V/dvol2 | price per 1.00 of vol (0.20 to 1.20); per 1.00 squared |
+| vega_per_vol_point | vega / 100 | price per 0.01 of vol |
+| vanna | d2V/dS dvol | delta per 1.00 of vol |
+| theta, charm | dV/dt, d2V/dS dt as time passes; spot, curves by time to maturity fixed | price, delta per year |
+| theta_per_day | theta / 365 | price per calendar day |
+| rho | dV/dr, all zero rates together, the forward moves | price per 1.00 of rate |
+| rho_per_bp | rho / 10,000 | price per basis point |
+
+How each is found stands in the column `how`:
+
+| how | where | error |
+|---|---|---|
+| closed form | European options under a surface or one vol (`sticky="strike"`) | rounding |
+| under the integral | delta, gamma, speed of European options by `fourier` and `cosine` | 1e-9 of the largest |
+| differences | all else that is deterministic: central, fourth order in spot, from one batch a bump | column `error` |
+| common paths | simulations: central bumps on the same paths, a replicate is one observation | column `std_error` |
+
+`parameters=True` adds the derivative by each parameter of the model ("by_v0", ...).
+
+References
+----------
+Haug (2007), The Complete Guide to Option Pricing Formulas, 2nd ed., chapter 2; Glasserman (2004), Monte Carlo Methods
+in Financial Engineering, section 7.1; Fornberg (1988), Math. Comp. 51, 699-706 (the stencils).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import fields, replace
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from research.arrays import Float1D
+from research.errors import require
+from research.instruments import European
+from research.market import Snapshot
+from research.models import BlackScholes, BlackTermStructure, SVISurface, black
+from research.pricing._bumps import DAYS, Shifted, aged, bumped, shifted
+from research.pricing.price import choose, price
+
+GREEKS = ("value", "delta", "gamma", "vega", "theta", "rho", "vanna", "volga", "charm", "speed")
+DERIVED = {"vega_per_vol_point": ("vega", 100.0), "theta_per_day": ("theta", DAYS), "rho_per_bp": ("rho", 1e4)}
+UNITS = {
+    "value": "price", "delta": "price per unit of spot", "gamma": "delta per unit of spot",
+    "vega": "price per 1.00 of vol", "vanna": "delta per 1.00 of vol", "volga": "vega per 1.00 of vol",
+    "rho": "price per 1.00 of rate", "theta": "price per year, spot and curves unchanged",
+    "charm": "delta per year, spot and curves unchanged", "speed": "gamma per unit of spot",
+    "vega_per_vol_point": "price per 0.01 of vol", "theta_per_day": "price per calendar day",
+    "rho_per_bp": "price per basis point of rate",
+}  # fmt: skip
+_SIMULATIONS = ("monte_carlo", "longstaff_schwartz")
+_GRIDS = ("pde", "lattice", "adi")
+_BY_TIME = (BlackScholes, BlackTermStructure, SVISurface)  # their vol takes an array of times
+_SEEDS = 8
+_STEP = 1e-5  # years: forward rates are taken over twice that
+Table = dict[str, dict[str, Any]]  # greek: value, std_error, error, how
+
+
+def greeks(
+    instruments: Any,
+    model: Any,
+    snapshot: Snapshot,
+    *,
+    method: str = "auto",
+    which: Sequence[str] = GREEKS,
+    sticky: Literal["strike", "moneyness"] = "strike",
+    parameters: bool = False,
+    spot_bump: float | None = None,
+    vol_bump: float = 0.01,
+    rate_bump: float | None = None,
+    days: float = 1.0,
+    **options: Any,
+) -> pd.DataFrame:
+    """Sensitivities of one contract, or of many with one row each; units and methods as in the module.
+
+    Parameters
+    ----------
+    instruments : a contract, or a sequence of them, kinds mixed as they come
+    model, snapshot, method, options
+        As for `price`; `which` engine is settled at the unbumped market and kept.
+    which : sequence of names, default the ten of the module
+    sticky : "strike" or "moneyness", default "strike"
+        What an implied-vol surface does as spot moves: a strike keeps its vol, or log(strike / forward) does.
+        Models with dynamics of their own (Heston, SABR, ...) follow them.
+    parameters : bool, default False
+        Also the derivative by each parameter of the model; one contract only.
+    spot_bump : float, fraction of spot, default 0.01 for simulations, else by the engine's own error
+    vol_bump : float, 1/sqrt(year)
+    rate_bump : float, 1/year, default 0.01 for simulations, else 0.0001
+    days : float, whole calendar days for theta and charm
+
+    Returns
+    -------
+    DataFrame
+        One contract: a row a Greek with columns greek, value, std_error, unit, error, method, how. Several: a row a
+        contract with columns contract, method, the Greeks, and `<greek>_std_error` where there was a simulation.
+    """
+    known = (*GREEKS, *DERIVED)
+    unknown = [name for name in which if name not in known]
+    require(not unknown, "which", unknown[:1], f"be among {', '.join(known)}")
+    require(sticky in ("strike", "moneyness"), "sticky", sticky, "be 'strike' or 'moneyness'")
+    require(days >= 1.0 and days == int(days), "days", days, "be a whole number of calendar days, at least 1")
+    require(spot_bump is None or 0.0 < spot_bump < 0.25, "spot_bump", spot_bump, "lie in (0, 0.25)")
+    require(0.0 < vol_bump < 1.0, "vol_bump", vol_bump, "lie in (0, 1)")
+    one = not isinstance(instruments, Iterable)
+    items: list[Any] = [instruments] if one else list(instruments)
+    require(len(items) > 0, "instruments", items, "hold at least one instrument")
+    require(one or not parameters, "parameters", parameters, "be False for several contracts")
+    wanted = list(dict.fromkeys([*(DERIVED[n][0] if n in DERIVED else n for n in which)]))
+    bumps = {"spot": spot_bump, "vol": vol_bump, "rate": rate_bump, "days": days, "sticky": sticky}
+    groups: dict[str, list[int]] = {}
+    for position, item in enumerate(items):
+        groups.setdefault(type(item).__name__, []).append(position)
+    found: list[tuple[list[int], str, Table]] = []
+    for at in groups.values():
+        for some, how, table in _group([items[i] for i in at], model, snapshot, method, wanted, bumps, options):
+            found.append(([at[i] for i in some], how, table))
+    for _, _, table in found:
+        for name in which:
+            if name in DERIVED and DERIVED[name][0] in table:
+                source, scale = DERIVED[name]
+                parts = {k: table[source][k] / scale for k in ("value", "std_error", "error")}
+                table[name] = parts | {"how": table[source]["how"]}
+    names = [n for n in which if any(n in t for _, _, t in found)]
+    if one:
+        table, engine = found[0][2], found[0][1]
+        if parameters:
+            by = by_parameter(items[0], model, snapshot, method=engine, **options)
+            table, names = table | by, [*names, *by]
+        return _long(table, names, engine)
+    return _wide(items, found, names)
+
+
+def by_parameter(item: Any, model: Any, snapshot: Snapshot, *, method: str = "auto", **options: Any) -> Table:
+    """Derivative of the value by each parameter of the model, by central differences of fourth order."""
+    out: Table = {}
+    for name in (f.name for f in fields(model)):
+        at = getattr(model, name)
+        if not isinstance(at, float):
+            continue
+        h = 1e-3 * max(abs(at), 1e-2)
+        room = min(abs(at), 1.0 - abs(at)) if name == "rho" else (abs(at) if at else np.inf)
+        h = min(h, 0.4 * room) if room > 0.0 else 0.0
+        if h == 0.0:
+            continue
+        value = [float(price(item, replace(model, **{name: at + m * h}), snapshot, method=method, **options))
+                 for m in (-2, -1, 1, 2)]  # fmt: skip
+        slope = (8.0 * (value[2] - value[1]) - (value[3] - value[0])) / (12.0 * h)
+        error = abs(slope - (value[2] - value[1]) / (2.0 * h))
+        out[f"by_{name}"] = {"value": np.array([slope]), "std_error": np.zeros(1), "error": np.array([error]),
+                             "how": "differences"}  # fmt: skip
+        UNITS.setdefault(f"by_{name}", f"price per 1.00 of {name}")
+    return out
+
+
+def _group(
+    items: list[Any], model: Any, snapshot: Snapshot, method: str, wanted: list[str], bumps: dict[str, Any],
+    options: dict[str, Any],
+) -> list[tuple[list[int], str, Table]]:  # fmt: skip
+    """Tables of contracts of one kind, with their positions."""
+    engine = choose(items[0], model, method)[0]
+    everyone = list(range(len(items)))
+    if engine.method in _SIMULATIONS:
+        return [([i], engine.method, _simulated(items[i], model, snapshot, engine.method, wanted, bumps, options))
+                for i in everyone]  # fmt: skip
+    surface = "implied_vol" in model.abilities
+    still = bumps["sticky"] == "strike" or isinstance(model, BlackScholes)
+    calm = still and snapshot.cash_dividends is None  # with cash the forward is not proportional to the spot
+    if isinstance(items[0], European) and engine.method == "analytic" and surface and calm:
+        return [(everyone, engine.method, closed_form(items, model, snapshot, wanted))]
+    first = price(items, model, snapshot, method=method, **options)
+    used = np.broadcast_to(np.asarray(first.method, dtype=object), len(items))[0]
+    table = differences(items, model, snapshot, str(used), wanted, bumps, options, first)
+    exact = [n for n in ("delta", "gamma", "speed") if n in wanted]
+    if isinstance(items[0], European) and used in ("fourier", "cosine") and exact and _proportional(model, snapshot):
+        from research.pricing.fourier_greeks import spot_greeks
+
+        given = spot_greeks(items, model, snapshot)
+        for name in exact:
+            error = 1e-9 * max(float(np.abs(given[name]).max()), 1e-300)
+            table[name] = _entry(given[name], error, "under the integral")
+    return [(everyone, str(used), table)]
+
+
+def _proportional(model: Any, snapshot: Snapshot) -> bool:
+    return hasattr(model, "characteristic") and snapshot.cash_dividends is None
+
+
+def _entry(value: Any, error: Any, how: str) -> dict[str, Any]:
+    v = np.atleast_1d(np.asarray(value, dtype=np.float64))
+    return {"value": v, "std_error": np.zeros_like(v), "error": np.broadcast_to(error, v.shape), "how": how}
+
+
+def closed_form(items: Sequence[European], model: Any, snapshot: Snapshot, wanted: Sequence[str] = GREEKS) -> Table:
+    """Black's Greeks, from the forward to the spot, each strike at its own vol."""
+    strike, is_call = np.array([i.strike for i in items]), np.array([i.is_call for i in items])
+    tau = np.array([i.years(snapshot.as_of) for i in items])
+    forward, df = np.asarray(snapshot.forward(tau)), np.asarray(snapshot.discount.df(tau))
+    vol = vols(model, np.log(strike / forward), tau)
+    return spot_table(forward, strike, tau, vol, df, is_call, snapshot, wanted)
+
+
+def vols(model: Any, log_moneyness: Float1D, tau: Float1D) -> Float1D:
+    """Implied vols of options, expiry by expiry; 0 where there is no time left."""
+    if isinstance(model, _BY_TIME):
+        out: Float1D = np.where(tau > 0.0, model.vol(log_moneyness, np.where(tau > 0.0, tau, 1.0)), 0.0)
+        return out
+    out = np.zeros(np.broadcast_shapes(log_moneyness.shape, tau.shape))
+    t = np.broadcast_to(tau, out.shape)
+    for years in np.unique(tau[tau > 0.0]):
+        here = t == years
+        out[here] = model.vol(np.broadcast_to(log_moneyness, out.shape)[here], float(years))
+    return out
+
+
+def spot_table(
+    forward: Any, strike: Any, tau: Any, vol: Any, df: Any, is_call: Any, snapshot: Snapshot, wanted: Sequence[str]
+) -> Table:
+    """Black's Greeks by spot and calendar time, whatever the curve's shape."""
+    higher = set(wanted) & {"vanna", "volga", "charm", "speed"}
+    g = black.greeks(forward, strike, tau, vol, df=df, is_call=is_call, which=black.HIGHER if higher else black.FIRST)
+    growth = forward / snapshot.spot
+    forms: dict[str, Callable[[], Any]] = {
+        "value": lambda: g["price"],
+        "delta": lambda: growth * g["delta"],
+        "gamma": lambda: growth * (growth * g["gamma"]),
+        "speed": lambda: growth**3 * g["speed"],
+        "vega": lambda: g["vega"],
+        "volga": lambda: g["volga"],
+        "vanna": lambda: growth * g["vanna"],
+        "rho": lambda: tau * (forward * g["delta"] - g["price"]),
+    }
+    if set(wanted) & {"theta", "charm"}:
+        lift, carry = _along_the_curve(snapshot, tau, df)
+        forms["theta"] = lambda: g["theta"] + lift * g["price"] - carry * (forward * g["delta"])
+        forms["charm"] = lambda: growth * (g["charm"] + (lift - carry) * g["delta"] - carry * (forward * g["gamma"]))
+    found = {name: forms[name]() for name in wanted}
+    return {name: _entry(v, 4e-15 * np.abs(v), "closed form") for name, v in found.items()}
+
+
+def _along_the_curve(snapshot: Snapshot, tau: Any, df: Any) -> tuple[Any, Any]:
+    """At each expiry: how far the forward rate lies above the zero rate, and the growth of the forward, 1/year."""
+    t, where = np.unique(tau, return_inverse=True)
+    early, late = np.maximum(t - _STEP, 0.0), t + _STEP
+    rate = np.where(t > 0.0, -np.log(snapshot.discount.df(t)) / np.where(t > 0.0, t, 1.0), 0.0)
+    short = -np.log(snapshot.discount.df(late) / snapshot.discount.df(early)) / (late - early)
+    carry = np.log(snapshot.growth(late) / snapshot.growth(early)) / (late - early)
+    shape = np.shape(tau)
+    return (short - rate)[where].reshape(shape), carry[where].reshape(shape)
+
+
+def differences(
+    items: list[Any], model: Any, snapshot: Snapshot, method: str, wanted: Sequence[str], bumps: dict[str, Any],
+    options: dict[str, Any], first: Any = None,
+) -> Table:  # fmt: skip
+    """Central differences, the whole group in one batch a bump."""
+    grid = method in _GRIDS
+    e = bumps["spot"] or (0.02 if grid else 0.004)
+    dv, dr, days = bumps["vol"], bumps["rate"] or (1e-3 if grid else 1e-4), bumps["days"]
+    known: dict[tuple[float, ...], Float1D] = {}
+    if first is not None:
+        known[(0, 0, 0, 0)] = np.atleast_1d(np.asarray(first.value))
+
+    def at(spot: int = 0, vol: int = 0, rate: int = 0, age: int = 0) -> Float1D:
+        key = (spot, vol, rate, age)
+        if key not in known:
+            there = bumped(snapshot, spot=spot * e, rate=rate * dr, days=age * days)
+            moved = shifted(model, vol * dv, snapshot) if vol else model
+            contracts = [aged(item, age * days) for item in items] if age else items
+            known[key] = np.asarray(price(contracts, moved, there, method=method, **options).value)
+        return known[key]
+
+    return _stencils(at, wanted, snapshot.spot * e, dv, dr, days / DAYS, "differences")
+
+
+def _stencils(
+    at: Callable[..., Float1D], wanted: Sequence[str], ds: float, dv: float, dr: float, dt: float, how: str
+) -> Table:
+    """Greeks and their errors out of bumped values; the error is the distance to the stencil of second order."""
+    out: Table = {}
+
+    def put(name: str, value: Callable[[], Any], other: Callable[[], Any]) -> None:
+        if name in wanted:
+            found = value()
+            out[name] = _entry(found, np.abs(found - other()), how)
+
+    def slope(**rest: int) -> Float1D:
+        near, far = at(spot=1, **rest) - at(spot=-1, **rest), at(spot=2, **rest) - at(spot=-2, **rest)
+        out: Float1D = (8.0 * near - far) / (12.0 * ds)
+        return out
+
+    put("value", at, at)
+    put("delta", slope, lambda: (at(spot=1) - at(spot=-1)) / (2.0 * ds))
+    put("gamma", lambda: (16.0 * (at(spot=1) + at(spot=-1)) - at(spot=2) - at(spot=-2) - 30.0 * at()) / (12.0 * ds**2),
+        lambda: (at(spot=1) - 2.0 * at() + at(spot=-1)) / ds**2)  # fmt: skip
+    put("speed", lambda: (at(spot=2) - at(spot=-2) - 2.0 * (at(spot=1) - at(spot=-1))) / (2.0 * ds**3),
+        lambda: (at(spot=2) - 3.0 * at(spot=1) + 3.0 * at() - at(spot=-1)) / ds**3)  # fmt: skip
+    put("vega", lambda: (8.0 * (at(vol=1) - at(vol=-1)) - at(vol=2) + at(vol=-2)) / (12.0 * dv),
+        lambda: (at(vol=1) - at(vol=-1)) / (2.0 * dv))  # fmt: skip
+    put("volga", lambda: (16.0 * (at(vol=1) + at(vol=-1)) - at(vol=2) - at(vol=-2) - 30.0 * at()) / (12.0 * dv**2),
+        lambda: (at(vol=1) - 2.0 * at() + at(vol=-1)) / dv**2)  # fmt: skip
+    put("vanna", lambda: (slope(vol=1) - slope(vol=-1)) / (2.0 * dv),
+        lambda: (at(1, 1) - at(-1, 1) - at(1, -1) + at(-1, -1)) / (4.0 * ds * dv))  # fmt: skip
+    put("rho", lambda: (at(rate=1) - at(rate=-1)) / (2.0 * dr), lambda: (at(rate=1) - at()) / dr)
+    put("theta", lambda: (4.0 * at(age=1) - at(age=2) - 3.0 * at()) / (2.0 * dt), lambda: (at(age=1) - at()) / dt)
+    put("charm", lambda: (4.0 * slope(age=1) - slope(age=2) - 3.0 * slope()) / (2.0 * dt),
+        lambda: (slope(age=1) - slope()) / dt)  # fmt: skip
+    return out
+
+
+def _simulated(
+    item: Any, model: Any, snapshot: Snapshot, method: str, wanted: list[str], bumps: dict[str, Any],
+    options: dict[str, Any],
+) -> Table:  # fmt: skip
+    """Common paths; the engine's own replicates where it has them, else runs of several seeds."""
+    if method == "monte_carlo" and isinstance(model, BlackScholes):
+        from research.pricing.simulated_greeks import simulated
+
+        sizes = {"spot_bump": bumps["spot"] or 0.01, "vol_bump": bumps["vol"], "rate_bump": bumps["rate"] or 0.01}
+        return simulated(item, model, snapshot, which=wanted, days=bumps["days"], **sizes, **options)
+    seed, n = int(options.get("seed", 1)), int(options.get("n_seeds", _SEEDS))
+    rest = {k: v for k, v in options.items() if k not in ("seed", "n_seeds")}
+    large = bumps | {"spot": bumps["spot"] or 0.01, "rate": bumps["rate"] or 0.01}
+    runs = [differences([item], model, snapshot, method, wanted, large, rest | {"seed": seed + i}) for i in range(n)]
+    out: Table = {}
+    for name in runs[0]:
+        each = np.array([run[name]["value"][0] for run in runs])
+        spread = np.array([each.std(ddof=1) / np.sqrt(n)])
+        out[name] = {
+            "value": np.array([each.mean()]),
+            "std_error": spread,
+            "error": 2.0 * spread,
+            "how": "common paths",
+        }
+    return out
+
+
+def _long(table: Table, names: Sequence[str], method: str) -> pd.DataFrame:
+    rows = [
+        (n, float(table[n]["value"][0]), float(table[n]["std_error"][0]), UNITS[n], float(table[n]["error"][0]), method,
+         table[n]["how"])
+        for n in names
+    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=["greek", "value", "std_error", "unit", "error", "method", "how"])
+
+
+def _wide(items: list[Any], found: list[tuple[list[int], str, Table]], names: Sequence[str]) -> pd.DataFrame:
+    n = len(items)
+    columns: dict[str, Any] = {"contract": [type(i).__name__ for i in items], "method": np.empty(n, dtype=object)}
+    for name in names:
+        columns[name], spread = np.full(n, np.nan), np.zeros(n)
+        for at, method, table in found:
+            columns["method"][at] = method
+            if name in table:
+                columns[name][at], spread[at] = table[name]["value"], table[name]["std_error"]
+        if spread.any():
+            columns[f"{name}_std_error"] = spread
+    return pd.DataFrame(columns)
+
+
+__all__ = ["DERIVED", "GREEKS", "UNITS", "Shifted", "by_parameter", "closed_form", "differences", "greeks"]

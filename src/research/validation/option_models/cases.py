@@ -1,0 +1,134 @@
+"""Sample contracts for the comparison of engines: one line a product, as plain terms.
+
+A line holds the JSON terms of a contract and of a model, and the market; a new product needs one line here and is then
+priced by every engine that the catalogue lists for it. Published values stand beside with their last digit. Times are
+whole days over 365 where QuantLib, which counts days, is to join.
+
+References
+----------
+Haug (2007), The Complete Guide to Option Pricing Formulas, 2nd ed., table 4-13; (1998), 1st ed., pp. 2-8.
+Fang, Oosterlee (2008), SIAM J. Sci. Comput. 31, 826-848, eq. (52).
+Lewis, prices posted at wilmott.com (Heston, S = 100).
+Longstaff, Schwartz (2001), Review of Financial Studies 14, table 1, finite differences.
+Andersen, Lake, Offengenden (2016), J. Computational Finance 20, section 6.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One contract under one model in one market of flat rates."""
+
+    name: str
+    terms: dict[str, Any]  # of the contract; "type" is its class
+    model: dict[str, Any]  # of the model; "type" is its class
+    market: dict[str, float]  # spot, rate, dividend_yield
+    published: tuple[float, float, str] | None = None  # value, half a unit of its last digit, source
+    options: dict[str, dict[str, Any]] = field(default_factory=dict)  # of an engine, by method
+
+    @property
+    def contract(self) -> str:
+        """Class name of the contract."""
+        return str(self.terms["type"])
+
+
+def _bs(sigma: float) -> dict[str, Any]:
+    return {"type": "BlackScholes", "sigma": sigma}
+
+
+def _at(spot: float = 100.0, rate: float = 0.03, dividend_yield: float = 0.01) -> dict[str, float]:
+    return {"spot": spot, "rate": rate, "dividend_yield": dividend_yield}
+
+
+def _case(
+    name: str, contract: str, terms: dict[str, Any], model: dict[str, Any] | None = None,
+    market: dict[str, float] | None = None, published: tuple[float, float, str] | None = None, **options: Any,
+) -> Case:  # fmt: skip
+    given = {"type": contract, **terms}
+    return Case(name=name, terms=given, model=model or _bs(0.2), market=market or _at(), published=published,
+                options=options)  # fmt: skip
+
+
+_HAUG = _at(100.0, 0.08, 0.04)
+_FO = {"type": "Heston", "v0": 0.0175, "kappa": 1.5768, "theta": 0.0398, "sigma": 0.5751, "rho": -0.5711}
+_LEWIS = {"type": "Heston", "v0": 0.04, "kappa": 4.0, "theta": 0.25, "sigma": 1.0, "rho": -0.5}
+_JUMPS = {"intensity": 0.8, "jump_mean": -0.1, "jump_std": 0.15}
+_MERTON = {"type": "Merton", "sigma": 0.15, **_JUMPS}
+_BATES = {"type": "Bates", "v0": 0.04, "kappa": 2.0, "theta": 0.05, "sigma": 0.5, "rho": -0.6, **_JUMPS}
+_VG = {"type": "VarianceGamma", "sigma": 0.12, "nu": 0.2, "theta": -0.14}
+_FIFTHS, _QUARTERS = (0.2, 0.4, 0.6, 0.8, 1.0), (0.25, 0.5, 0.75, 1.0)
+_MONTHS = tuple(21 * k / 252 for k in range(3, 13))
+_KNOCK = {"strike": 90.0, "tau": 0.5, "rebate": 3.0}
+_YEAR = {"strike": 100.0, "tau": 1.0}
+_DAILY = {"initial": 100.0, "tau": 1.0}
+
+CASES: tuple[Case, ...] = (
+    _case("call", "European", {"strike": 105.0, "tau": 1.0}),
+    _case("put, a week", "European", {"strike": 98.0, "tau": 7 / 365, "is_call": False}),
+    _case("call, Haug", "European", {"strike": 65.0, "tau": 0.25}, _bs(0.3), _at(60.0, 0.08, 0.0),
+          (2.1334, 5e-5, "Haug (1998), p. 3")),
+    _case("call, Heston", "European", _YEAR, _FO, _at(100.0, 0.0, 0.0),
+          (5.785155450, 2e-8, "Fang and Oosterlee (2008), good to 2e-8")),
+    _case("call, Heston ten years", "European", {"strike": 100.0, "tau": 10.0}, _FO, _at(100.0, 0.0, 0.0),
+          (22.318945791, 5e-9, "Fang and Oosterlee (2008)")),
+    _case("call, Heston Lewis", "European", {"strike": 80.0, "tau": 1.0}, _LEWIS, _at(100.0, 0.01, 0.02),
+          (26.774758743998854, 1e-12, "Lewis")),
+    _case("call, Merton", "European", {"strike": 105.0, "tau": 1.0}, _MERTON),
+    _case("call, Bates", "European", {"strike": 105.0, "tau": 1.0}, _BATES),
+    _case("call, Variance Gamma", "European", {"strike": 101.0, "tau": 1.0}, _VG),
+    _case("put", "American", _YEAR),
+    _case("call, yield above rate", "American", {**_YEAR, "is_call": True}, None, _at(100.0, 0.02, 0.06)),
+    _case("put, Longstaff-Schwartz", "American", {**_YEAR, "strike": 40.0}, _bs(0.2), _at(36.0, 0.06, 0.0),
+          (4.478, 1e-2, "Longstaff and Schwartz (2001), their grid")),
+    _case("put, Andersen and others", "American", _YEAR, _bs(0.25), _at(100.0, 0.05, 0.05),
+          (9.462492596167 + 0.106952702747, 1e-11, "Andersen, Lake and Offengenden (2016), with Black's put")),
+    _case("four dates", "Bermudan", {"strike": 100.0, "times": _FIFTHS[1:]}),
+    _case("down and out, Haug", "Barrier", {**_KNOCK, "barrier": 95.0, "direction": "down", "knock": "out"}, _bs(0.25),
+          _HAUG, (9.0246, 5e-5, "Haug (2007), table 4-13")),
+    _case("up and out, Haug", "Barrier", {**_KNOCK, "barrier": 105.0, "direction": "up", "knock": "out"}, _bs(0.25),
+          _HAUG, (2.6789, 5e-5, "Haug (2007), table 4-13")),
+    _case("down and in put", "Barrier", {**_YEAR, "barrier": 85.0, "direction": "down", "knock": "in",
+                                         "is_call": False}),
+    _case("watched monthly", "Barrier", {**_YEAR, "barrier": 85.0, "direction": "down",
+                                         "knock": "out", "n_monitoring": 12}),
+    _case("one touch", "Touch", {"barrier": 115.0, "direction": "up", "tau": 1.0}),
+    _case("no touch", "Touch",
+          {"barrier": 85.0, "direction": "down", "tau": 1.0, "is_touch": False, "pays_at": "expiry"}),
+    _case("cash or nothing", "Digital", {"strike": 105.0, "tau": 1.0}),
+    _case("asset or nothing", "Digital", {"strike": 95.0, "tau": 1.0, "is_call": False, "pays": "asset"}),
+    _case("arithmetic", "Asian", {"fixings": _FIFTHS, "strike": 100.0}),
+    _case("geometric", "Asian", {"fixings": _FIFTHS, "strike": 100.0, "average": "geometric"}),
+    _case("average strike", "Asian", {"fixings": _FIFTHS}),
+    _case("snowball 雪球", "Autocallable",
+          {"initial": 100.0, "observations": _MONTHS, "knock_out": 1.03, "coupon": 0.15, "knock_in": 0.75}, _bs(0.25)),
+    _case("step-down, European knock-in", "Autocallable",
+          {"initial": 100.0, "observations": _QUARTERS, "knock_out": [1.03, 1.02, 1.01, 1.0], "coupon": 0.1,
+           "knock_in": 0.8, "knock_in_daily": False}, _bs(0.25)),
+    _case("phoenix 凤凰", "Phoenix",
+          {"initial": 100.0, "observations": _MONTHS, "knock_out": 1.03, "coupon": 0.01, "coupon_barrier": 0.8,
+           "knock_in": 0.75}, _bs(0.25)),
+    _case("shark fin 鲨鱼鳍", "SharkFin",
+          {**_DAILY, "strike": 1.0, "barrier": 1.2, "rebate": 0.02, "participation": 0.8}),
+    _case("range accrual 区间累计", "RangeAccrual", {**_DAILY, "low": 0.9, "high": 1.1, "rate": 0.05}),
+    _case("double no-touch deposit", "DoubleNoTouch", {**_DAILY, "low": 0.85, "high": 1.2, "rate": 0.06}),
+    _case("airbag 安全气囊", "Airbag", {**_DAILY, "knock_in": 0.75, "participation": 0.9}),
+    _case("structured deposit 结构性存款", "StructuredDeposit", {**_DAILY, "participation": 0.6, "width": 0.2}),
+    _case("double knock-out", "DoubleBarrier",
+          {"strike": 100.0, "tau": 0.4, "low": 85.0, "high": 120.0, "knock": "out"}),
+    _case("neither touched", "DoubleTouch", {"low": 85.0, "high": 120.0, "tau": 0.4}),
+    _case("watched at the start", "PartialBarrier",
+          {**_YEAR, "barrier": 90.0, "direction": "down", "knock": "out", "watched": "start", "switch": 0.4}),
+    _case("fixed strike", "Lookback", _YEAR),
+    _case("floating strike", "Lookback", {"tau": 1.0, "is_call": False}),
+    _case("starts in 73 days", "ForwardStart", {"start": 0.2, "tau": 1.0}),
+    _case("starts in 73 days, Heston", "ForwardStart", {"start": 0.2, "tau": 1.0}, _FO),
+    _case("five resets", "Cliquet", {"resets": _FIFTHS, "local_floor": -0.02, "local_cap": 0.04, "global_floor": 0.0}),
+    _case("call on a call", "Compound", {"option": {"type": "European", "strike": 100.0, "tau": 1.0}, "strike": 6.0,
+                                         "tau": 0.4}),
+    _case("variance", "VarianceSwap", {"strike": 0.2, "tau": 1.0}),
+    _case("variance, Heston", "VarianceSwap", {"strike": 0.2, "tau": 1.0}, _FO),
+)  # fmt: skip

@@ -1,0 +1,119 @@
+"""Local vol by Andreasen and Huge: quotes repriced, no arbitrage in between, the backward engine, refusals."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import numpy as np
+import pytest
+
+from research import calibration
+from research.calibration.local_vol import reprice
+from research.errors import InputError
+from research.instruments import European
+from research.market import Smile, Surface, flat_snapshot
+from research.models import SVI, Heston, LocalVol, SVISurface, black
+from research.pricing import price
+
+DAY = date(2024, 1, 2)
+TRUTH = SVISurface(
+    tau=(0.1, 0.5, 1.0, 2.0),
+    slices=tuple(
+        SVI(a=0.01 * t + 0.002, b=0.08 * t**0.5, rho=-0.6, m=0.0, sigma=0.15 + 0.15 * t) for t in (0.1, 0.5, 1.0, 2.0)
+    ),
+)
+
+
+def surface(n=9, spread=0.12):
+    """Quotes at 100 (1 + ...) without rates."""
+    smiles = []
+    for t in TRUTH.tau:
+        x = np.linspace(-2.5, 1.5, n) * spread * np.sqrt(t) * 1.5
+        smiles.append(Smile(tau=t, forward=100.0, df=1.0, strike=100.0 * np.exp(x), vol=TRUTH.vol(x, t)))
+    return Surface(as_of=DAY, spot=100.0, smiles=tuple(smiles))
+
+
+SURFACE = surface()
+FIT = calibration.fit(LocalVol, SURFACE)
+
+
+def test_quotes_without_arbitrage_are_repriced_to_a_basis_point_of_vol():
+    assert TRUTH.arbitrage().empty
+    assert 1e4 * np.abs(FIT.residuals["residual"]).max() < 1.5
+    assert FIT.unit == "vol" and FIT.converged and "basis" not in FIT.message
+
+
+def test_the_backward_engine_agrees_with_the_forward_equation():
+    market = flat_snapshot(spot=100.0)
+    for smile in SURFACE:
+        options = [European(strike=k, tau=smile.tau) for k in smile.strike[1::2]]
+        found = price(options, FIT.model, market, n_space=400, n_time=200).value
+        vol = black.implied_vol(found, 100.0, smile.strike[1::2], smile.tau)
+        assert 1e4 * np.abs(vol - smile.vol[1::2]).max() < 1.2
+
+
+def test_the_density_is_positive_and_total_variance_rises_between_the_quotes():
+    x = np.linspace(-0.4, 0.25, 66)
+    smiles = [
+        Smile(tau=t, forward=100.0, df=1.0, strike=100.0 * np.exp(x * np.sqrt(t)), vol=np.full(66, 0.2))
+        for t in np.linspace(0.1, 2.0, 20)
+    ]
+    calls = []
+    for smile, vol in zip(smiles, reprice(FIT.model, smiles)):
+        call = np.asarray(black.price(100.0, smile.strike, smile.tau, vol))
+        slope = np.diff(call) / np.diff(smile.strike)
+        assert np.all(np.diff(slope) > -1e-7)
+        calls.append(np.interp(np.linspace(-0.1, 0.07, 9), smile.log_moneyness, vol**2 * smile.tau))
+    assert np.all(np.diff(calls, axis=0) > 0.0)
+
+
+def test_a_flat_surface_gives_a_flat_local_vol_where_the_spot_goes():
+    flat = Surface(
+        as_of=DAY, spot=1.0,
+        smiles=tuple(Smile(tau=t, forward=1.0, df=1.0, strike=np.exp(np.linspace(-0.3, 0.3, 7) * t**0.5),
+                           vol=np.full(7, 0.25)) for t in (0.25, 0.5, 1.0)),
+    )  # fmt: skip
+    found = calibration.fit(LocalVol, flat)
+    assert 1e4 * np.abs(found.residuals["residual"]).max() < 1.5
+
+
+def test_dupire_through_svi_slices_is_the_other_way():
+    found = calibration.fit(LocalVol, SURFACE, method="dupire")
+    assert 1e4 * np.abs(found.residuals["residual"]).max() < 3.0
+    t, x = np.array([0.3, 0.75, 1.5]), np.zeros(3)
+    assert np.asarray(FIT.model.local_vol(x, t)) == pytest.approx(np.asarray(found.model.local_vol(x, t)), rel=0.2)
+
+
+def test_quotes_from_heston_give_back_its_average_variance():
+    model = Heston(v0=0.04, kappa=1.5, theta=0.06, sigma=0.4, rho=-0.6)
+    market, smiles = flat_snapshot(spot=100.0), []
+    for t in (0.25, 0.5, 1.0):
+        strike = 100.0 * np.exp(np.linspace(-0.5, 0.35, 11) * np.sqrt(t))
+        value = price([European(strike=k, tau=t) for k in strike], model, market).value
+        vol = black.implied_vol(value, 100.0, strike, t)
+        smiles.append(Smile(tau=t, forward=100.0, df=1.0, strike=strike, vol=vol))
+    found = calibration.fit(LocalVol, Surface(as_of=DAY, spot=100.0, smiles=tuple(smiles)))
+    assert 1e4 * np.abs(found.residuals["residual"]).max() < 2.0
+
+
+def test_quotes_with_arbitrage_are_refused_by_name_or_missed_by_less_than_they_are_wrong():
+    smile = SURFACE.smiles[1]
+    vol = smile.vol.copy()
+    vol[4] += 0.05
+    bad = Surface(
+        as_of=DAY, spot=100.0,
+        smiles=(Smile(tau=smile.tau, forward=100.0, df=1.0, strike=smile.strike, vol=vol),),
+    )  # fmt: skip
+    with pytest.raises(InputError, match=r"quotes must be free of arbitrage within 0\.0025 vol; got a butterfly"):
+        calibration.fit(LocalVol, bad)
+    found = calibration.fit(LocalVol, bad, allow_arbitrage=True)
+    assert 0.002 < np.abs(found.residuals["residual"]).max() < 0.05
+
+
+def test_options_are_refused_by_name():
+    with pytest.raises(InputError, match="method must be 'andreasen_huge' or 'dupire'; got 'splines'"):
+        calibration.fit(LocalVol, SURFACE, method="splines")
+    with pytest.raises(InputError, match="smoothness must be >= 0; got -1"):
+        calibration.fit(LocalVol, SURFACE, smoothness=-1.0)
+    with pytest.raises(InputError, match=r"data must be a market\.Snapshot or Surface; got 'list'"):
+        calibration.fit(LocalVol, [1.0])

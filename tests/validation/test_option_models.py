@@ -1,0 +1,83 @@
+"""The comparison of engines: it finds what is wrong, counts errors as stated, and its benchmarks know closed forms."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import norm
+
+from research.errors import InputError
+from research.validation import benchmarks
+from research.validation.option_models import CASES, Case, agreement, matrix, pairs
+
+MARKET = {"spot": 100.0, "rate": 0.03, "dividend_yield": 0.01}
+BLACK = {"type": "BlackScholes", "sigma": 0.2}
+
+
+def frame(**values: tuple[float, float, float]) -> pd.DataFrame:
+    """Prices of one case: method=(value, error, std_error)."""
+    rows = [("European: one", "European", "BlackScholes", m, *v) for m, v in values.items()]
+    return pd.DataFrame(rows, columns=["case", "contract", "model", "method", "value", "error", "std_error"])
+
+
+def test_prices_agree_within_the_sum_of_what_they_state() -> None:
+    found = pairs(frame(a=(5.0, 1e-6, 0.0), b=(5.0 + 1.9e-6, 1e-6, 0.0), c=(5.03, 0.02, 0.01)))
+    assert list(found["ratio"] <= 1.0) == [True, True, True]
+    assert found["ratio"].iloc[0] == pytest.approx(0.95, rel=1e-4)
+    assert found["ratio"].iloc[1] == pytest.approx(0.75, rel=1e-3)  # four standard errors, not the two stated
+    assert matrix(found).loc["a", "b"] == matrix(found).loc["b", "a"]
+
+
+@pytest.mark.parametrize("wrong", [(5.1, 1e-6, 0.0), (np.nan, 1e-6, 0.0), (5.0, np.nan, 0.0)])
+def test_a_wrong_price_fails_and_is_named(wrong: tuple[float, float, float]) -> None:
+    (item,) = agreement(frame(good=(5.0, 1e-6, 0.0), fine=(5.0, 1e-6, 0.0), bad=wrong), [])
+    assert item.verdict == "fail"
+    assert "bad" in (item.details["first"], item.details["second"])
+
+
+def test_published_digits_count_half_a_unit() -> None:
+    one = Case(name="one", terms={"type": "European"}, model=BLACK, market=MARKET, published=(5.01, 5e-3, "a book"))
+    passed = agreement(frame(a=(5.0136, 1e-9, 0.0), b=(5.0136, 1e-9, 0.0)), [one])
+    failed = agreement(frame(a=(5.016, 1e-9, 0.0), b=(5.016, 1e-9, 0.0)), [one])
+    assert [e.verdict for e in passed] == ["pass", "pass"]
+    assert [e.verdict for e in failed] == ["pass", "fail"]
+    assert failed[1].reference == "a book"
+
+
+def test_missing_columns_are_named() -> None:
+    with pytest.raises(InputError, match=r"prices must have columns .*; got 'std_error'"):
+        pairs(frame(a=(1.0, 0.0, 0.0)).drop(columns="std_error"))
+
+
+def test_cases_have_their_own_names_and_plain_terms() -> None:
+    names = [(c.contract, c.name) for c in CASES]
+    assert len(set(names)) == len(names)
+    assert all("type" in c.terms and "type" in c.model and set(c.market) == set(MARKET) for c in CASES)
+
+
+def test_quantlib_gives_blacks_price_and_says_what_it_cannot() -> None:
+    pytest.importorskip("QuantLib")
+    value, _ = benchmarks.quantlib_option({"type": "European", "strike": 105.0, "tau": 1.0}, BLACK, MARKET)
+    d1 = (np.log(100.0 / 105.0) + 0.02 + 0.02) / 0.2
+    want = 100.0 * np.exp(-0.01) * norm.cdf(d1) - 105.0 * np.exp(-0.03) * norm.cdf(d1 - 0.2)
+    assert abs(value - want) < 1e-11
+    with pytest.raises(benchmarks.NotPriced, match="whole number of days"):
+        benchmarks.quantlib_option({"type": "European", "strike": 105.0, "tau": 0.5}, BLACK, MARKET)
+    with pytest.raises(benchmarks.NotPriced, match="no engine for Phoenix"):
+        benchmarks.quantlib_option({"type": "Phoenix"}, BLACK, MARKET)
+
+
+def test_simulated_notes_know_what_is_certain() -> None:
+    paths = benchmarks.DailyPaths(sigma=0.2, market=MARKET, years=1.0, n_steps=252, n_paths=4000, seed=1)
+    sure = {"initial": 100.0, "tau": 1.0}
+    always = {**sure, "type": "RangeAccrual", "low": 0.01, "high": 9.0, "rate": 0.05}
+    assert benchmarks.simulated_note(always, paths)[0] == pytest.approx(105.0 * np.exp(-0.03))
+    hit = {**sure, "type": "DoubleNoTouch", "low": 0.9999, "high": 1.0001, "rate": 0.05}
+    assert benchmarks.simulated_note(hit, paths)[0] == pytest.approx(100.0 * np.exp(-0.03), rel=1e-3)
+    call = {**sure, "type": "StructuredDeposit", "participation": 1.0}
+    value, error = benchmarks.simulated_note(call, paths)
+    d1 = 0.02 / 0.2 + 0.1
+    want = 100.0 * np.exp(-0.03) + 100.0 * (np.exp(-0.01) * norm.cdf(d1) - np.exp(-0.03) * norm.cdf(d1 - 0.2))
+    assert abs(value - want) < 4.0 * error
+    assert benchmarks.known_note("Phoenix") and not benchmarks.known_note("European")
