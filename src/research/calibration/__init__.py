@@ -18,8 +18,20 @@
 | `GARCH` | returns | `garch` | Gaussian quasi maximum likelihood |
 """
 
+from __future__ import annotations
+
+from typing import Any
+
 from research.calibration._registry import fits
 from research.calibration.fit import Fit, fit
-from research.calibration.history import FitHistory, fit_history
+
+
+def __getattr__(name: str) -> Any:
+    if name not in ("FitHistory", "fit_history"):  # found when first used, as the fits are
+        raise AttributeError(f"module 'research.calibration' has no attribute {name!r}")
+    from research.calibration import history
+
+    return getattr(history, name)
+
 
 __all__ = ["Fit", "FitHistory", "fit", "fit_history", "fits"]

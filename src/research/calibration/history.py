@@ -20,7 +20,8 @@ import pandas as pd
 from research.calibration._registry import fit_function
 from research.calibration.fit import AT_BOUND, CONVERGED, MAX_ITERATIONS, Fit
 from research.errors import InputError, NumericalError, ResearchError, require
-from research.market import Chains, Snapshot, Surface, build_snapshot, chains_from_quotes, find_arbitrage
+from research.market import Snapshot, Surface, build_snapshot, find_arbitrage
+from research.market.chains import Chains, chains_from_quotes
 
 TENORS = (30, 90, 180, 365)  # days
 _WORDS = {CONVERGED: "converged", MAX_ITERATIONS: "stopped by max_iter", AT_BOUND: "on a bound"}

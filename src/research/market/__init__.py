@@ -16,15 +16,33 @@
 | refuse them, naming the worst | `refuse_arbitrage` | |
 """
 
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
 from research.market.arbitrage import find_arbitrage, find_butterflies, find_calendars, refuse_arbitrage
 from research.market.basket import BasketSnapshot, ForeignCurrency, Underlying, flat_basket
-from research.market.chains import Chains, chains_from_quotes
 from research.market.curves import DiscountCurve
 from research.market.dividends import CashDividends
 from research.market.normal_smile import NormalSmile
-from research.market.simulated_chains import SimulatedChains, simulate_chains
 from research.market.snapshot import Snapshot, build_snapshot, flat_snapshot
 from research.market.surface import Smile, Surface
+
+# found when first used: they need a kernel, and a run's code closure holds what it used
+_LAZY = {
+    "Chains": "chains",
+    "chains_from_quotes": "chains",
+    "SimulatedChains": "simulated_chains",
+    "simulate_chains": "simulated_chains",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'research.market' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"research.market.{_LAZY[name]}"), name)
+
 
 __all__ = [
     "build_snapshot",
