@@ -27,7 +27,7 @@ from research.models.local_vol import LocalVol
 class LocalStochasticVol:
     """Heston and the factor on its volatility. A leverage of 1 everywhere is Heston."""
 
-    abilities: ClassVar[frozenset[str]] = frozenset({"stochastic_variance", "leverage"})
+    abilities: ClassVar[frozenset[str]] = frozenset({"stochastic_variance", "leverage", "paths"})
 
     heston: Heston
     leverage: LocalVol  # L on a grid of time and log(spot / forward): its "vol" is a pure number, L^2 is interpolated

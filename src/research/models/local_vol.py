@@ -48,7 +48,7 @@ class LocalVol:
     0.3
     """
 
-    abilities: ClassVar[frozenset[str]] = frozenset({"local_vol"})
+    abilities: ClassVar[frozenset[str]] = frozenset({"local_vol", "paths"})
 
     tau: Float1D  # years (ACT/365F) from today, >= 0, increasing, shape (n,)
     log_moneyness: Float1D  # log(spot / forward to that time), increasing, shape (m,)
