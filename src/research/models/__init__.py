@@ -22,7 +22,6 @@
 """
 
 from research.models import bachelier, black, correlation
-from research.models import bachelier, black
 from research.models.arbitrage_free_sabr import ArbitrageFreeSABR
 from research.models.bachelier import Bachelier
 from research.models.black_scholes import BlackScholes
