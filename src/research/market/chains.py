@@ -254,7 +254,7 @@ def _vols(quotes: pd.DataFrame, name: str) -> Float1D:
     columns = (name, "forward", "strike", "tau", "df")
     price, forward, strike, tau, df = (quotes[c].to_numpy(dtype=np.float64).copy() for c in columns)
     out: Float1D = np.empty(len(quotes))
-    implied_vols(price, forward, strike, tau, df, np.where(quotes["is_call"].to_numpy(), 1.0, -1.0), out)
+    implied_vols(price, forward, strike, tau, df, quotes["is_call"].to_numpy(dtype=bool).copy(), out)
     return out
 
 
