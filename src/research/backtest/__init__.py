@@ -8,8 +8,29 @@
 | how large is the error of rare hedging in theory? | `hedge_error` | float: Derman and Kamal (1999) |
 """
 
-from research.backtest.delta_hedging import PARTS, Hedging, delta_hedging, hedge_error
-from research.backtest.hedge_vols import hedge_vols
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from research.backtest.value_at_risk import Backtest, value_at_risk
 
+if TYPE_CHECKING:
+    from research.backtest.hedge_volatility import hedge_vols
+    from research.backtest.hedging import PARTS, Hedging, delta_hedging, hedge_error
+
+# found when first used: what prices options is no part of a value at risk
+_LAZY = {
+    "PARTS": "hedging",
+    "Hedging": "hedging",
+    "delta_hedging": "hedging",
+    "hedge_error": "hedging",
+    "hedge_vols": "hedge_volatility",
+}
 __all__ = ["PARTS", "Backtest", "Hedging", "delta_hedging", "hedge_error", "hedge_vols", "value_at_risk"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'research.backtest' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"research.backtest.{_LAZY[name]}"), name)

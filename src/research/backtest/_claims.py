@@ -14,7 +14,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from research.arrays import BoolND, Float1D
-from research.backtest.hedge_vols import YEAR
+from research.backtest.hedge_volatility import YEAR
 from research.errors import InputError, require
 from research.instruments import European
 from research.pricing import NoteGrid

@@ -33,7 +33,7 @@ from numpy.typing import ArrayLike
 
 from research.arrays import BoolND, Float1D, Float2D, Int1D, vector
 from research.backtest._claims import Claim, claim_of
-from research.backtest.hedge_vols import YEAR
+from research.backtest.hedge_volatility import YEAR
 from research.errors import require, require_all
 
 PARTS = ("edge", "theta", "gamma", "drift", "remark", "cost", "rest")
