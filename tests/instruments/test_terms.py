@@ -59,7 +59,7 @@ from research.instruments.terms import contracts
         BestOf(underlyings=("A", "B"), strike=100.0, tau=1.0),
         WorstOf(underlyings=("A", "B"), initials=(100.0, 50.0), strike=1.0, tau=1.0, is_call=False),
         Rainbow(underlyings=("A", "B"), rank_weights=(0.7, 0.3), strike=1.0, initials=(100.0, 50.0), tau=1.0),
-        Quanto(underlying="A", strike=100.0, tau=1.0, fixed_rate=7.0),
+        Quanto(underlying="A", strike=100.0, tau=1.0, fx=7.0),
         Compo(underlying="A", strike=700.0, tau=1.0),
         WorstOfNote(
             underlyings=("A", "B"),

@@ -121,7 +121,7 @@ def test_prices_keep_parity_bounds_and_convexity(model: Any) -> None:
 
 
 def test_the_engines_of_heston_are_listed_best_first() -> None:
-    assert methods(European(strike=100.0, tau=1.0), HESTON)["method"].tolist() == ["fourier", "cosine", "paths"]
+    assert methods(European(strike=100.0, tau=1.0), HESTON)["method"].tolist() == ["fourier", "cosine", "adi", "paths"]
 
 
 def test_nothing_is_left_to_chance_at_expiry() -> None:

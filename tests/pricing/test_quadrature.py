@@ -136,4 +136,4 @@ def test_grid_gives_what_a_younger_note_is_worth() -> None:
 def test_memory_is_refused_and_the_catalogue_knows_the_engine() -> None:
     with pytest.raises(NoEngineError, match="memory"):
         price(replace(NOTES[4], memory=True), BlackScholes(sigma=0.2), MARKET, method="quadrature")
-    assert list(methods(SNOWBALL, BlackScholes(sigma=0.2))["method"]) == ["monte_carlo", "quadrature"]
+    assert {"monte_carlo", "quadrature"} <= set(methods(SNOWBALL, BlackScholes(sigma=0.2))["method"])

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import json
+import os
 import pkgutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -93,9 +94,13 @@ def _compiled(names: Sequence[str], workers: int) -> Iterator[str]:
     context = get_context("forkserver" if "forkserver" in get_all_start_methods() else "spawn")
     if isinstance(context, ForkServerContext):
         context.set_forkserver_preload(["research.core._compile_only"])
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
-        for done in as_completed([pool.submit(_compile_module, part) for part in _by_module(names)]):
-            yield from done.result()
+    os.environ["RESEARCH_COMPILE_ONLY"] = "1"  # for the processes started here
+    try:
+        with ProcessPoolExecutor(workers, mp_context=context) as pool:
+            for done in as_completed([pool.submit(_compile_module, part) for part in _by_module(names)]):
+                yield from done.result()
+    finally:
+        del os.environ["RESEARCH_COMPILE_ONLY"]
 
 
 def _compile_module(names: Sequence[str]) -> list[str]:
