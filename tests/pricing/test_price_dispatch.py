@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from research.errors import InputError, NoEngineError
-from research.instruments import American, European
+from research.instruments import American, Digital, European, VarianceSwap
 from research.market import DiscountCurve, Smile, Snapshot, Surface, flat_snapshot
 from research.models import SABR, SVI, BlackScholes, Heston, SVISurface, black
 from research.pricing import Price, engines_for, methods, price
@@ -140,3 +140,9 @@ def test_auto_goes_on_to_an_engine_that_takes_the_whole_curve() -> None:
     flat = price([put, European(strike=100.0, tau=1.0)], model, flat_snapshot(spot=100.0, rate=0.03))
     assert flat.method.tolist() == ["spectral", "analytic"]
     assert flat.to_frame()["value"].tolist() == flat.value.tolist()
+
+
+def test_a_method_is_listed_once_though_the_model_has_either_ability() -> None:
+    for kind in (Digital(strike=100.0, tau=1.0), VarianceSwap(strike=0.04, tau=1.0)):
+        found = methods(kind, BlackScholes(sigma=0.2))["method"]
+        assert found.is_unique, found

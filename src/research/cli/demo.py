@@ -10,19 +10,6 @@ from research.project import Project, find_project
 
 app = typer.Typer(add_completion=False)
 
-# whose kernels the pipeline calls; `research warmup` compiles the whole core
-ROOMS = (
-    "research.backtest",
-    "research.calibration.garch",
-    "research.calibration.heston",
-    "research.calibration.svi",
-    "research.market",
-    "research.models",
-    "research.pricing.analytic",
-    "research.pricing.fourier",
-    "research.risk",
-    "research.serving.heston_surface",
-)
 MODEL, NOTEBOOK = "heston_dax", "notebooks/calibration/heston.ipynb"
 
 
@@ -34,7 +21,7 @@ def command() -> None:
 
     started = time.perf_counter()
     project = find_project()
-    count, seconds = warm(ROOMS)
+    count, seconds = warm()
     _say(f"Kernels: {count} compiled in {seconds:.0f} s" if seconds else f"Kernels: {count} warm")
     before = pipeline.read_lock(project)
     missing = pipeline.without_run(project)

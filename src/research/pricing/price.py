@@ -116,7 +116,8 @@ def methods(instrument: Any, model: Any) -> pd.DataFrame:
     -------
     DataFrame with columns method, error, cost, why
     """
-    rows = [(e.method, e.error, e.cost, e.why) for e in engines_for(instrument, model)]
+    first = {e.method: e for e in reversed(engines_for(instrument, model))}  # a method may ask for either ability
+    rows = [(e.method, e.error, e.cost, e.why) for e in engines_for(instrument, model) if first[e.method] is e]
     return pd.DataFrame(rows, columns=["method", "error", "cost", "why"])
 
 
