@@ -6,6 +6,9 @@ export DVC_NO_ANALYTICS := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := 1
 
+# many tests wait for processes of their own: one tester more than processors, at most eight
+TESTERS := $(shell n=$$(getconf _NPROCESSORS_ONLN); echo $$((n < 8 ? n + 1 : 8)))
+
 help:            ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
 
@@ -17,7 +20,7 @@ demo: install  ## data to promoted model on real data, then a summary and report
 
 test: install  ## the tests (the few that compile the core again are in test-deep)
 	@research warmup
-	@python -m pytest -q -n 2 --dist worksteal -m "not deep"
+	@python -m pytest -q -n $(TESTERS) --dist worksteal -m "not deep"
 
 test-deep: install  ## every kernel on another CPU, many processes on an empty store, no network
 	@research warmup
@@ -25,7 +28,7 @@ test-deep: install  ## every kernel on another CPU, many processes on an empty s
 
 test-fast: install  ## the tests that take seconds
 	@research warmup
-	@python -m pytest -q -n 2 --dist worksteal -m "not slow and not deep"
+	@python -m pytest -q -n $(TESTERS) --dist worksteal -m "not slow and not deep"
 
 test-browser: install  ## JupyterLab and MLflow in headless Chromium (Debian, Ubuntu: apt-get install chromium)
 	@test -f .venv/.browser && cmp -s .venv/.browser tests/browser/requirements.lock || { python -m pip install -q --disable-pip-version-check --require-hashes -r tests/browser/requirements.lock && cp tests/browser/requirements.lock .venv/.browser; }
