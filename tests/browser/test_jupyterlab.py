@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 import urllib.request
 from pathlib import Path
@@ -157,7 +158,7 @@ def test_mlflow_opens_from_the_launcher_on_the_runs_without_its_assistant(page: 
     frame.get_by_text("calibration/smile").first.wait_for(timeout=120_000)
     assert "Model training" in frame.locator("body").inner_text()
     frame.get_by_text("calibration/smile").first.click()
-    frame.get_by_text("1 matching run").wait_for()
+    frame.get_by_text(re.compile(r"\d+ matching runs?")).wait_for()
     assert frame.get_by_text("MLflow Assistant").filter(visible=True).count() == 0
     picture("lab-mlflow")
     status = page.evaluate("async () => (await fetch('/mlflow/ajax-api/3.0/mlflow/assistant/config')).status")
