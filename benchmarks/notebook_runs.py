@@ -123,7 +123,7 @@ def _two_cells(root: Path) -> list[dict[str, Any]]:
     what = "two cells, from a shell"
     return [
         _row("research run, warm", what, _best(lambda: _research(book)), "recorded"),
-        _row("research run --cold", what, _best(lambda: _research(book, RESEARCH_WARM="0")), "recorded, with page"),
+        _row("research run --cold", what, _best(lambda: _research(book, "--cold")), "recorded"),
         _row("papermill", what, _best(lambda: _papermill(book), 2), "not recorded", peer=True),
     ]
 
