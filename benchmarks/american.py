@@ -7,10 +7,10 @@ The reference is our own collocation at 1e-12, which agrees with the published d
 from __future__ import annotations
 
 from collections.abc import Callable
-from time import perf_counter
 from typing import Any
 
 import numpy as np
+from timing import timed
 
 STRIKE, RATE, BATCH, SLICE = 40.0, 0.06, 10_000, 200
 CASES = np.array([(s, v, t) for s in (36.0, 38.0, 40.0, 42.0, 44.0) for v in (0.2, 0.4) for t in (1.0, 2.0)])
@@ -18,16 +18,6 @@ GRID = "20 American puts by finite differences"
 SPECTRAL, BATCHED = "20 American puts, continuous exercise", f"{BATCH} American puts, one by one different"
 # on two idle cores, where QuantLib is not installed
 RECORDED = {SPECTRAL: (3.9e-3, "QdFp accurate"), BATCHED: (1.9, "QdFp accurate"), GRID: (0.147, "FD 400x400")}
-
-
-def timed(call: Callable[[], Any], repeat: int) -> tuple[float, Any]:
-    """Fastest of `repeat` calls after one that is not counted, and the result."""
-    result, best = call(), np.inf
-    for _ in range(repeat):
-        began = perf_counter()
-        result = call()
-        best = min(best, perf_counter() - began)
-    return best, result
 
 
 def row(name: str, what: str, seconds: float, found: Any, reference: Any, *, peer: bool) -> dict[str, Any]:

@@ -9,25 +9,15 @@ allows it, which is part of the work saved.
 from __future__ import annotations
 
 from collections.abc import Callable
-from time import perf_counter
 from typing import Any
 
 import numpy as np
+from timing import timed
 
 BARRIER, AMERICAN = "down-and-out call under local vol", "3 American puts under Heston"
 STRIKES = (90.0, 100.0, 110.0)
 HESTON = {"v0": 0.04, "kappa": 1.5, "theta": 0.04, "sigma": 0.3, "rho": -0.9}
 RATE, DIVIDEND_YIELD = 0.05, 0.01
-
-
-def timed(call: Callable[[], Any], repeat: int) -> tuple[float, Any]:
-    """Fastest of `repeat` calls after one that is not counted, and the result."""
-    result, best = call(), np.inf
-    for _ in range(repeat):
-        began = perf_counter()
-        result = call()
-        best = min(best, perf_counter() - began)
-    return best, result
 
 
 def row(name: str, what: str, seconds: float, found: Any, reference: Any, *, peer: bool) -> dict[str, Any]:

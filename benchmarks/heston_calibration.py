@@ -9,30 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from timing import row, timed
 
 ROOT = Path(__file__).resolve().parents[1]
 WEEKS = [14, 42, 77, 168, 259, 343, 525, 700]
 FIVE = (0.04, 1.5, 0.06, 0.5, -0.7)
 SPOT, RATE, DIVIDEND = 100.0, 0.03, 0.01
-
-
-def timed(call: Callable[[], Any], repeat: int) -> tuple[float, Any]:
-    """Fastest of `repeat` calls after one that is not counted, and the result."""
-    result, best = call(), np.inf
-    for _ in range(repeat):
-        began = perf_counter()
-        result = call()
-        best = min(best, perf_counter() - began)
-    return best, result
-
-
-def row(name: str, seconds: float, accuracy: str, what: str, peer: bool) -> dict[str, Any]:
-    return {"name": name, "seconds": seconds, "accuracy": accuracy, "what": what, "peer": peer}
 
 
 def quotes(weeks: bool) -> pd.DataFrame:

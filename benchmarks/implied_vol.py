@@ -7,11 +7,10 @@ is the largest distance from the vol that made the price. Ours is timed through 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from time import perf_counter
 from typing import Any
 
 import numpy as np
+from timing import timed
 
 N = 1_000_000
 WHAT = "implied vol of 1e6 options, to 10 standard deviations"
@@ -46,16 +45,6 @@ def prices() -> dict[str, Any]:
         "price": price,
         "wing": wing,
     }
-
-
-def timed(call: Callable[[], Any], repeat: int) -> tuple[float, Any]:
-    """Fastest of `repeat` calls after one that is not counted, and the result."""
-    result, best = call(), np.inf
-    for _ in range(repeat):
-        began = perf_counter()
-        result = call()
-        best = min(best, perf_counter() - began)
-    return best, result
 
 
 def accuracy(found: Any, given: dict[str, Any]) -> str:

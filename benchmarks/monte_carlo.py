@@ -9,7 +9,6 @@ time * (standard error in bp)^2, for ours of a run that reaches it.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from time import perf_counter
@@ -17,6 +16,7 @@ from typing import Any
 
 import numba
 import numpy as np
+from timing import row, timed
 
 S0, K, R, Q, V, T, M, N = 100.0, 100.0, 0.03, 0.01, 0.25, 1.0, 252, 100_000
 DT = T / M
@@ -24,20 +24,6 @@ MU, SD = (R - Q - 0.5 * V * V) * DT, V * math.sqrt(DT)
 EXACT = 98.60896
 PATHS = "GBM, 1e5 paths x 252 steps, arithmetic Asian on each"
 SNOW, ASIAN = "snowball to a standard error of 1 bp", "arithmetic Asian, 252 fixings, to 1 bp"
-
-
-def timed(call: Callable[[], Any], repeat: int) -> tuple[float, Any]:
-    """Fastest of `repeat` calls after one that is not counted, and the result."""
-    result, best = call(), math.inf
-    for _ in range(repeat):
-        began = perf_counter()
-        result = call()
-        best = min(best, perf_counter() - began)
-    return best, result
-
-
-def row(name: str, seconds: float, accuracy: str, what: str, peer: bool) -> dict[str, Any]:
-    return {"name": name, "seconds": seconds, "accuracy": accuracy, "what": what, "peer": peer}
 
 
 @numba.njit(fastmath=True)

@@ -15,11 +15,10 @@ standard error of 0.01 on 100: time * (standard error in bp)^2.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from time import perf_counter
 from typing import Any
 
 import numpy as np
+from timing import row, timed
 
 RATE, YIELD_A, YIELD_B, VOL_A, VOL_B, RHO = 0.03, 0.01, 0.02, 0.2, 0.3, 0.5
 SPREADS = [(k, t) for k in np.linspace(1.0, 20.0, 20) for t in (0.1, 0.25, 0.5, 1.0, 3.0)]
@@ -28,20 +27,6 @@ CLOSED = "100 spread options, Bjerksund-Stensland"
 BASKET = "basket of two, simulated to 1 bp"
 WORST = "worst-of autocallable on two, daily knock-in, to 1 bp"
 ROUGH = "rough Bergomi, 11 strikes, 128 steps, to 1 bp of vol"
-
-
-def timed(call: Callable[[], Any], repeat: int) -> tuple[float, Any]:
-    """Fastest of `repeat` calls after one that is not counted, and the result."""
-    result, best = call(), math.inf
-    for _ in range(repeat):
-        began = perf_counter()
-        result = call()
-        best = min(best, perf_counter() - began)
-    return best, result
-
-
-def row(name: str, seconds: float, accuracy: str, what: str, peer: bool) -> dict[str, Any]:
-    return {"name": name, "seconds": seconds, "accuracy": accuracy, "what": what, "peer": peer}
 
 
 def world() -> tuple[Any, Any]:

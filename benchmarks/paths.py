@@ -12,12 +12,12 @@ The peers draw normals from their own generators; QuantLib walks fewer paths, an
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from time import perf_counter
 from typing import Any
 
 import numba
 import numpy as np
+from timing import row, timed
 
 S0, R, Q, V, N, M = 100.0, 0.03, 0.01, 0.25, 100_000, 252
 HESTON = {"v0": 0.04, "kappa": 1.5, "theta": 0.05, "sigma": 0.5, "rho": -0.7}
@@ -25,20 +25,6 @@ STEPS = 32
 GBM = "GBM, 1e5 paths x 252 steps, all kept (200 MB)"
 CALL = "European call under Heston by simulation, 1e5 paths x 32 steps"
 FEW = 4_000  # paths that QuantLib's generator walks, scaled
-
-
-def timed(call: Callable[[], Any], repeat: int) -> tuple[float, Any]:
-    """Fastest of `repeat` calls after one that is not counted, and the result."""
-    result, best = call(), math.inf
-    for _ in range(repeat):
-        began = perf_counter()
-        result = call()
-        best = min(best, perf_counter() - began)
-    return best, result
-
-
-def row(name: str, seconds: float, accuracy: str, what: str, peer: bool) -> dict[str, Any]:
-    return {"name": name, "seconds": seconds, "accuracy": accuracy, "what": what, "peer": peer}
 
 
 def said(last: Any) -> str:

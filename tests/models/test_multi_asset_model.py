@@ -52,7 +52,8 @@ def test_a_repair_is_said_and_kept() -> None:
 def test_perfect_correlation_needs_no_repair(rho: float) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        MultiAssetBlackScholes(names=("A", "B"), vols=[0.2, 0.3], correlation=[[1.0, rho], [rho, 1.0]])
+        model = MultiAssetBlackScholes(names=("A", "B"), vols=[0.2, 0.3], correlation=[[1.0, rho], [rho, 1.0]])
+    assert (model.repaired_by, model.correlation[0, 1]) == (0.0, rho)
 
 
 @pytest.mark.parametrize(

@@ -143,4 +143,7 @@ def test_an_executed_notebook_is_valid(warm, run):
     import nbformat
 
     done = run("1", "print(1)", "from IPython.display import display; display(1)")
-    nbformat.validate(nbformat.read(done.path, as_version=4))
+    book = nbformat.read(done.path, as_version=4)
+    nbformat.validate(book)  # raises
+    kinds = [output["output_type"] for cell in book["cells"] for output in cell["outputs"]]
+    assert kinds == ["execute_result", "stream", "display_data"]
