@@ -30,24 +30,10 @@ import numpy as np
 
 from research.arrays import Float1D, Float2D, Float3D, Float4D, Int1D
 from research.core._jit import inlined, kernel
+from research.core.pricing._differences import differences
 
 DAMPED, CRAIG_SNEYD, HUNDSDORFER_VERWER = 0, 1, 2
 _HV = 0.5 + sqrt(3.0) / 6.0
-
-
-@inlined
-def _weights(x: Float1D, d: Float2D) -> None:
-    """d[0 .. 2] = weights of the first derivative, d[3 .. 5] of the second; one-sided and 0 at the ends."""
-    n = x.size
-    for j in range(1, n - 1):
-        a, b = x[j] - x[j - 1], x[j + 1] - x[j]
-        d[0, j], d[1, j], d[2, j] = -b / (a * (a + b)), (b - a) / (a * b), a / (b * (a + b))
-        d[3, j], d[4, j], d[5, j] = 2.0 / (a * (a + b)), -2.0 / (a * b), 2.0 / (b * (a + b))
-    a, b = x[1] - x[0], x[n - 1] - x[n - 2]
-    d[0, 0], d[1, 0], d[2, 0] = 0.0, -1.0 / a, 1.0 / a
-    d[0, n - 1], d[1, n - 1], d[2, n - 1] = -1.0 / b, 1.0 / b, 0.0
-    for i in range(3, 6):
-        d[i, 0], d[i, n - 1] = 0.0, 0.0
 
 
 @inlined
@@ -249,7 +235,7 @@ def adi_march(
     f1, f2, part = np.empty((3, nx, nv)), np.empty((4, nv)), np.empty((2, 3, nx, nv))
     y, base, scratch = np.empty((nx, nv)), np.empty((nx, nv)), np.empty((nx, nv))
     for which in range(2):
-        _weights(x if which == 0 else v, dx if which == 0 else dv)
+        differences(x if which == 0 else v, dx if which == 0 else dv)
     now, ahead = np.empty(2), -1.0
     for k in range(steps):
         h, kind = dt[k], scheme[k]

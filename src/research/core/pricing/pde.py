@@ -24,21 +24,16 @@ from numba import prange
 from research.arrays import Float1D, Float2D, Float3D
 from research.core._jit import inlined, parallel
 from research.core.math.elementary import exp, log
+from research.core.pricing._differences import differences
 
 
 @inlined
 def _differences(x: Float1D, d: Float2D) -> None:
-    """d[0 .. 2] = weights of V_x at each inner point, d[3 .. 5] = weights of V_xx; one-sided V_x at the ends."""
+    """As `differences`; at the ends V_xx = V_x, that is V_SS = 0."""
+    differences(x, d)
     n = x.size
-    for j in range(1, n - 1):
-        a, b = x[j] - x[j - 1], x[j + 1] - x[j]
-        d[0, j], d[1, j], d[2, j] = -b / (a * (a + b)), (b - a) / (a * b), a / (b * (a + b))
-        d[3, j], d[4, j], d[5, j] = 2.0 / (a * (a + b)), -2.0 / (a * b), 2.0 / (b * (a + b))
-    a, b = x[1] - x[0], x[n - 1] - x[n - 2]
-    d[0, 0], d[1, 0], d[2, 0] = 0.0, -1.0 / a, 1.0 / a
-    d[0, n - 1], d[1, n - 1], d[2, n - 1] = -1.0 / b, 1.0 / b, 0.0
     for i in range(3, 6):
-        d[i, 0], d[i, n - 1] = d[i - 3, 0], d[i - 3, n - 1]  # V_xx = V_x where V_SS = 0
+        d[i, 0], d[i, n - 1] = d[i - 3, 0], d[i - 3, n - 1]
 
 
 @inlined
