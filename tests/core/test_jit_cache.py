@@ -1,7 +1,8 @@
-"""The kernel cache cannot lie: keyed by the whole core, shared by equal checkouts, closed to other code."""
+"""The kernel cache cannot lie: keyed by all that a kernel imports, shared by equal checkouts, closed to other code."""
 
 from __future__ import annotations
 
+import ast
 import os
 import shutil
 import subprocess
@@ -12,7 +13,7 @@ import pytest
 
 import research
 from research.core import _jit
-from research.fingerprint import digest_tree, source_files
+from research.fingerprint import source_files
 
 PACKAGE = Path(research.__file__).parent
 
@@ -87,8 +88,8 @@ def test_an_edit_in_a_called_module_reaches_the_cached_caller(checkout: Path) ->
 
 EDIT_BETWEEN_HASH_AND_IMPORT = """
 import pathlib, sys
-from research.core._jit import cache_key
-cache_key()  # the core is hashed here
+from research.core._jit import _known_digest
+_known_digest("research.core.caller")  # the sources are hashed here
 called = pathlib.Path(sys.argv[1]) / "research/core/called.py"
 text = called.read_text()
 called.write_text(text.replace("0.20", "0.35"))
@@ -131,18 +132,48 @@ def test_another_cpu_does_not_meet_our_machine_code(checkout: Path) -> None:
     assert run(checkout, NUMBA_BOUNDSCHECK="1") == [40.0, 0.0, 1.0]
 
 
-def test_editing_any_module_of_the_core_changes_the_key(tmp_path: Path) -> None:
-    core = tmp_path / "core"
-    shutil.copytree(PACKAGE / "core", core, ignore=shutil.ignore_patterns("__pycache__"))
-    before = digest_tree(core)
-    for path in source_files(core):
-        text = path.read_text()
-        path.write_text(text + "\n")
-        assert digest_tree(core) != before, path
-        path.write_text(text)
-    assert digest_tree(core) == before
-    (core / "models" / "new.py").write_text("")
-    assert digest_tree(core) != before
+def imported(path: Path) -> set[str]:
+    """The modules of the core that a file imports, by the parser of Python itself."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: the key follows no relative imports"
+            found |= {str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return {name for name in found if name.startswith("research.core")}
+
+
+def file_of(module: str) -> Path | None:
+    """Where a module of the core stands; None for a name in a module."""
+    base = PACKAGE.parent.joinpath(*module.split("."))
+    return next((p for p in (base.with_suffix(".py"), base / "__init__.py") if p.is_file()), None)
+
+
+def test_the_key_follows_every_import_of_a_kernels_module() -> None:
+    modules = {path: _jit.closure(module_of(path)) for path in source_files(PACKAGE / "core")}
+    for path, closure in modules.items():
+        assert path in closure and PACKAGE / "core" / "_jit.py" in closure
+        for name in imported(path):
+            there = file_of(name)
+            assert there is None or set(modules[there]) <= set(closure), f"{path} imports {name}"
+    heston = modules[PACKAGE / "core" / "calibration" / "heston.py"]
+    assert PACKAGE / "core" / "math" / "elementary.py" in heston
+    assert PACKAGE / "core" / "pricing" / "pde.py" not in heston
+
+
+def module_of(path: Path) -> str:
+    """The dotted name of a source file."""
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+@pytest.mark.slow
+def test_an_edit_elsewhere_in_the_core_keeps_the_cached_code(checkout: Path) -> None:
+    (checkout / "research/core/stranger.py").write_text("RATE = 0.05\n")
+    assert run(checkout) == [40.0, 0.0, 1.0]
+    (checkout / "research/core/stranger.py").write_text("RATE = 0.06\n")
+    assert run(checkout) == [40.0, 1.0, 0.0]
 
 
 def test_code_outside_the_core_is_not_cached_under_its_key() -> None:

@@ -2,8 +2,9 @@
 
 No fastmath, no contraction, NumPy error model (no exceptions out of division), the GIL released. numba does
 not see an edit in a module that a cached function calls (numba/numba#1833), so our cache folder is named by
-the hash of *all* of `core/`, the numba and llvmlite versions, Python, and the CPU: an edited core never meets
-old machine code, and a second checkout with the same core shares it.
+the hash of the kernel's module and of every module of the core that it imports, directly or not, the numba and
+llvmlite versions, Python, and the CPU: an edited module never meets old machine code, what does not use it is not
+compiled again, and a second checkout with the same text shares it.
 
 Threads come from TBB: its library survives a fork and calls from several threads, where OpenMP dies after a
 fork and workqueue aborts on two threads. numba does not find the wheel's library in a virtual environment,
@@ -14,8 +15,10 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import functools
 import importlib.util
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -27,7 +30,7 @@ import llvmlite
 import numba
 from numba.core import caching, config
 
-from research.fingerprint import core_fingerprint, digest_json
+from research.fingerprint import core_fingerprint, digest_file, digest_json
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -68,12 +71,43 @@ _CODEGEN = (
 )
 
 
-def cache_key() -> str:
-    """What compiled code depends on: the whole core, the compiler, the interpreter, the CPU and numba's settings."""
+# what of the core a module's text imports: the package, and the names, which may be modules themselves
+_IMPORTS = re.compile(
+    r"^[ \t]*(?:from|import)[ \t]+(research\.core[\w.]*)(?:[ \t]+import[ \t]*(\([^)]*\)|[^\n]*))?", re.M
+)
+
+
+def closure(module: str, root: Path = Path(__file__).parent) -> tuple[Path, ...]:
+    """The files of the core, sorted, that code compiled in `module` may come from: what it imports, and this file."""
+    found: dict[Path, None] = {root / "_jit.py": None}
+    waiting = [module]
+    while waiting:
+        parts = waiting.pop().split(".")[2:]
+        for n in range(len(parts) + 1):  # importing a module runs the packages above it
+            for path in (root.joinpath(*parts[:n], "__init__.py"), root.joinpath(*parts[:n]).with_suffix(".py")):
+                if path not in found and path.is_file():
+                    found[path] = None
+                    for package, names in _IMPORTS.findall(path.read_text()):
+                        waiting += [package, *(f"{package}.{name}" for name in re.findall(r"\w+", names))]
+    return tuple(sorted(found))
+
+
+def module_digest(module: str) -> str:
+    """SHA-256 over the texts of `closure(module)`."""
+    root = Path(__file__).parent
+    return digest_json({path.relative_to(root).as_posix(): digest_file(path) for path in closure(module)})
+
+
+_known_digest = functools.cache(module_digest)
+
+
+def cache_key(sources: str = "") -> str:
+    """What compiled code depends on: the sources (by digest, the whole core unless given), the compiler, the
+    interpreter, the CPU and numba's settings."""
     from llvmlite import binding
 
     parts: dict[str, Any] = {
-        "core": core_fingerprint(),
+        "core": sources or core_fingerprint(),
         "numba": numba.__version__,
         "llvmlite": llvmlite.__version__,
         "python": sys.version,
@@ -85,17 +119,18 @@ def cache_key() -> str:
 
 
 class _Locator(caching._CacheLocator):  # type: ignore[misc]
-    """Keeps compiled kernels under a folder named by `cache_key`; the source stamp is the core's hash."""
+    """Keeps compiled kernels under a folder named by `cache_key`; the source stamp is the hash of their texts."""
 
     def __init__(self, py_func: Any) -> None:
         self._py_func = py_func
-        self._folder = cache_root() / "kernels" / cache_key()
+        self._stamp = _known_digest(py_func.__module__)
+        self._folder = cache_root() / "kernels" / cache_key(self._stamp)
 
     def get_cache_path(self) -> str:
         return str(self._folder)
 
     def get_source_stamp(self) -> str:
-        return core_fingerprint()
+        return self._stamp
 
     def get_disambiguator(self) -> str:
         return f"{self._py_func.__module__}"
@@ -143,9 +178,10 @@ class _Cache(caching.Cache):  # type: ignore[misc]
             return super().load_overload(sig, target_context)
 
     def save_overload(self, sig: Any, data: Any) -> None:
-        """Keep the code, unless the core was edited since this process hashed it: then what was compiled may be
-        of another text than the key says."""
-        if core_fingerprint.__wrapped__() == core_fingerprint():
+        """Keep the code, unless its sources were edited since this process hashed them: then what was compiled may
+        be of another text than the key says."""
+        module = self._py_func.__module__
+        if module_digest(module) == _known_digest(module):
             super().save_overload(sig, data)
 
 
