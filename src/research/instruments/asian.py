@@ -8,6 +8,7 @@ from datetime import date
 from typing import Literal
 
 from research.arrays import Float1D
+from research.conventions import check_fields
 from research.errors import require
 from research.instruments._expiry import check_positive
 from research.instruments._schedule import Schedule, check_schedule, schedule_years
@@ -28,6 +29,7 @@ class Asian:
     fixed_mean: float = 0.0  # their arithmetic mean, price units
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_schedule("fixings", self.fixings)
         if self.strike is not None:
             check_positive("strike", self.strike)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from research.arrays import Float1D
+from research.conventions import check_fields
 from research.errors import require
 from research.instruments._expiry import check_positive
 from research.instruments._schedule import (
@@ -48,6 +49,7 @@ class Autocallable:
     accrued: float = 0.0  # years that coupons have run before the snapshot's day
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_positive("initial", self.initial)
         check_positive("notional", self.notional)
         check_schedule("observations", self.observations)

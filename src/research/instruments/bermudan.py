@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
 
-from research.conventions import year_fraction
+from research.conventions import check_fields, year_fraction
 from research.errors import InputError, require
 from research.instruments._expiry import check_positive
 
@@ -28,6 +28,7 @@ class Bermudan:
     is_call: bool = False
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_positive("strike", self.strike)
         if (self.dates is None) == (self.times is None):
             raise InputError(f"Bermudan must have dates or times; got {'neither' if self.dates is None else 'both'}.")

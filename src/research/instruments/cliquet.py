@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from research.arrays import Float1D
+from research.conventions import check_fields
 from research.errors import require
 from research.instruments._expiry import check_positive
 from research.instruments._schedule import Schedule, check_schedule, schedule_years
@@ -28,6 +29,7 @@ class Cliquet:
     notional: float = 100.0  # currency
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_schedule("resets", self.resets)
         check_positive("notional", self.notional)
         if self.initial is not None:

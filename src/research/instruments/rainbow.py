@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from datetime import date
 
+from research.conventions import check_fields
 from research.errors import require
 from research.instruments._expiry import check_expiry, check_positive, years_left
 from research.instruments._several import Fx, check_fx, check_initials, check_underlyings, check_weights
@@ -35,6 +36,7 @@ class BestOf:
     fx: Fx | None = None  # of prices in another currency
 
     def __post_init__(self) -> None:
+        check_fields(self)
         _check(self)
 
     def years(self, as_of: date) -> float:
@@ -56,6 +58,7 @@ class WorstOf:
     fx: Fx | None = None  # of prices in another currency
 
     def __post_init__(self) -> None:
+        check_fields(self)
         _check(self)
 
     def years(self, as_of: date) -> float:
@@ -78,6 +81,7 @@ class Rainbow:
     fx: Fx | None = None  # of prices in another currency
 
     def __post_init__(self) -> None:
+        check_fields(self)
         _check(self)
         check_weights("rank_weights", self.rank_weights, len(self.underlyings))
 

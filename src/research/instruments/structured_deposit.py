@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from datetime import date
 
+from research.conventions import check_fields
 from research.errors import require
 from research.instruments._expiry import check_expiry, check_positive, years_left
 from research.instruments._schedule import check_fraction, check_rate
@@ -30,6 +31,7 @@ class StructuredDeposit:
     notional: float = 100.0  # currency
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_positive("initial", self.initial)
         check_positive("notional", self.notional)
         check_fraction("strike", self.strike)

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from research.conventions import check_fields
 from research.errors import InputError, require, rule
 from research.market.curves import DiscountCurve
 
@@ -29,6 +30,7 @@ class Underlying:
     currency: str | None = None  # None: the payment currency
 
     def __post_init__(self) -> None:
+        check_fields(self)
         require(bool(self.name), "name", self.name, "not be empty")
         require(
             bool(np.isfinite(self.spot)) and self.spot > 0.0, f"spot of {self.name}", self.spot, "be finite and > 0"
@@ -46,6 +48,7 @@ class ForeignCurrency:
     discount: DiscountCurve
 
     def __post_init__(self) -> None:
+        check_fields(self)
         require(
             bool(np.isfinite(self.rate)) and self.rate > 0.0, f"rate of {self.name}", self.rate, "be finite and > 0"
         )
@@ -69,6 +72,7 @@ class BasketSnapshot:
     currencies: tuple[ForeignCurrency, ...] = ()
 
     def __post_init__(self) -> None:
+        check_fields(self)
         object.__setattr__(self, "underlyings", tuple(self.underlyings))
         object.__setattr__(self, "currencies", tuple(self.currencies))
         require(len(self.underlyings) > 0, "underlyings", 0, "hold at least one")

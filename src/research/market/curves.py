@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from research.arrays import Float1D, vector
+from research.conventions import check_fields
 from research.errors import require, require_all
 
 
@@ -37,6 +38,7 @@ class DiscountCurve:
     zero_rate: Float1D  # 1/year, continuously compounded, shape (n,)
 
     def __post_init__(self) -> None:
+        check_fields(self)
         tau, rate = vector(self.tau, "tau"), vector(self.zero_rate, "zero_rate")
         require(tau.size > 0, "tau", tau.size, "hold at least one node")
         require(tau.size == rate.size, "zero_rate", rate.size, f"have as many values as tau, {tau.size}")

@@ -16,6 +16,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from research.arrays import Float1D
+from research.conventions import check_fields
 from research.errors import DataError, InputError, require
 from research.market.curves import DiscountCurve
 from research.market.dividends import CashDividends
@@ -41,6 +42,7 @@ class Snapshot:
     currency: str = ""  # of spot and prices, e.g. "EUR"; "" where it does not matter
 
     def __post_init__(self) -> None:
+        check_fields(self)
         require(np.isfinite(self.spot) and self.spot > 0.0, "spot", self.spot, "be finite and > 0")
         require(np.isfinite(self.dividend_yield), "dividend_yield", self.dividend_yield, "be finite")
         require(

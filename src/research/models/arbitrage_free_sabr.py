@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from research.arrays import Float1D, reshape, vectors
+from research.conventions import check_fields
 from research.errors import InputError, NumericalError, require, require_all
 from research.models import bachelier, black
 
@@ -97,6 +98,7 @@ class ArbitrageFreeSABR:
     n_time: int = 40  # steps
 
     def __post_init__(self) -> None:
+        check_fields(self)
         for name in ("alpha", "beta", "rho", "nu", "shift"):
             value = getattr(self, name)
             require(bool(np.isfinite(value)), name, value, "be finite")

@@ -22,6 +22,7 @@ from numpy.typing import ArrayLike
 from scipy.special import erfcx, ndtr
 
 from research.arrays import Float1D, FloatND, reshape, vectors
+from research.conventions import check_fields
 from research.errors import InputError, require, require_all
 
 GREEKS = ("price", "delta", "gamma", "vega", "theta", "rho", "vanna", "volga")
@@ -48,6 +49,7 @@ class Bachelier:
     sigma: float  # price units / sqrt(year), >= 0
 
     def __post_init__(self) -> None:
+        check_fields(self)
         hint = "A normal vol is in price units: 20% of a forward of 100 is 20."
         require(
             bool(np.isfinite(self.sigma)) and self.sigma >= 0.0, "sigma", self.sigma, "be finite and >= 0", hint=hint

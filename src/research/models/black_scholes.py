@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from research.arrays import FloatND
+from research.conventions import check_fields
 from research.errors import require
 
 
@@ -30,6 +31,7 @@ class BlackScholes:
     sigma: float  # volatility, 1/sqrt(year), decimal
 
     def __post_init__(self) -> None:
+        check_fields(self)
         require(
             bool(np.isfinite(self.sigma)) and self.sigma >= 0.0,
             "sigma",

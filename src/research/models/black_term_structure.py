@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from research.arrays import FloatND
+from research.conventions import check_fields
 from research.errors import require, require_all
 from research.models.black_scholes import BlackScholes
 
@@ -40,6 +41,7 @@ class BlackTermStructure:
     implied: tuple[float, ...]  # implied vol to each tau, 1/sqrt(year), decimal
 
     def __post_init__(self) -> None:
+        check_fields(self)
         tau, vol = np.array(self.tau, dtype=float), np.array(self.implied, dtype=float)
         require(tau.size > 0, "tau", 0, "hold at least one expiry")
         require(tau.size == vol.size, "implied", vol.size, f"have as many values as tau, {tau.size}")

@@ -29,6 +29,7 @@ from numpy.typing import ArrayLike
 from scipy.special import gammaincc
 
 from research.arrays import Float1D, FloatND, reshape, vectors
+from research.conventions import check_fields
 from research.errors import InputError, require, require_all
 from research.models import black
 from research.models._bessel_law import density_at, integrals, scaled_slope
@@ -54,6 +55,7 @@ class CEV:
     beta: float  # power of the forward; 1 is lognormal, 1/2 square root, 0 normal with absorption
 
     def __post_init__(self) -> None:
+        check_fields(self)
         for name in ("sigma", "beta"):
             value = getattr(self, name)
             require(bool(np.isfinite(value)), name, value, "be finite")

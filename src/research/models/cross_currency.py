@@ -18,6 +18,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from research.conventions import check_fields
 from research.errors import require
 
 
@@ -34,6 +35,7 @@ class CrossCurrency:
     fx_spot: float = 1.0  # currency of payment for one unit of that of the underlying
 
     def __post_init__(self) -> None:
+        check_fields(self)
         for name, value in asdict(self).items():
             require(bool(np.isfinite(value)), name, value, "be finite")
             object.__setattr__(self, name, float(value))

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from research.arrays import reshape, vectors
+from research.conventions import check_fields
 from research.errors import require, require_all
 from research.models import black
 
@@ -39,6 +40,7 @@ class DisplacedDiffusion:
     shift: float  # price units; negative turns the skew around
 
     def __post_init__(self) -> None:
+        check_fields(self)
         for name in ("sigma", "shift"):
             value = getattr(self, name)
             require(bool(np.isfinite(value)), name, value, "be finite")

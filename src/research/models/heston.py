@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from research.arrays import Float1D, FloatND
+from research.conventions import check_fields
 from research.core.models.levy import AFFINE
 from research.errors import require, require_all
 
@@ -37,6 +38,7 @@ class Heston:
     rho: float  # correlation of spot and variance, in [-1, 1]
 
     def __post_init__(self) -> None:
+        check_fields(self)
         for name, value in asdict(self).items():
             require(bool(np.isfinite(value)), name, value, "be finite")
             object.__setattr__(self, name, float(value))

@@ -25,6 +25,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from research.arrays import Float1D
+from research.conventions import check_fields
 from research.core.models.levy import AFFINE, VARIANCE_GAMMA
 from research.errors import require
 from research.models.heston import Heston
@@ -74,6 +75,7 @@ class Merton(_Parameters):
     jump_std: float  # of the same
 
     def __post_init__(self) -> None:
+        check_fields(self)
         self._finite()
         require(self.sigma >= 0.0, "sigma", self.sigma, "be >= 0")
         _check_jumps(self.intensity, self.jump_mean, self.jump_std)
@@ -100,6 +102,7 @@ class Bates(_Parameters):
     jump_std: float  # of the same
 
     def __post_init__(self) -> None:
+        check_fields(self)
         self._finite()
         Heston(v0=self.v0, kappa=self.kappa, theta=self.theta, sigma=self.sigma, rho=self.rho)
         _check_jumps(self.intensity, self.jump_mean, self.jump_std)
@@ -120,6 +123,7 @@ class VarianceGamma(_Parameters):
     theta: float  # drift of the Brownian motion, 1/year
 
     def __post_init__(self) -> None:
+        check_fields(self)
         self._finite()
         require(self.sigma >= 0.0, "sigma", self.sigma, "be >= 0")
         require(self.nu > 0.0, "nu", self.nu, "be > 0 years")

@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from research.conventions import check_fields
 from research.errors import require
 from research.models.heston import Heston
 from research.models.local_vol import LocalVol
@@ -33,6 +34,7 @@ class LocalStochasticVol:
     leverage: LocalVol  # L on a grid of time and log(spot / forward): its "vol" is a pure number, L^2 is interpolated
 
     def __post_init__(self) -> None:
+        check_fields(self)
         require(isinstance(self.heston, Heston), "heston", type(self.heston).__name__, "be a Heston")
         require(isinstance(self.leverage, LocalVol), "leverage", type(self.leverage).__name__, "be a LocalVol grid")
 

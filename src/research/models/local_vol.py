@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from research.arrays import Float1D, Float2D, FloatND, reshape, vector, vectors
+from research.conventions import check_fields
 from research.errors import require, require_all
 from research.models.svi import SVISurface
 
@@ -56,6 +57,7 @@ class LocalVol:
     floored: int = 0  # nodes at the floor or the cap, because the surface had no local vol there
 
     def __post_init__(self) -> None:
+        check_fields(self)
         tau, y = vector(self.tau, "tau"), vector(self.log_moneyness, "log_moneyness")
         vol: Float2D = np.array(self.vol, dtype=np.float64, order="C", copy=True)
         for name, nodes in (("tau", tau), ("log_moneyness", y)):

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from research.arrays import Float1D, Float2D, vector
+from research.conventions import check_fields
 from research.errors import InputError, require, require_all, rule
 from research.models.correlation import CorrelationWarning, check_correlation, is_semidefinite, nearest_correlation
 
@@ -43,6 +44,7 @@ class MultiAssetBlackScholes:
     repaired_by: float = field(init=False, default=0.0)
 
     def __post_init__(self) -> None:
+        check_fields(self)
         names = tuple(self.names)
         twice = [name for name in names if names.count(name) > 1]
         require(len(names) > 0 and not twice, "names", twice[:1], "differ, and be at least one")

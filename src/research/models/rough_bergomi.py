@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from research.arrays import Float1D, Float2D, vector
+from research.conventions import check_fields
 from research.errors import require, require_all
 
 
@@ -37,6 +38,7 @@ class RoughBergomi:
     forward_tau: Float1D | None = None  # years up to which each holds, the last one goes on, shape (m,)
 
     def __post_init__(self) -> None:
+        check_fields(self)
         for name in ("hurst", "eta", "rho"):
             require(bool(np.isfinite(getattr(self, name))), name, getattr(self, name), "be finite")
             object.__setattr__(self, name, float(getattr(self, name)))

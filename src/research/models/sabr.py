@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from research.arrays import FloatND, reshape, vectors
+from research.conventions import check_fields
 from research.core.models.sabr import sabr_vols
 from research.errors import require, require_all
 
@@ -43,6 +44,7 @@ class SABR:
     formula: Formula = "obloj"  # or "hagan"; the same at beta = 1
 
     def __post_init__(self) -> None:
+        check_fields(self)
         for name in ("alpha", "beta", "rho", "nu", "shift"):
             value = getattr(self, name)
             require(bool(np.isfinite(value)), name, value, "be finite")

@@ -33,6 +33,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from research.arrays import FloatND, reshape, vectors
+from research.conventions import check_fields
 from research.errors import require, require_all
 from research.models.svi import SVI, SVISurface
 
@@ -47,6 +48,7 @@ class PowerLaw:
     gamma: float  # in (0, 1/2]: above 1/2 short expiries hold butterflies
 
     def __post_init__(self) -> None:
+        check_fields(self)
         require(bool(np.isfinite(self.eta)) and self.eta > 0.0, "eta", self.eta, "be finite and > 0")
         hint = "Above 1/2 short expiries hold butterfly arbitrage; ESSVI is free of that bound."
         require(0.0 < self.gamma <= 0.5, "gamma", self.gamma, "lie in (0, 1/2]", hint=hint)
@@ -81,6 +83,7 @@ class HestonLike:
     lam: float  # >= (1 + |rho|) / 4
 
     def __post_init__(self) -> None:
+        check_fields(self)
         require(bool(np.isfinite(self.lam)) and self.lam > 0.0, "lam", self.lam, "be finite and > 0")
 
     def __call__(self, theta: ArrayLike) -> Any:
@@ -162,6 +165,7 @@ class SSVI(_Surface):
     phi: PowerLaw | HestonLike
 
     def __post_init__(self) -> None:
+        check_fields(self)
         _nodes(self, ("theta",))
         require(-1.0 < self.rho < 1.0, "rho", self.rho, "lie in (-1, 1)")
         require(isinstance(self.phi, (PowerLaw, HestonLike)), "phi", self.phi, "be a PowerLaw or a HestonLike")
@@ -210,6 +214,7 @@ class ESSVI(_Surface):
     rho: tuple[float, ...]  # in (-1, 1)
 
     def __post_init__(self) -> None:
+        check_fields(self)
         _nodes(self, ("theta", "psi", "rho"))
         theta, psi, rho = (np.array(values) for values in (self.theta, self.psi, self.rho))
         require_all(psi > 0.0, "psi", psi, "be > 0")

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from research.arrays import FloatND, reshape, vectors
+from research.conventions import check_fields
 from research.core.models.svi import svi_curves
 from research.errors import require, require_all
 
@@ -49,6 +50,7 @@ class SVI:
     sigma: float  # width of the bend, > 0
 
     def __post_init__(self) -> None:
+        check_fields(self)
         for name, value in asdict(self).items():
             require(bool(np.isfinite(value)), name, value, "be finite")
         require(self.b >= 0.0, "b", self.b, "be >= 0")
@@ -139,6 +141,7 @@ class SVISurface:
     slices: tuple[SVI, ...]  # one an expiry
 
     def __post_init__(self) -> None:
+        check_fields(self)
         object.__setattr__(self, "tau", tuple(float(t) for t in self.tau))
         object.__setattr__(self, "slices", tuple(self.slices))
         require(len(self.tau) > 0, "tau", 0, "hold at least one expiry")

@@ -1,0 +1,184 @@
+"""What may stand in a field of a contract, a model or a market: `check_fields(self)`, by the field's annotation.
+
+NumPy's and pandas' numbers become Python's, lists and vectors tuples, a datetime at midnight a date; everything else is
+refused by name before a formula meets it. `float`, `int`, `bool`, `str`, `date`, tuples, unions and classes are looked
+at; other annotations (arrays) are left to whoever converts them. Whether a number is finite, and large enough, is the
+business of the field's own rule.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+import numbers
+import types
+import typing
+from collections.abc import Callable, Iterable
+from datetime import date, datetime
+from typing import Any
+
+from research.errors import InputError, rule
+
+_WORDS = {float: "a number", int: "a whole number", bool: "True or False", str: "text", date: "a date"}
+
+
+class _Unfit(Exception):
+    """Not of this kind; the text is a hint."""
+
+
+def check_fields(fact: Any) -> None:
+    """Refuse what is not of the kind its field says; for the `__post_init__` of a frozen dataclass.
+
+    Examples
+    --------
+    >>> from research.instruments import European
+    >>> European(strike="100", tau=1.0)
+    Traceback (most recent call last):
+    research.errors.InputError: strike must be a number; got '100'. Write 100, without quotes.
+    """
+    for name, fit, words in _plan(type(fact)):
+        value = getattr(fact, name)
+        try:
+            found = fit(value)
+        except _Unfit as unfit:
+            raise InputError(rule(name, f"be {words}", value, str(unfit))) from None
+        if found is not value:
+            object.__setattr__(fact, name, found)
+
+
+@functools.cache
+def _plan(kind: type) -> tuple[tuple[str, Callable[[Any], Any], str], ...]:
+    """(field, function, what is allowed in words) of each field that can be looked at."""
+    hints = typing.get_type_hints(kind)
+    given = [f.name for f in dataclasses.fields(kind) if f.init]
+    return tuple((name, *found) for name in given if (found := _fit(hints[name])) is not None)
+
+
+def _fit(hint: Any) -> tuple[Callable[[Any], Any], str] | None:
+    """The function that makes a value fit an annotation, and the words for it; None where anything may stand."""
+    origin, inner = typing.get_origin(hint), typing.get_args(hint)
+    if hint in _FITS:
+        return _FITS[hint], _WORDS[hint]
+    if origin is typing.Literal:
+        return _text, "one of " + ", ".join(map(repr, inner))
+    if origin in (typing.Union, types.UnionType):
+        parts = [_fit(one) for one in inner if one is not type(None)]
+        known = [one for one in parts if one is not None]
+        if len(known) < len(parts):
+            return None
+        words = " or ".join(dict.fromkeys(w for _, w in known))
+        if type(None) in inner:
+            return functools.partial(_either, (_nothing, *(f for f, _ in known))), f"{words}, or None"
+        return functools.partial(_either, tuple(f for f, _ in known)), words
+    if origin is tuple:
+        each = _fit(inner[0])
+        if len(inner) == 2 and inner[1] is Ellipsis and each is not None:
+            return functools.partial(_tuple, each[0]), f"a list, each item {each[1]}"
+        return None
+    if isinstance(hint, type) and dataclasses.is_dataclass(hint):
+        return functools.partial(_one_of, hint), f"a {hint.__name__}"
+    return None
+
+
+def _number(value: Any) -> float:
+    if type(value) is float:
+        return value
+    value = _scalar(value)
+    if isinstance(value, bool) or not isinstance(value, (numbers.Real, numbers.Number)) or isinstance(value, complex):
+        raise _Unfit(_hint(value))
+    return float(value)  # type: ignore[arg-type]
+
+
+def _whole(value: Any) -> int:
+    if type(value) is int:
+        return value
+    found = _number(value)
+    if not math.isfinite(found) or found != int(found):
+        raise _Unfit
+    return int(found)
+
+
+def _flag(value: Any) -> bool:
+    value = _scalar(value)
+    if not isinstance(value, bool):
+        raise _Unfit("A call is True, a put False." if isinstance(value, str) and value[:1] in "CcPp" else "")
+    return value
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise _Unfit
+    return value
+
+
+def _day(value: Any) -> date:
+    if type(value) is date:
+        return value
+    value = _scalar(value)
+    if isinstance(value, datetime) and value == value:  # NaT is a datetime that differs from itself
+        if (value.hour, value.minute, value.second, value.microsecond) != (0, 0, 0, 0):
+            raise _Unfit("Days count, not hours: give .date(), or years.")
+        return value.date()
+    if not isinstance(value, date) or isinstance(value, datetime):
+        raise _Unfit("Write date.fromisoformat('2030-01-31')." if isinstance(value, str) else "")
+    return value
+
+
+def _tuple(each: Callable[[Any], Any], value: Any) -> tuple[Any, ...]:
+    if isinstance(value, (str, bytes, dict, set, frozenset)) or not isinstance(value, Iterable):
+        raise _Unfit("Order matters: give a list." if isinstance(value, (set, frozenset)) else "")
+    if getattr(value, "ndim", 1) != 1:
+        raise _Unfit("One dimension is wanted.")
+    out = []
+    for item in value:
+        try:
+            out.append(each(item))
+        except _Unfit as unfit:
+            raise _Unfit(f"Look at {item!r}. {unfit}".strip()) from None
+    return value if type(value) is tuple and all(a is b for a, b in zip(out, value)) else tuple(out)
+
+
+def _either(fits: tuple[Callable[[Any], Any], ...], value: Any) -> Any:
+    hints = []
+    for fit in fits:
+        try:
+            return fit(value)
+        except _Unfit as unfit:
+            hints.append(str(unfit))
+    raise _Unfit(next((hint for hint in hints if hint), ""))
+
+
+def _nothing(value: Any) -> None:
+    if value is not None:
+        raise _Unfit
+
+
+def _one_of(kind: type, value: Any) -> Any:
+    if not isinstance(value, kind):
+        raise _Unfit
+    return value
+
+
+def _scalar(value: Any) -> Any:
+    """Python's own number, flag or date out of NumPy's; a vector is no scalar."""
+    if getattr(value, "ndim", None) == 0 and hasattr(value, "item"):
+        stamp = getattr(value, "dtype", None)
+        if stamp is not None and stamp.kind == "M":
+            return value.astype("datetime64[us]").item()
+        return value.item()
+    return value
+
+
+def _hint(value: Any) -> str:
+    if isinstance(value, str):
+        try:
+            return f"Write {float(value):g}, without quotes."
+        except ValueError:
+            return ""
+    if isinstance(value, Iterable):
+        return "One contract holds one number: make a list of contracts, and price it in one call."
+    return ""
+
+
+_FITS: dict[Any, Callable[[Any], Any]] = {float: _number, int: _whole, bool: _flag, str: _text, date: _day}
