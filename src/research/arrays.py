@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from research.errors import InputError
+from research.errors import InputError, rule
 
 Float1D = np.ndarray[tuple[int], np.dtype[np.float64]]
 Bool1D = np.ndarray[tuple[int], np.dtype[np.bool_]]
@@ -37,7 +37,7 @@ def vectors(*values: ArrayLike) -> tuple[list[Float1D], tuple[int, ...]]:
     >>> shape, b.tolist()
     ((2,), [3.0, 3.0])
     """
-    arrays = [np.asarray(value, dtype=np.float64) for value in values]
+    arrays = [numbers(value, "arguments") for value in values]
     try:
         shape = np.broadcast_shapes(*(a.shape for a in arrays))
     except ValueError:
@@ -49,9 +49,25 @@ def vectors(*values: ArrayLike) -> tuple[list[Float1D], tuple[int, ...]]:
     return out, shape
 
 
+def numbers(value: Any, name: str) -> FloatND:
+    """As np.asarray(value, dtype=float64); refuses by name what holds text, dates, gaps in its shape, or no numbers."""
+    if type(value) is np.ndarray and value.dtype == np.float64:
+        return value
+    try:
+        given = np.asarray(value)
+        if given.dtype.kind == "O" and any(isinstance(item, (str, bytes)) for item in given.flat):
+            raise TypeError
+        if given.dtype.kind not in "biufO":
+            raise TypeError
+        return np.asarray(given, dtype=np.float64)
+    except (TypeError, ValueError):
+        hint = "Missing numbers are nan." if value is None else ""
+        raise InputError(rule(name, "be numbers, in rows of one length", value, hint)) from None
+
+
 def vector(value: ArrayLike, name: str) -> Float1D:
     """One-dimensional float64 copy of `value`; refuses any other number of dimensions."""
-    out: Any = np.array(value, dtype=np.float64, order="C", copy=True)
+    out: Any = np.array(numbers(value, name), dtype=np.float64, order="C", copy=True)
     if out.ndim != 1:
         raise InputError(f"{name} must have one dimension; got shape {out.shape}.")
     return out

@@ -4,12 +4,21 @@
 |---|---|---|
 | how many years between two dates? | `year_fraction` | ISDA 2006 definitions, 4.16 |
 | on which days does an exchange trade, or TARGET settle? | `sessions` | exchange_calendars; ECB (1999, 2000) |
-| may this stand in a field of a contract, a model, a market? | `check_fields` | |
+| may this stand in a field of a contract, a model, a market? | `check_fields`, `check_vols`, `check_rates` | |
 | when is Easter? | `easter` | Meeus (1991), chapter 8 |
 """
 
 from research.conventions.calendars import calendar_names, easter, sessions, target_holidays
 from research.conventions.day_count import year_fraction
-from research.conventions.fields import check_fields
+from research.conventions.fields import check_fields, check_rates, check_vols
 
-__all__ = ["calendar_names", "check_fields", "easter", "sessions", "target_holidays", "year_fraction"]
+__all__ = [
+    "calendar_names",
+    "check_fields",
+    "check_rates",
+    "check_vols",
+    "easter",
+    "sessions",
+    "target_holidays",
+    "year_fraction",
+]

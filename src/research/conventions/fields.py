@@ -18,7 +18,9 @@ from collections.abc import Callable, Iterable
 from datetime import date, datetime
 from typing import Any
 
-from research.errors import InputError, rule
+import numpy as np
+
+from research.errors import InputError, require_all, rule
 
 _WORDS = {float: "a number", int: "a whole number", bool: "True or False", str: "text", date: "a date"}
 
@@ -47,6 +49,18 @@ def check_fields(fact: Any) -> None:
             object.__setattr__(fact, name, found)
 
 
+def check_vols(name: str, vols: Any) -> None:
+    """Refuse vols in percent: 1,000 % and more."""
+    size = np.abs(np.asarray(vols, dtype=np.float64))
+    require_all(~(size >= 10.0), name, vols, "be < 10", hint="A decimal is wanted: 20% is 0.20, not 20.")
+
+
+def check_rates(name: str, rates: Any) -> None:
+    """Refuse rates and yields in percent: 100 % a year and more."""
+    size = np.abs(np.asarray(rates, dtype=np.float64))
+    require_all(~(size >= 1.0), name, rates, "lie in (-1, 1)", hint="A decimal is wanted: 3% is 0.03.")
+
+
 @functools.cache
 def _plan(kind: type) -> tuple[tuple[str, Callable[[Any], Any], str], ...]:
     """(field, function, what is allowed in words) of each field that can be looked at."""
@@ -73,8 +87,8 @@ def _fit(hint: Any) -> tuple[Callable[[Any], Any], str] | None:
         return functools.partial(_either, tuple(f for f, _ in known)), words
     if origin is tuple:
         each = _fit(inner[0])
-        if len(inner) == 2 and inner[1] is Ellipsis and each is not None:
-            return functools.partial(_tuple, each[0]), f"a list, each item {each[1]}"
+        if each is not None and set(inner[1:]) <= {Ellipsis, inner[0]}:
+            return functools.partial(_tuple, each[0]), f"a list, in which each is {each[1]}"
         return None
     if isinstance(hint, type) and dataclasses.is_dataclass(hint):
         return functools.partial(_one_of, hint), f"a {hint.__name__}"

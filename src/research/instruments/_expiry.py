@@ -8,6 +8,8 @@ from datetime import date
 from research.conventions import year_fraction
 from research.errors import InputError, require
 
+MOST_YEARS = 100.0
+
 
 def check_expiry(contract: str, expiry: date | None, tau: float | None) -> None:
     """Refuse both, neither, and a time that is negative or not finite."""
@@ -16,6 +18,12 @@ def check_expiry(contract: str, expiry: date | None, tau: float | None) -> None:
         raise InputError(f"{contract} must have an expiry or a tau; got {given}.")
     if tau is not None:
         require(math.isfinite(tau) and tau >= 0.0, "tau", tau, "be finite and >= 0 years")
+        check_years("tau", tau)
+
+
+def check_years(name: str, years: float) -> None:
+    """Refuse a number of days where years are wanted."""
+    require(years <= MOST_YEARS, name, years, f"be at most {MOST_YEARS:g} years", hint="90 days are 90 / 365 years.")
 
 
 def years_left(expiry: date | None, tau: float | None, as_of: date) -> float:
@@ -39,6 +47,7 @@ def check_moment(name: str, when: Moment, *, before: Moment | None = None) -> No
     """Refuse a time that is not finite and > 0, and one that does not lie before `before`, of the same kind."""
     if not isinstance(when, date):
         require(math.isfinite(when) and when > 0.0, name, when, "be finite and > 0 years")
+        check_years(name, when)
     if before is not None and isinstance(before, date) == isinstance(when, date):
         shown = str(when) if isinstance(when, date) else when
         require(when < before, name, shown, f"lie before expiry, {before}")  # type: ignore[operator]

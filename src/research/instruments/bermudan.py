@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from research.conventions import check_fields, year_fraction
 from research.errors import InputError, require
-from research.instruments._expiry import check_positive
+from research.instruments._expiry import check_positive, check_years
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +40,7 @@ class Bermudan:
         if self.times is not None:
             for time in self.times:
                 require(math.isfinite(time) and time >= 0.0, "times", time, "be finite and >= 0 years")
+            check_years("times", self.times[-1])
 
     def exercise_times(self, as_of: date) -> tuple[float, ...]:
         """Years from `as_of` to each exercise day that is left; refuses an expired option."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from research.conventions import check_fields
 from research.errors import require
+from research.instruments._expiry import check_years
 from research.instruments.expressions import expression
 
 
@@ -24,6 +25,7 @@ class Pay:
         check_fields(self)
         if not isinstance(self.at, date):
             require(math.isfinite(self.at) and self.at > 0.0, "at", self.at, "be a date, or finite and > 0 years")
+            check_years("at", self.at)
         object.__setattr__(self, "amount", expression(self.amount))
 
 

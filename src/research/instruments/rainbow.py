@@ -17,6 +17,9 @@ def _check(item: BestOf | WorstOf | Rainbow) -> None:
     check_underlyings(item.underlyings)
     check_initials(item.initials, len(item.underlyings))
     require(math.isfinite(item.strike) and item.strike >= 0.0, "strike", item.strike, "be finite and >= 0")
+    percent = item.initials is not None and item.strike >= 20.0
+    hint = "Beside initials the strike is a fraction: 105% is 1.05."
+    require(not percent, "strike", item.strike, "be < 20", hint=hint)
     check_positive("notional", item.notional)
     check_expiry(type(item).__name__, item.expiry, item.tau)
     check_fx(item.fx)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from datetime import date
 
@@ -39,7 +38,7 @@ class StructuredDeposit:
         check_rate("base", self.base)
         require(0.0 <= self.protection <= 2.0, "protection", self.protection, "lie in [0, 2]", hint="95% is 0.95.")
         if self.width is not None:
-            require(math.isfinite(self.width) and self.width > 0.0, "width", self.width, "be finite and > 0")
+            check_fraction("width", self.width)
         check_expiry("StructuredDeposit", self.expiry, self.tau)
 
     def years(self, as_of: date) -> float:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from research.conventions import check_fields
+from research.conventions import check_fields, check_rates
 from research.errors import InputError, require, rule
 from research.market.curves import DiscountCurve
 
@@ -35,6 +35,7 @@ class Underlying:
         require(
             bool(np.isfinite(self.spot)) and self.spot > 0.0, f"spot of {self.name}", self.spot, "be finite and > 0"
         )
+        check_rates(f"dividend_yield of {self.name}", self.dividend_yield)
         good = bool(np.isfinite(self.dividend_yield))
         require(good, f"dividend_yield of {self.name}", self.dividend_yield, "be finite")
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from research.arrays import Float1D, vector
-from research.conventions import check_fields
+from research.conventions import check_fields, check_rates
 from research.errors import require, require_all
 
 
@@ -45,6 +45,7 @@ class DiscountCurve:
         require_all(np.isfinite(tau) & (tau > 0.0), "tau", tau, "be finite and > 0 years")
         require_all(np.diff(tau) > 0.0, "tau", tau[1:], "increase")
         require_all(np.isfinite(rate), "zero_rate", rate, "be finite")
+        check_rates("zero_rate", rate)
         tau.flags.writeable = rate.flags.writeable = False
         object.__setattr__(self, "tau", tau)
         object.__setattr__(self, "zero_rate", rate)

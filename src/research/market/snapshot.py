@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from research.arrays import Float1D
-from research.conventions import check_fields
+from research.conventions import check_fields, check_rates
 from research.errors import DataError, InputError, require
 from research.market.curves import DiscountCurve
 from research.market.dividends import CashDividends
@@ -48,6 +48,8 @@ class Snapshot:
         require(
             np.isfinite(self.borrow), "borrow", self.borrow, "be finite", hint="Decimal: 50 basis points are 0.005."
         )
+        check_rates("dividend_yield", self.dividend_yield)
+        check_rates("borrow", self.borrow)
         both = self.dividend_yields is not None and self.dividend_yield != 0.0
         require(not both, "dividend_yield", self.dividend_yield, "be 0 where there is a term structure of yields")
         if self.cash_dividends is not None:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from research.arrays import Float1D, vector
-from research.conventions import check_fields
+from research.conventions import check_fields, check_vols
 from research.errors import require, require_all
 
 
@@ -41,6 +41,7 @@ class Smile:
         require_all(np.isfinite(strike) & (strike > 0.0), "strike", strike, "be finite and > 0")
         require_all(np.diff(strike) > 0.0, "strike", strike[1:], "increase", hint="Each strike once, sorted.")
         require_all(np.isfinite(vol) & (vol > 0.0), "vol", vol, "be finite and > 0")
+        check_vols("vol", vol)
         strike.flags.writeable = vol.flags.writeable = False
         object.__setattr__(self, "strike", strike)
         object.__setattr__(self, "vol", vol)

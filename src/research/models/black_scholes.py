@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from research.arrays import FloatND
-from research.conventions import check_fields
+from research.conventions import check_fields, check_vols
 from research.errors import require
 
 
@@ -39,6 +39,7 @@ class BlackScholes:
             "be finite and >= 0",
             hint="sigma is decimal: 20% is 0.20.",
         )
+        check_vols("sigma", self.sigma)
         object.__setattr__(self, "sigma", float(self.sigma))
 
     def vol(self, log_moneyness: ArrayLike, tau: ArrayLike) -> FloatND:

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from research.arrays import FloatND
-from research.conventions import check_fields
+from research.conventions import check_fields, check_vols
 from research.errors import require, require_all
 from research.models.black_scholes import BlackScholes
 
@@ -48,6 +48,7 @@ class BlackTermStructure:
         require_all(np.isfinite(tau) & (tau > 0.0), "tau", tau, "be finite and > 0 years")
         require_all(np.diff(tau) > 0.0, "tau", tau[1:], "increase")
         require_all(np.isfinite(vol) & (vol >= 0.0), "implied", vol, "be finite and >= 0")
+        check_vols("implied", vol)
         rise = np.diff(vol * vol * tau)
         require_all(rise >= 0.0, "implied", vol[1:], "not let total variance fall from one expiry to the next",
                     hint="implied^2 tau must not fall: such quotes allow a calendar arbitrage.")  # fmt: skip

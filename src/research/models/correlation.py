@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from research.arrays import Float2D
+from research.arrays import Float2D, numbers
 from research.errors import InputError, NumericalError, require, require_all, rule
 
 _ZERO = 1e-12  # an eigenvalue above minus this is not negative
@@ -27,7 +27,7 @@ class CorrelationWarning(UserWarning):
 
 def check_correlation(value: ArrayLike, names: tuple[str, ...]) -> Float2D:
     """The matrix as floats, exactly symmetric; refuses a wrong shape or diagonal, and an entry outside [-1, 1]."""
-    matrix: Any = np.array(value, dtype=np.float64)
+    matrix: Any = np.array(numbers(value, "correlation"))
     n = len(names)
     if matrix.shape != (n, n):
         raise InputError(rule("correlation", f"have shape ({n}, {n}), one row a name", matrix.shape))

@@ -18,7 +18,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from research.conventions import check_fields
+from research.conventions import check_fields, check_rates, check_vols
 from research.errors import require
 
 
@@ -39,6 +39,9 @@ class CrossCurrency:
         for name, value in asdict(self).items():
             require(bool(np.isfinite(value)), name, value, "be finite")
             object.__setattr__(self, name, float(value))
+        check_vols("sigma", self.sigma)
+        check_vols("fx_vol", self.fx_vol)
+        check_rates("payout_rate", self.payout_rate)
         require(self.sigma >= 0.0, "sigma", self.sigma, "be >= 0", hint="sigma is decimal: 20% is 0.20.")
         require(self.fx_vol >= 0.0, "fx_vol", self.fx_vol, "be >= 0")
         require(-1.0 <= self.correlation <= 1.0, "correlation", self.correlation, "lie in [-1, 1]")

@@ -25,7 +25,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from research.arrays import Float1D
-from research.conventions import check_fields
+from research.conventions import check_fields, check_vols
 from research.core.models.levy import AFFINE, VARIANCE_GAMMA
 from research.errors import require
 from research.models.heston import Heston
@@ -54,6 +54,7 @@ class _Parameters:
 def _check_jumps(intensity: float, jump_mean: float, jump_std: float) -> None:
     require(intensity >= 0.0, "intensity", intensity, "be >= 0 jumps a year")
     require(jump_std >= 0.0, "jump_std", jump_std, "be >= 0")
+    check_vols("jump_std", jump_std)
     require(
         jump_mean + 0.5 * jump_std**2 < 50.0,
         "jump_mean",
@@ -78,6 +79,7 @@ class Merton(_Parameters):
         check_fields(self)
         self._finite()
         require(self.sigma >= 0.0, "sigma", self.sigma, "be >= 0")
+        check_vols("sigma", self.sigma)
         _check_jumps(self.intensity, self.jump_mean, self.jump_std)
 
     def characteristic(self) -> tuple[int, Float1D]:
@@ -126,6 +128,7 @@ class VarianceGamma(_Parameters):
         check_fields(self)
         self._finite()
         require(self.sigma >= 0.0, "sigma", self.sigma, "be >= 0")
+        check_vols("sigma", self.sigma)
         require(self.nu > 0.0, "nu", self.nu, "be > 0 years")
         room = 1.0 - self.theta * self.nu - 0.5 * self.sigma**2 * self.nu
         require(room > 0.0, "1 - theta nu - sigma^2 nu / 2", room, "be > 0", hint="Else the forward is infinite.")

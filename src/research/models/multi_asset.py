@@ -21,8 +21,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from research.arrays import Float1D, Float2D, vector
-from research.conventions import check_fields
+from research.arrays import Float1D, Float2D, numbers, vector
+from research.conventions import check_fields, check_vols
 from research.errors import InputError, require, require_all, rule
 from research.models.correlation import CorrelationWarning, check_correlation, is_semidefinite, nearest_correlation
 
@@ -48,7 +48,7 @@ class MultiAssetBlackScholes:
         names = tuple(self.names)
         twice = [name for name in names if names.count(name) > 1]
         require(len(names) > 0 and not twice, "names", twice[:1], "differ, and be at least one")
-        vols: Any = np.array(self.vols, dtype=np.float64)
+        vols: Any = np.array(numbers(self.vols, "vols"))
         vols = vols[:, None] if vols.ndim == 1 else vols
         tau = np.array([1.0]) if self.vol_tau is None else vector(self.vol_tau, "vol_tau")
         if vols.shape != (len(names), tau.size):
@@ -58,6 +58,7 @@ class MultiAssetBlackScholes:
         for name, row in zip(names, vols):
             require_all(np.isfinite(row) & (row >= 0.0), f"vol of {name}", row, "be finite and >= 0",
                         hint="Decimals are wanted: 20% is 0.20.")  # fmt: skip
+            check_vols(f"vol of {name}", row)
             rise = np.diff(row**2 * tau) >= -1e-14
             require_all(rise, f"vol of {name}", row[1:], "not let the total variance vol^2 tau fall")
         require_all(np.diff(tau, prepend=0.0) > 0.0, "vol_tau", tau, "be > 0 and increase")

@@ -20,7 +20,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from research.arrays import Float1D, Float2D, vector
+from research.arrays import Float1D, Float2D, numbers, vector
 from research.conventions import check_fields
 from research.errors import require, require_all
 
@@ -45,7 +45,7 @@ class RoughBergomi:
         require(0.0 < self.hurst <= 0.5, "hurst", self.hurst, "lie in (0, 1/2]", hint="Index options: about 0.1.")
         require(self.eta >= 0.0, "eta", self.eta, "be >= 0")
         require(-1.0 <= self.rho <= 1.0, "rho", self.rho, "lie in [-1, 1]")
-        xi = vector(np.atleast_1d(np.asarray(self.forward_variance, dtype=np.float64)), "forward_variance")
+        xi = vector(np.atleast_1d(numbers(self.forward_variance, "forward_variance")), "forward_variance")
         hint = "A variance is wanted: 20% vol is 0.04."
         require_all(np.isfinite(xi) & (xi >= 0.0), "forward_variance", xi, "be finite and >= 0", hint=hint)
         tau = np.array([1.0]) if self.forward_tau is None else vector(self.forward_tau, "forward_tau")
