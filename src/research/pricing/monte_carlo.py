@@ -46,6 +46,7 @@ from research.pricing._progress import bar
 from research.pricing._simulation import Estimate, Problem, Settings, estimate, rows_of, tables_of
 from research.pricing.catalogue import Values
 
+OPTIONS = tuple(Settings.__dataclass_fields__)  # what `value` takes
 _LEAST_VOL = 1e-8  # a vol of 0 is taken as this: paths stay forwards to 1e-8
 
 

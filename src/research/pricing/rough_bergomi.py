@@ -253,6 +253,9 @@ def estimate(
             )
 
 
+OPTIONS = tuple(name for name in estimate.__kwdefaults__ if name != "unit")  # what `value` takes
+
+
 def value(items: Sequence[European], model: RoughBergomi, snapshot: Snapshot, **options: Any) -> Values:
     """The engine's door for `pricing.price`; options as in the module. The error leaves out the grid's own."""
     tau = np.array([item.years(snapshot.as_of) for item in items])

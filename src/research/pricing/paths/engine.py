@@ -79,6 +79,9 @@ class _Control:
     twin_error: float = 0.0  # standard error of `twin`
 
 
+OPTIONS = (*Settings.__dataclass_fields__, *Options.__dataclass_fields__)  # what `value` takes
+
+
 def block_size(n_rows: int, n: int) -> int:
     """Paths in one block, a power of two unless there are fewer."""
     fit = _BYTES // (8 * max(n_rows, 1))
