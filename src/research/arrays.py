@@ -61,7 +61,7 @@ def numbers(value: Any, name: str) -> FloatND:
             raise TypeError
         return np.asarray(given, dtype=np.float64)
     except (TypeError, ValueError):
-        hint = "Missing numbers are nan." if value is None else ""
+        hint = "Times are in years: conventions.year_fraction." if hasattr(value, "year") else ""
         raise InputError(rule(name, "be numbers, in rows of one length", value, hint)) from None
 
 

@@ -10,12 +10,22 @@
 
 from research.conventions.calendars import calendar_names, easter, sessions, target_holidays
 from research.conventions.day_count import year_fraction
-from research.conventions.fields import check_fields, check_rates, check_vols
+from research.conventions.fields import (
+    check_fields,
+    check_kinds,
+    check_number,
+    check_rates,
+    check_terms,
+    check_vols,
+)
 
 __all__ = [
     "calendar_names",
     "check_fields",
+    "check_kinds",
+    "check_number",
     "check_rates",
+    "check_terms",
     "check_vols",
     "easter",
     "sessions",

@@ -14,13 +14,14 @@ import math
 import numbers
 import types
 import typing
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
+from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
 
-from research.errors import InputError, require_all, rule
+from research.errors import InputError, require, require_all, rule
 
 _WORDS = {float: "a number", int: "a whole number", bool: "True or False", str: "text", date: "a date"}
 
@@ -47,6 +48,49 @@ def check_fields(fact: Any) -> None:
             raise InputError(rule(name, f"be {words}", value, str(unfit))) from None
         if found is not value:
             object.__setattr__(fact, name, found)
+
+
+def check_number(name: str, value: Any) -> float:
+    """The number as a float; refuses by name what is none, nan included."""
+    try:
+        found = _number(value)
+    except _Unfit as unfit:
+        raise InputError(rule(name, "be a number", value, str(unfit))) from None
+    if math.isnan(found):
+        raise InputError(rule(name, "be a number", value))
+    return found
+
+
+def check_kinds(hints: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """Named values made fit by their annotations, or refused; as `check_fields`, for the options of a function."""
+    out = {}
+    for name, value in given.items():
+        found = _fit(hints[name]) if name in hints else None
+        try:
+            out[name] = value if found is None else found[0](value)
+        except _Unfit as unfit:
+            assert found is not None
+            raise InputError(rule(name, f"be {found[1]}", value, str(unfit))) from None
+    return out
+
+
+def check_terms(kind: type, values: Any) -> dict[str, Any]:
+    """The fields of a class by name, for its `from_json`; refuses another type, missing and unknown names."""
+    of = f"terms of {kind.__name__}"
+    if not isinstance(values, Mapping):
+        raise InputError(rule(of, "be a mapping of names to values", values))
+    fields = {f.name: f for f in dataclasses.fields(kind) if f.init}
+    require(values.get("type", kind.__name__) == kind.__name__, "type", values.get("type"), f"be {kind.__name__} here")
+    given = {name: value for name, value in values.items() if name != "type"}
+    if unknown := [name for name in given if name not in fields]:
+        near = get_close_matches(str(unknown[0]), fields, n=1)
+        hint = f"Did you mean {near[0]}?" if near else "Was it written by a newer version?"
+        raise InputError(rule(of, f"be among {', '.join(fields)}", unknown[0], hint))
+    missing = dataclasses.MISSING
+    must = [n for n, f in fields.items() if f.default is missing and f.default_factory is missing]
+    if lacking := [name for name in must if name not in given]:
+        raise InputError(f"{of} must have {', '.join(lacking)}; got {', '.join(map(str, given)) or 'none'}.")
+    return given
 
 
 def check_vols(name: str, vols: Any) -> None:
@@ -81,7 +125,7 @@ def _fit(hint: Any) -> tuple[Callable[[Any], Any], str] | None:
         known = [one for one in parts if one is not None]
         if len(known) < len(parts):
             return None
-        words = " or ".join(dict.fromkeys(w for _, w in known))
+        words = _joined(dict.fromkeys(w for _, w in known))
         if type(None) in inner:
             return functools.partial(_either, (_nothing, *(f for f, _ in known))), f"{words}, or None"
         return functools.partial(_either, tuple(f for f, _ in known)), words
@@ -91,8 +135,16 @@ def _fit(hint: Any) -> tuple[Callable[[Any], Any], str] | None:
             return functools.partial(_tuple, each[0]), f"a list, in which each is {each[1]}"
         return None
     if isinstance(hint, type) and dataclasses.is_dataclass(hint):
-        return functools.partial(_one_of, hint), f"a {hint.__name__}"
+        return functools.partial(_one_of, hint), f"{'an' if hint.__name__[0] in 'AEIOU' else 'a'} {hint.__name__}"
     return None
+
+
+def _joined(words: Iterable[str]) -> str:
+    """an Asian, Phoenix or Airbag; numbers and dates keep their articles."""
+    parts = list(words)
+    if len(parts) > 2 and all(part[:1] == "a" and part.split()[-1][:1].isupper() for part in parts):
+        parts = [parts[0], *(part.split()[-1] for part in parts[1:])]
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} or {parts[-1]}"
 
 
 def _number(value: Any) -> float:

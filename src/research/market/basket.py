@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from research.conventions import check_fields, check_rates
+from research.arrays import numbers
+from research.conventions import check_fields, check_number, check_rates
 from research.errors import InputError, require, rule
 from research.market.curves import DiscountCurve
 
@@ -111,7 +112,7 @@ class BasketSnapshot:
     def forward(self, name: str, tau: ArrayLike) -> Any:
         """Forward price in the underlying's own currency; float in, float out."""
         item, money = self.underlying(name), self.foreign(name)
-        t = np.asarray(tau, dtype=np.float64)
+        t = numbers(tau, "tau")
         curve = self.discount if money is None else money.discount
         out = item.spot * np.exp(-item.dividend_yield * t) / curve.df(t)
         return out if out.shape else float(out)
@@ -130,12 +131,14 @@ def flat_basket(
     currency: str = "CNY",
 ) -> BasketSnapshot:
     """A market of one rate (1/year, continuously compounded), all underlyings in the payment currency."""
-    curve = DiscountCurve(as_of=as_of, tau=np.array([1.0]), zero_rate=np.array([float(rate)]))
+    require(
+        isinstance(spots, Mapping), "spots", spots, "be a mapping of names to prices", hint='{"A": 100.0, "B": 50.0}'
+    )
+    curve = DiscountCurve(as_of=as_of, tau=np.array([1.0]), zero_rate=np.array([check_number("rate", rate)]))
     yields = dividend_yield if isinstance(dividend_yield, Mapping) else dict.fromkeys(spots, dividend_yield)
     unknown = sorted(set(yields) - set(spots))
     require(not unknown, "dividend_yield", unknown[:1], f"be of {', '.join(spots)}")
     items = tuple(
-        Underlying(name=name, spot=float(spot), dividend_yield=float(yields.get(name, 0.0)))
-        for name, spot in spots.items()
+        Underlying(name=name, spot=spot, dividend_yield=yields.get(name, 0.0)) for name, spot in spots.items()
     )
     return BasketSnapshot(as_of=as_of, discount=curve, underlyings=items, currency=currency)

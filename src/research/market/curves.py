@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from research.arrays import Float1D, vector
+from research.arrays import Float1D, numbers, vector
 from research.conventions import check_fields, check_rates
 from research.errors import require, require_all
 
@@ -52,7 +52,7 @@ class DiscountCurve:
 
     def zero_rate_at(self, tau: ArrayLike) -> Any:
         """Zero rate to `tau`, 1/year; float in, float out."""
-        t = np.asarray(tau, dtype=np.float64)
+        t = numbers(tau, "tau")
         require_all(np.isfinite(t) & (t >= 0.0), "tau", t, "be finite and >= 0 years")
         inside = np.interp(t, self.tau, self.zero_rate * self.tau) / np.where(t > 0.0, t, 1.0)
         rate = np.where(t <= self.tau[0], self.zero_rate[0], np.where(t >= self.tau[-1], self.zero_rate[-1], inside))
@@ -60,6 +60,6 @@ class DiscountCurve:
 
     def df(self, tau: ArrayLike) -> Any:
         """Value today of one unit paid at `tau`; float in, float out."""
-        t = np.asarray(tau, dtype=np.float64)
+        t = numbers(tau, "tau")
         out = np.exp(-self.zero_rate_at(t) * t)
         return out if out.shape else float(out)

@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from research.arrays import Float1D, reshape, vectors
-from research.conventions import check_fields
+from research.conventions import check_fields, check_terms
 from research.errors import InputError, NumericalError, require, require_all
 from research.models import bachelier, black
 
@@ -156,7 +156,7 @@ class ArbitrageFreeSABR:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> ArbitrageFreeSABR:
         """The model back from `to_json`."""
-        return cls(**values)
+        return cls(**check_terms(cls, values))
 
 
 def _price_at(m: ArbitrageFreeSABR, f: float, y: Float1D) -> Float1D:

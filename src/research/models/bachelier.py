@@ -22,7 +22,7 @@ from numpy.typing import ArrayLike
 from scipy.special import erfcx, ndtr
 
 from research.arrays import Float1D, FloatND, reshape, vectors
-from research.conventions import check_fields
+from research.conventions import check_fields, check_terms
 from research.errors import InputError, require, require_all
 
 GREEKS = ("price", "delta", "gamma", "vega", "theta", "rho", "vanna", "volga")
@@ -75,7 +75,7 @@ class Bachelier:
     @classmethod
     def from_json(cls, values: Mapping[str, float]) -> Bachelier:
         """The model back from `to_json`."""
-        return cls(sigma=float(values["sigma"]))
+        return cls(**check_terms(cls, values))
 
 
 def price(

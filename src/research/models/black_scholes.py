@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from research.arrays import FloatND
-from research.conventions import check_fields, check_vols
+from research.conventions import check_fields, check_terms, check_vols
 from research.errors import require
 
 
@@ -53,4 +53,4 @@ class BlackScholes:
     @classmethod
     def from_json(cls, values: Mapping[str, float]) -> BlackScholes:
         """The model back from `to_json`."""
-        return cls(sigma=float(values["sigma"]))
+        return cls(**check_terms(cls, values))

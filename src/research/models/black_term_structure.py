@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from research.arrays import FloatND
-from research.conventions import check_fields, check_vols
+from research.conventions import check_fields, check_terms, check_vols
 from research.errors import require, require_all
 from research.models.black_scholes import BlackScholes
 
@@ -86,4 +86,4 @@ class BlackTermStructure:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> BlackTermStructure:
         """The model back from `to_json`."""
-        return cls(tau=tuple(values["tau"]), implied=tuple(values["implied"]))
+        return cls(**check_terms(cls, values))

@@ -29,7 +29,7 @@ from numpy.typing import ArrayLike
 from scipy.special import gammaincc
 
 from research.arrays import Float1D, FloatND, reshape, vectors
-from research.conventions import check_fields
+from research.conventions import check_fields, check_terms
 from research.errors import InputError, require, require_all
 from research.models import black
 from research.models._bessel_law import density_at, integrals, scaled_slope
@@ -202,4 +202,4 @@ class CEV:
     @classmethod
     def from_json(cls, values: Mapping[str, float]) -> CEV:
         """The model back from `to_json`."""
-        return cls(sigma=float(values["sigma"]), beta=float(values["beta"]))
+        return cls(**check_terms(cls, values))

@@ -65,6 +65,9 @@ def nearest_correlation(matrix: Float2D, *, tolerance: float = 1e-11, max_iter: 
     >>> nearest[0].round(4).tolist(), round(distance, 4)
     ([1.0, 0.7607, 0.1573], 0.5278)
     """
+    matrix = numbers(matrix, "correlation")  # type: ignore[assignment]
+    square = matrix.ndim == 2 and matrix.shape[0] == matrix.shape[1] and bool(np.isfinite(matrix).all())
+    require(square, "correlation", matrix.shape, "be a square matrix of finite numbers")
     y, correction = matrix.copy(), np.zeros_like(matrix)
     for _ in range(max_iter):
         r = y - correction

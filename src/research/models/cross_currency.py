@@ -18,7 +18,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from research.conventions import check_fields, check_rates, check_vols
+from research.conventions import check_fields, check_rates, check_terms, check_vols
 from research.errors import require
 
 
@@ -60,4 +60,4 @@ class CrossCurrency:
     @classmethod
     def from_json(cls, values: Mapping[str, float]) -> CrossCurrency:
         """The model back from `to_json`."""
-        return cls(**{name: float(value) for name, value in values.items()})
+        return cls(**check_terms(cls, values))

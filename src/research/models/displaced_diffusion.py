@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from research.arrays import reshape, vectors
-from research.conventions import check_fields
+from research.conventions import check_fields, check_terms
 from research.errors import require, require_all
 from research.models import black
 
@@ -81,4 +81,4 @@ class DisplacedDiffusion:
     @classmethod
     def from_json(cls, values: Mapping[str, float]) -> DisplacedDiffusion:
         """The model back from `to_json`."""
-        return cls(sigma=float(values["sigma"]), shift=float(values["shift"]))
+        return cls(**check_terms(cls, values))

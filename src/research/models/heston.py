@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from research.arrays import Float1D, FloatND
-from research.conventions import check_fields
+from research.conventions import check_fields, check_terms
 from research.core.models.levy import AFFINE
 from research.errors import require, require_all
 
@@ -64,7 +64,7 @@ class Heston:
     @classmethod
     def from_json(cls, values: Mapping[str, float]) -> Heston:
         """The model back from `to_json`."""
-        return cls(**{name: float(values[name]) for name in ("v0", "kappa", "theta", "sigma", "rho")})
+        return cls(**check_terms(cls, values))
 
     def average_variance(self, tau: ArrayLike) -> FloatND:
         """Expected mean variance up to `tau` (years), 1/year: the fair variance-swap rate."""

@@ -25,7 +25,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from research.arrays import Float1D
-from research.conventions import check_fields, check_vols
+from research.conventions import check_fields, check_terms, check_vols
 from research.core.models.levy import AFFINE, VARIANCE_GAMMA
 from research.errors import require
 from research.models.heston import Heston
@@ -48,7 +48,7 @@ class _Parameters:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
         """The model back from `to_json`."""
-        return cls(**{name: float(value) for name, value in values.items()})
+        return cls(**check_terms(cls, values))
 
 
 def _check_jumps(intensity: float, jump_mean: float, jump_std: float) -> None:

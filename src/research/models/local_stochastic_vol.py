@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from research.conventions import check_fields
+from research.conventions import check_fields, check_terms
 from research.errors import require
 from research.models.heston import Heston
 from research.models.local_vol import LocalVol
@@ -49,4 +49,5 @@ class LocalStochasticVol:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> LocalStochasticVol:
         """The model back from `to_json`."""
-        return cls(heston=Heston.from_json(values["heston"]), leverage=LocalVol.from_json(values["leverage"]))
+        given = check_terms(cls, values)
+        return cls(heston=Heston.from_json(given["heston"]), leverage=LocalVol.from_json(given["leverage"]))

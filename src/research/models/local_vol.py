@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from research.arrays import Float1D, Float2D, FloatND, numbers, reshape, vector, vectors
-from research.conventions import check_fields, check_vols
+from research.conventions import check_fields, check_terms, check_vols
 from research.errors import require, require_all
 from research.models.svi import SVISurface
 
@@ -141,7 +141,7 @@ class LocalVol:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> LocalVol:
         """The model back from `to_json`."""
-        return cls(**values)
+        return cls(**check_terms(cls, values))
 
 
 def _place(nodes: Float1D, at: Float1D) -> tuple[Any, Any]:

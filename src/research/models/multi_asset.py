@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from research.arrays import Float1D, Float2D, numbers, vector
-from research.conventions import check_fields, check_vols
+from research.conventions import check_fields, check_terms, check_vols
 from research.errors import InputError, require, require_all, rule
 from research.models.correlation import CorrelationWarning, check_correlation, is_semidefinite, nearest_correlation
 
@@ -117,7 +117,7 @@ class MultiAssetBlackScholes:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> MultiAssetBlackScholes:
         """The model back from `to_json`."""
-        return cls(**values)
+        return cls(**check_terms(cls, values))
 
     def __repr__(self) -> str:
         shown = ", ".join(f"{name} {row[-1]:.4g}" for name, row in zip(self.names, self.vols))

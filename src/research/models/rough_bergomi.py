@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from research.arrays import Float1D, Float2D, numbers, vector
-from research.conventions import check_fields
+from research.conventions import check_fields, check_terms
 from research.errors import require, require_all
 
 
@@ -74,7 +74,7 @@ class RoughBergomi:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> RoughBergomi:
         """The model back from `to_json`."""
-        return cls(**values)
+        return cls(**check_terms(cls, values))
 
     def __repr__(self) -> str:
         level = np.sqrt(self.forward_variance)

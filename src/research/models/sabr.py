@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from research.arrays import FloatND, reshape, vectors
-from research.conventions import check_fields
+from research.conventions import check_fields, check_terms
 from research.core.models.sabr import sabr_vols
 from research.errors import require, require_all
 
@@ -86,4 +86,4 @@ class SABR:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> SABR:
         """The smile back from `to_json`."""
-        return cls(**values)
+        return cls(**check_terms(cls, values))

@@ -33,7 +33,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from research.arrays import FloatND, reshape, vectors
-from research.conventions import check_fields
+from research.conventions import check_fields, check_terms
 from research.errors import require, require_all
 from research.models.svi import SVI, SVISurface
 
@@ -190,9 +190,13 @@ class SSVI(_Surface):
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> SSVI:
         """The surface back from `to_json`."""
-        phi = dict(values["phi"])
-        shape = {"power_law": PowerLaw, "heston": HestonLike}[phi.pop("kind")]
-        return cls(tau=tuple(values["tau"]), theta=tuple(values["theta"]), rho=float(values["rho"]), phi=shape(**phi))
+        given = check_terms(cls, values)
+        shapes, phi = {"power_law": PowerLaw, "heston": HestonLike}, given["phi"]
+        require(isinstance(phi, Mapping), "phi", phi, "be a mapping")
+        kind = phi.get("kind")
+        require(kind in shapes, "kind of phi", kind, f"be one of {', '.join(shapes)}")
+        shape = shapes[kind]
+        return cls(**given | {"phi": shape(**check_terms(shape, {k: v for k, v in phi.items() if k != "kind"}))})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,7 +252,7 @@ class ESSVI(_Surface):
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> ESSVI:
         """The surface back from `to_json`."""
-        return cls(**{name: tuple(values[name]) for name in ("tau", "theta", "psi", "rho")})
+        return cls(**check_terms(cls, values))
 
 
 def slice_variance(k: ArrayLike, theta: ArrayLike, psi: ArrayLike, rho: ArrayLike) -> Any:

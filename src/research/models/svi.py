@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from research.arrays import FloatND, reshape, vectors
-from research.conventions import check_fields
+from research.conventions import check_fields, check_terms
 from research.core.models.svi import svi_curves
 from research.errors import require, require_all
 
@@ -108,7 +108,7 @@ class SVI:
     @classmethod
     def from_json(cls, values: Mapping[str, float]) -> SVI:
         """The smile back from `to_json`."""
-        return cls(**{name: float(values[name]) for name in ("a", "b", "rho", "m", "sigma")})
+        return cls(**check_terms(cls, values))
 
     def _curve(self, k: ArrayLike, row: int) -> Any:
         (x,), shape = vectors(k)
@@ -231,7 +231,8 @@ class SVISurface:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> SVISurface:
         """The surface back from `to_json`."""
-        return cls(tau=tuple(values["tau"]), slices=tuple(SVI.from_json(one) for one in values["slices"]))
+        given = check_terms(cls, values)
+        return cls(tau=given["tau"], slices=tuple(SVI.from_json(one) for one in given["slices"]))
 
 
 def _runs(flags: Any) -> list[tuple[int, int]]:

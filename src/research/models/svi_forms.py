@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 from math import isfinite, sqrt
 from typing import Any, ClassVar, Self
 
-from research.conventions import check_fields
+from research.conventions import check_fields, check_terms
 from research.errors import require
 from research.models.svi import SVI
 
@@ -41,7 +41,7 @@ class _Form:
     @classmethod
     def from_json(cls, values: Mapping[str, float]) -> Self:
         """The smile back from `to_json`."""
-        return cls(**{name: float(value) for name, value in values.items()})
+        return cls(**check_terms(cls, values))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,10 +9,12 @@ from __future__ import annotations
 import functools
 import importlib
 import inspect
+import typing
 from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Any
 
+from research.conventions import check_kinds
 from research.errors import InputError, NoEngineError, require, rule
 from research.market import BasketSnapshot, Snapshot
 from research.pricing.catalogue import CATALOGUE, Engine, abilities
@@ -51,13 +53,35 @@ def check_market(engine: Engine, item: Any, snapshot: Any) -> None:
 
 
 @functools.cache
-def options_of(engine: Engine) -> frozenset[str]:
-    """The names of the options that an engine takes."""
-    named = inspect.signature(engine.load()).parameters.values()
+def options_of(engine: Engine) -> dict[str, Any]:
+    """The options that an engine takes, and what they must be (annotations).
+
+    They stand in the signature of its function, or, where that takes `**options`, in what the module names in OPTIONS.
+    """
+    function = engine.load()
     module = importlib.import_module(f"research.pricing.{engine.module}")
-    more = getattr(module, "OPTIONS", ()) if any(p.kind is p.VAR_KEYWORD for p in named) else ()
-    plain = (p.name for p in list(named)[3:] if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD))
-    return frozenset(plain) | frozenset(more)
+    free = any(p.kind is p.VAR_KEYWORD for p in inspect.signature(function).parameters.values())
+    out: dict[str, Any] = {}
+    for source in (function, *(module.OPTIONS if free and hasattr(module, "OPTIONS") else ())):
+        out |= options_in(source)
+    return out
+
+
+def options_in(source: Any) -> dict[str, Any]:
+    """Options and annotations of a function (what is keyword only) or of a dataclass (its fields)."""
+    hints = typing.get_type_hints(source)
+    names = source.__dataclass_fields__ if isinstance(source, type) else source.__kwdefaults__ or ()
+    return {name: hints[name] for name in names}
+
+
+def check_names(who: str, options: dict[str, Any], *sources: Any) -> None:
+    """Refuse options that `who` does not know; `sources` as in `options_in`."""
+    known = [name for source in sources for name in options_in(source)]
+    for name in options:
+        if name not in known:
+            near = get_close_matches(name, known, n=1)
+            must = f"be one that {who} takes ({', '.join(known)})"
+            raise InputError(rule("option", must, name, f"Did you mean {near[0]}?" if near else ""))
 
 
 def check_options(engines: Iterable[Engine], options: dict[str, Any]) -> None:
@@ -65,7 +89,7 @@ def check_options(engines: Iterable[Engine], options: dict[str, Any]) -> None:
     used = list(dict.fromkeys(engines))
     if not used or not options:
         return
-    known = frozenset[str]().union(*(options_of(e) for e in used))
+    known = {name for e in used for name in options_of(e)}
     for name in options:
         if name in known:
             continue
@@ -85,9 +109,9 @@ def _beside(engine: Engine, used: list[Engine]) -> bool:
 
 
 def taken(engine: Engine, options: dict[str, Any]) -> dict[str, Any]:
-    """Those of the options that an engine knows."""
+    """Those of the options that an engine knows, each of its kind."""
     known = options_of(engine)
-    return {name: value for name, value in options.items() if name in known}
+    return check_kinds(known, {name: value for name, value in options.items() if name in known})
 
 
 def check_able(model: Any) -> None:

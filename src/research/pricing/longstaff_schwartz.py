@@ -118,7 +118,7 @@ def bounds(
     )
 
 
-OPTIONS = tuple(bounds.__kwdefaults__)  # what `value` takes
+OPTIONS = (bounds,)  # what `value` takes
 
 
 def value(items: Sequence[American], model: Any, snapshot: Snapshot, **options: Any) -> Values:

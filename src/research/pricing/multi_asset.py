@@ -39,7 +39,7 @@ from research.pricing.linear import Books, Linear, black_value, terms
 Payoff = Callable[[Float2D], tuple[Float1D, Float1D, Float1D]]  # ratios S / F, shape (n, paths): value, two controls
 
 
-OPTIONS = tuple(Settings.__dataclass_fields__)  # what `value` takes
+OPTIONS = (Settings,)  # what `value` takes
 
 
 def value(items: Sequence[Any], model: Any, snapshot: Any, **options: Any) -> Values:

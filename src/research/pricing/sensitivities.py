@@ -30,7 +30,7 @@ in Financial Engineering, section 7.1; Fornberg (1988), Math. Comp. 51, 699-706 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from typing import Any, Literal
 
@@ -38,10 +38,12 @@ import numpy as np
 import pandas as pd
 
 from research.arrays import Float1D
+from research.conventions import check_number
 from research.errors import require
 from research.instruments import European
 from research.market import Snapshot
 from research.models import BlackScholes, BlackTermStructure, SVISurface, black
+from research.pricing import _calls
 from research.pricing._bumps import DAYS, Shifted, aged, bumped, shifted
 from research.pricing.price import choose, price
 
@@ -102,16 +104,22 @@ def greeks(
         One contract: a row a Greek with columns greek, value, std_error, unit, error, method, how. Several: a row a
         contract with columns contract, method, the Greeks, and `<greek>_std_error` where there was a simulation.
     """
+    which = (which,) if isinstance(which, str) else which
     known = (*GREEKS, *DERIVED)
     unknown = [name for name in which if name not in known]
     require(not unknown, "which", unknown[:1], f"be among {', '.join(known)}")
     require(sticky in ("strike", "moneyness"), "sticky", sticky, "be 'strike' or 'moneyness'")
+    _calls.check_model(model)
+    _calls.check_snapshot(snapshot)
+    hint = "basket_greeks has those of several underlyings."
+    require(isinstance(snapshot, Snapshot), "snapshot", snapshot, "be a market.Snapshot", hint=hint)
+    for name, size in (("days", days), ("vol_bump", vol_bump), ("spot_bump", spot_bump), ("rate_bump", rate_bump)):
+        check_number(name, 1.0 if size is None else size)
     require(days >= 1.0 and days == int(days), "days", days, "be a whole number of calendar days, at least 1")
     require(spot_bump is None or 0.0 < spot_bump < 0.25, "spot_bump", spot_bump, "lie in (0, 0.25)")
     require(0.0 < vol_bump < 1.0, "vol_bump", vol_bump, "lie in (0, 1)")
-    one = not isinstance(instruments, Iterable)
-    items: list[Any] = [instruments] if one else list(instruments)
-    require(len(items) > 0, "instruments", items, "hold at least one instrument")
+    require(rate_bump is None or 0.0 < rate_bump < 0.5, "rate_bump", rate_bump, "lie in (0, 0.5)")
+    items, one = _calls.items_of(instruments)
     require(one or not parameters, "parameters", parameters, "be False for several contracts")
     wanted = list(dict.fromkeys([*(DERIVED[n][0] if n in DERIVED else n for n in which)]))
     bumps = {"spot": spot_bump, "vol": vol_bump, "rate": rate_bump, "days": days, "sticky": sticky}
@@ -165,7 +173,9 @@ def _group(
     options: dict[str, Any],
 ) -> list[tuple[list[int], str, Table]]:  # fmt: skip
     """Tables of contracts of one kind, with their positions."""
-    engine = choose(items[0], model, method)[0]
+    able = choose(items[0], model, method)
+    engine = able[0]
+    _calls.check_options(able, {k: v for k, v in options.items() if k != "n_seeds"})
     everyone = list(range(len(items)))
     if engine.method in _SIMULATIONS:
         return [([i], engine.method, _simulated(items[i], model, snapshot, engine.method, wanted, bumps, options))

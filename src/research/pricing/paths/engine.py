@@ -38,11 +38,13 @@ from typing import Any
 import numpy as np
 
 from research.arrays import Float2D, Int1D, Int2D, Int3D
+from research.conventions import check_number
 from research.core.pricing._moments import N_BASE
 from research.core.random import sobol
 from research.errors import NoEngineError, NumericalError, require
 from research.market import Snapshot
 from research.models import BlackScholes
+from research.pricing._calls import check_snapshot
 from research.pricing._progress import bar
 from research.pricing._simulation import Estimate, Problem, Settings, estimate
 from research.pricing.catalogue import Values
@@ -79,7 +81,7 @@ class _Control:
     twin_error: float = 0.0  # standard error of `twin`
 
 
-OPTIONS = (*Settings.__dataclass_fields__, *Options.__dataclass_fields__)  # what `value` takes
+OPTIONS = (Settings, Options)  # what `value` takes
 
 
 def block_size(n_rows: int, n: int) -> int:
@@ -237,6 +239,8 @@ def sample(
     >>> block.spot.shape
     (2, 3)
     """
+    check_number("n_paths", n_paths)
+    check_snapshot(snapshot)
     require(n_paths >= 1 and first_path >= 0, "n_paths", n_paths, "be >= 1, and first_path >= 0")
     settings = Settings(sampler=sampler, seed=seed, replicates=max(16, replicate + 1))
     request = Request(

@@ -287,7 +287,7 @@ def bounds(
     )
 
 
-OPTIONS = tuple(bounds.__kwdefaults__)  # what `value` takes
+OPTIONS = (bounds,)  # what `value` takes
 
 
 def value(items: Sequence[Any], model: Any, snapshot: Snapshot, **options: Any) -> Values:
