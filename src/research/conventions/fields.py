@@ -167,6 +167,8 @@ def _whole(value: Any) -> int:
 
 def _flag(value: Any) -> bool:
     value = _scalar(value)
+    if type(value) is int and value in (0, 1):
+        return bool(value)
     if not isinstance(value, bool):
         raise _Unfit("A call is True, a put False." if isinstance(value, str) and value[:1] in "CcPp" else "")
     return value

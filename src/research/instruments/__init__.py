@@ -58,6 +58,7 @@ from research.instruments.forward_start import ForwardStart
 from research.instruments.lookback import Lookback, PartialLookback
 from research.instruments.partial_barrier import PartialBarrier
 from research.instruments.phoenix import Phoenix
+from research.instruments.position import Position
 from research.instruments.power import Gap, LogContract, Power, Supershare
 from research.instruments.quanto import Compo, Quanto
 from research.instruments.rainbow import BestOf, Rainbow, WorstOf
@@ -103,6 +104,7 @@ __all__ = [
     "PartialLookback",
     "Pay",
     "Phoenix",
+    "Position",
     "Power",
     "Quanto",
     "Rainbow",

@@ -10,12 +10,12 @@ import functools
 import importlib
 import inspect
 import typing
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from typing import Any
 
 from research.conventions import check_kinds
-from research.errors import InputError, NoEngineError, require, rule
+from research.errors import InputError, NoEngineError, ResearchError, require, rule
 from research.market import BasketSnapshot, Snapshot
 from research.pricing.catalogue import CATALOGUE, Engine, abilities
 
@@ -112,6 +112,23 @@ def taken(engine: Engine, options: dict[str, Any]) -> dict[str, Any]:
     """Those of the options that an engine knows, each of its kind."""
     known = options_of(engine)
     return check_kinds(known, {name: value for name, value in options.items() if name in known})
+
+
+def by_halves(
+    at: list[int], attempt: Callable[[list[int]], None], refuse: Callable[[list[int], Exception], None], stop: bool
+) -> None:
+    """Attempt all rows in one call; where it is refused, halves by themselves, down to the rows that are to blame."""
+    try:
+        attempt(at)
+    except ResearchError as error:
+        if stop:
+            raise
+        if len(at) == 1:
+            refuse(at, error)
+            return
+        half = len(at) // 2
+        by_halves(at[:half], attempt, refuse, stop)
+        by_halves(at[half:], attempt, refuse, stop)
 
 
 def check_able(model: Any) -> None:

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from research.errors import NoEngineError, NumericalError, ResearchError, require, rule
+from research.errors import NoEngineError, NumericalError, require, rule
 from research.market import BasketSnapshot, Snapshot
 from research.pricing import _calls, carry
 from research.pricing.catalogue import CATALOGUE, Engine, Values, abilities, engines_for
@@ -97,12 +97,20 @@ def price(
     """
     require(errors in ("raise", "mark"), "errors", errors, "be 'raise' or 'mark'")
     items, one = _calls.items_of(instruments)
+    return _price(rows_of(items, model, snapshot, method, errors, options), items, model, one)
+
+
+def rows_of(
+    items: list[Any], model: Any, snapshot: Any, method: str, errors: str, options: dict[str, Any], *,
+    known: bool = True,
+) -> Rows:  # fmt: skip
+    """The rows of `price`, without a warning for marked ones; `known`: refuse options that no engine knows."""
     _calls.check_model(model)
     _calls.check_snapshot(snapshot)
     groups: dict[str, list[int]] = {}
     for position, item in enumerate(items):
         groups.setdefault(type(item).__name__, []).append(position)
-    out = _Rows(len(items))
+    out = Rows(len(items))
     able: dict[str, list[Engine]] = {}
     for kind, at in groups.items():  # refuse before any work
         try:
@@ -113,14 +121,23 @@ def price(
             out.refuse(at, error)
     if errors == "raise":
         check_currencies(items, snapshot)
-    _calls.check_options([e for engines in able.values() for e in engines], options)
+    if known:
+        _calls.check_options([e for engines in able.values() for e in engines], options)
     for kind, engines in able.items():
-        _group(groups[kind], engines, items, model, snapshot, method, options, errors, out)
-    _calls.check_options(out.engines, options)
-    return _price(out, items, model, one)
+
+        def attempt(some: list[int], engines: list[Engine] = engines) -> None:
+            these = [items[i] for i in some]
+            if errors == "mark":
+                check_currencies(these, snapshot)
+            out.fill(some, *_values(engines, these, model, snapshot, method, options))
+
+        _calls.by_halves(groups[kind], attempt, out.refuse, errors == "raise")
+    if known:
+        _calls.check_options(out.engines, options)
+    return out
 
 
-class _Rows:
+class Rows:
     """The rows of the answer as they are found."""
 
     def __init__(self, n: int) -> None:
@@ -129,33 +146,14 @@ class _Rows:
         self.method, self.why, self.refused = (np.full(n, "", dtype=object) for _ in range(3))
 
     def fill(self, at: list[int], found: Values, engine: Engine) -> None:
+        """Rows that one engine has priced."""
         self.value[at], self.std_error[at], self.error[at] = found.value, found.std_error, found.error
         self.method[at], self.why[at] = engine.method, engine.why
         self.engines[engine] = None
 
     def refuse(self, at: list[int], error: Exception) -> None:
+        """Rows without a price."""
         self.refused[at] = str(error)
-
-
-def _group(
-    at: list[int], engines: list[Engine], items: list[Any], model: Any, snapshot: Any, method: str,
-    options: dict[str, Any], errors: str, out: _Rows,
-) -> None:  # fmt: skip
-    """Price contracts of one kind in one call; to mark those that are refused, halves are tried by themselves."""
-    these = [items[i] for i in at]
-    try:
-        if errors == "mark":
-            check_currencies(these, snapshot)
-        out.fill(at, *_values(engines, these, model, snapshot, method, options))
-    except ResearchError as error:
-        if errors == "raise":
-            raise
-        if len(at) == 1:
-            out.refuse(at, error)
-            return
-        half = len(at) // 2
-        for part in (at[:half], at[half:]):
-            _group(part, engines, items, model, snapshot, method, options, errors, out)
 
 
 def _values(
@@ -170,13 +168,18 @@ def _values(
     return _carried(engines, items, model, snapshot, method, options)
 
 
-def _price(out: _Rows, items: list[Any], model: Any, one: bool) -> Price:
-    """The answer out of its rows; a warning counts those that were refused."""
-    lost = np.flatnonzero(out.refused != "")
+def warn_of(refused: Any, what: str) -> None:
+    """One warning that counts what could not be priced; for a function that a user calls through one other."""
+    lost = np.flatnonzero(refused != "")
     if lost.size:
-        first = f"the first is row {lost[0]}: {out.refused[lost[0]]}"
-        text = f"{lost.size} of {len(items)} contracts could not be priced ({first}). Their values are nan."
-        warnings.warn(text, RuntimeWarning, stacklevel=3)
+        first = f"the first is row {lost[0]}: {refused[lost[0]]}"
+        text = f"{lost.size} of {refused.size} {what} could not be priced ({first}) Their values are nan."
+        warnings.warn(text, RuntimeWarning, stacklevel=4)
+
+
+def _price(out: Rows, items: list[Any], model: Any, one: bool) -> Price:
+    """The answer out of its rows; a warning counts those that were refused."""
+    warn_of(out.refused, "contracts")
     why = "; ".join(dict.fromkeys(text for text in out.why if text))
     name = _name(model)
     if one:

@@ -30,6 +30,7 @@ in Financial Engineering, section 7.1; Fornberg (1988), Math. Comp. 51, 699-706 
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from typing import Any, Literal
@@ -39,13 +40,13 @@ import pandas as pd
 
 from research.arrays import Float1D
 from research.conventions import check_number
-from research.errors import require
+from research.errors import NoEngineError, require
 from research.instruments import European
 from research.market import Snapshot
 from research.models import BlackScholes, BlackTermStructure, SVISurface, black
 from research.pricing import _calls
 from research.pricing._bumps import DAYS, Shifted, aged, bumped, shifted
-from research.pricing.price import choose, price
+from research.pricing.price import choose, price, rows_of, warn_of
 
 GREEKS = ("value", "delta", "gamma", "vega", "theta", "rho", "vanna", "volga", "charm", "speed")
 DERIVED = {"vega_per_vol_point": ("vega", 100.0), "theta_per_day": ("theta", DAYS), "rho_per_bp": ("rho", 1e4)}
@@ -78,6 +79,7 @@ def greeks(
     vol_bump: float = 0.01,
     rate_bump: float | None = None,
     days: float = 1.0,
+    errors: Literal["raise", "mark"] = "raise",
     **options: Any,
 ) -> pd.DataFrame:
     """Sensitivities of one contract, or of many with one row each; units and methods as in the module.
@@ -97,6 +99,8 @@ def greeks(
     vol_bump : float, 1/sqrt(year)
     rate_bump : float, 1/year, default 0.01 for simulations, else 0.0001
     days : float, whole calendar days for theta and charm
+    errors : "raise" or "mark", default "raise"
+        As for `price`; with "mark" the column `refused` says why a row holds nan.
 
     Returns
     -------
@@ -108,6 +112,7 @@ def greeks(
     known = (*GREEKS, *DERIVED)
     unknown = [name for name in which if name not in known]
     require(not unknown, "which", unknown[:1], f"be among {', '.join(known)}")
+    require(errors in ("raise", "mark"), "errors", errors, "be 'raise' or 'mark'")
     require(sticky in ("strike", "moneyness"), "sticky", sticky, "be 'strike' or 'moneyness'")
     _calls.check_model(model)
     _calls.check_snapshot(snapshot)
@@ -127,9 +132,22 @@ def greeks(
     for position, item in enumerate(items):
         groups.setdefault(type(item).__name__, []).append(position)
     found: list[tuple[list[int], str, Table]] = []
+    refused = np.full(len(items), "", dtype=object)
+    engines: list[Any] = []
     for at in groups.values():
-        for some, how, table in _group([items[i] for i in at], model, snapshot, method, wanted, bumps, options):
-            found.append(([at[i] for i in some], how, table))
+        with contextlib.suppress(NoEngineError):  # said when its turn comes
+            engines += choose(items[at[0]], model, method)
+    _calls.check_options(engines, {k: v for k, v in options.items() if k != "n_seeds"})
+
+    def attempt(some: list[int]) -> None:
+        for rows, how, table in _group([items[i] for i in some], model, snapshot, method, wanted, bumps, options):
+            found.append(([some[i] for i in rows], how, table))
+
+    def refuse(some: list[int], error: Exception) -> None:
+        refused[some] = str(error)
+
+    for at in groups.values():
+        _calls.by_halves(at, attempt, refuse, one or errors == "raise")
     for _, _, table in found:
         for name in which:
             if name in DERIVED and DERIVED[name][0] in table:
@@ -143,7 +161,11 @@ def greeks(
             by = by_parameter(items[0], model, snapshot, method=engine, **options)
             table, names = table | by, [*names, *by]
         return _long(table, names, engine)
-    return _wide(items, found, names)
+    wide = _wide(items, found, names)
+    if errors == "mark":
+        warn_of(refused, "contracts")
+        return wide.assign(refused=refused)
+    return wide
 
 
 def by_parameter(item: Any, model: Any, snapshot: Snapshot, *, method: str = "auto", **options: Any) -> Table:
@@ -173,20 +195,19 @@ def _group(
     options: dict[str, Any],
 ) -> list[tuple[list[int], str, Table]]:  # fmt: skip
     """Tables of contracts of one kind, with their positions."""
-    able = choose(items[0], model, method)
-    engine = able[0]
-    _calls.check_options(able, {k: v for k, v in options.items() if k != "n_seeds"})
+    engine = choose(items[0], model, method)[0]
     everyone = list(range(len(items)))
     if engine.method in _SIMULATIONS:
-        return [([i], engine.method, _simulated(items[i], model, snapshot, engine.method, wanted, bumps, options))
+        own = _calls.taken(engine, options) | {k: v for k, v in options.items() if k == "n_seeds"}
+        return [([i], engine.method, _simulated(items[i], model, snapshot, engine.method, wanted, bumps, own))
                 for i in everyone]  # fmt: skip
     surface = "implied_vol" in model.abilities
     still = bumps["sticky"] == "strike" or isinstance(model, BlackScholes)
     calm = still and snapshot.cash_dividends is None  # with cash the forward is not proportional to the spot
     if isinstance(items[0], European) and engine.method == "analytic" and surface and calm:
         return [(everyone, engine.method, closed_form(items, model, snapshot, wanted))]
-    first = price(items, model, snapshot, method=method, **options)
-    used = np.broadcast_to(np.asarray(first.method, dtype=object), len(items))[0]
+    first = rows_of(items, model, snapshot, method, "raise", options, known=False)
+    used = first.method[0]
     table = differences(items, model, snapshot, str(used), wanted, bumps, options, first)
     exact = [n for n in ("delta", "gamma", "speed") if n in wanted]
     if isinstance(items[0], European) and used in ("fourier", "cosine") and exact and _proportional(model, snapshot):
@@ -276,7 +297,7 @@ def differences(
     dv, dr, days = bumps["vol"], bumps["rate"] or (1e-3 if grid else 1e-4), bumps["days"]
     known: dict[tuple[float, ...], Float1D] = {}
     if first is not None:
-        known[(0, 0, 0, 0)] = np.atleast_1d(np.asarray(first.value))
+        known[(0, 0, 0, 0)] = first.value
 
     def at(spot: int = 0, vol: int = 0, rate: int = 0, age: int = 0) -> Float1D:
         key = (spot, vol, rate, age)
@@ -284,7 +305,7 @@ def differences(
             there = bumped(snapshot, spot=spot * e, rate=rate * dr, days=age * days)
             moved = shifted(model, vol * dv, snapshot) if vol else model
             contracts = [aged(item, age * days) for item in items] if age else items
-            known[key] = np.asarray(price(contracts, moved, there, method=method, **options).value)
+            known[key] = rows_of(contracts, moved, there, method, "raise", options, known=False).value
         return known[key]
 
     return _stencils(at, wanted, snapshot.spot * e, dv, dr, days / DAYS, "differences")
