@@ -6,9 +6,11 @@ Modules load when their model is first fitted, so that a run's code closure hold
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from research.conventions import check_call
 from research.errors import InputError, rule
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -36,16 +38,28 @@ MODULES: dict[str, str] = {
     "VarianceGamma": "jumps",
 }
 FITS: dict[type, Callable[..., Any]] = {}
+LIKE: dict[type, str] = {}  # where the options of a fit stand
 
 
-def fits(model: type) -> Callable[[F], F]:
-    """Register the decorated `function(data, **options) -> Fit` as the fit of `model`."""
+def fits(model: type, like: str = "") -> Callable[[F], F]:
+    """Register the decorated `function(data, **options) -> Fit` as the fit of `model`.
+
+    `like` names the function of the same module that has the options, where they are passed on as `**options`.
+    """
 
     def register(function: F) -> F:
         FITS[model] = function
+        LIKE[model] = like
         return function
 
     return register
+
+
+def checked(model: type, options: dict[str, Any]) -> dict[str, Any]:
+    """The options of a fit, each of its kind; refuses unknown names and says which are lacking."""
+    function = fit_function(model)
+    source = getattr(sys.modules[function.__module__], LIKE[model]) if LIKE[model] else function
+    return check_call(f"the fit of {model.__name__}", source, options)
 
 
 def fit_function(model: Any) -> Callable[..., Any]:

@@ -49,19 +49,19 @@ class _Quotes:
         return float(self.vol[near] * (1.0 if self.normal else self.forward[near]))
 
 
-@fits(Bachelier)
+@fits(Bachelier, like="_fit")
 def fit_bachelier(data: NormalSmile | Smile | Surface | Snapshot, **options: Any) -> Fit[Bachelier]:
     """The normal vol nearest to the quotes; options as of `fit_cev`."""
     return _fit(Bachelier, data, **options)
 
 
-@fits(DisplacedDiffusion)
+@fits(DisplacedDiffusion, like="_fit")
 def fit_displaced_diffusion(data: NormalSmile | Smile | Surface | Snapshot, **options: Any) -> Fit[DisplacedDiffusion]:
     """The displaced diffusion nearest to the quotes; options as of `fit_cev`, bounds of shift in price units."""
     return _fit(DisplacedDiffusion, data, **options)
 
 
-@fits(CEV)
+@fits(CEV, like="_fit")
 def fit_cev(data: Smile | NormalSmile | Surface | Snapshot, **options: Any) -> Fit[CEV]:
     """The CEV model nearest to the quotes.
 

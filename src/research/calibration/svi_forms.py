@@ -23,13 +23,13 @@ from research.models.svi import SVI
 from research.models.svi_forms import SVIJumpWings, SVINatural
 
 
-@fits(SVINatural)
+@fits(SVINatural, like="fit_svi")
 def fit_svi_natural(smile: Smile, **options: Any) -> Fit[SVINatural]:
     """Natural SVI of one expiry; options as of `fit_svi`."""
     return _fit(smile, options, SVINatural.from_raw, ("delta", "mu", "rho", "omega", "zeta"))
 
 
-@fits(SVIJumpWings)
+@fits(SVIJumpWings, like="fit_svi")
 def fit_svi_jump_wings(smile: Smile, **options: Any) -> Fit[SVIJumpWings]:
     """Jump wings of one expiry; options as of `fit_svi`."""
     names = ("v", "psi", "p", "c", "least_v")

@@ -5,6 +5,7 @@
 | how many years between two dates? | `year_fraction` | ISDA 2006 definitions, 4.16 |
 | on which days does an exchange trade, or TARGET settle? | `sessions` | exchange_calendars; ECB (1999, 2000) |
 | may this stand in a field of a contract, a model, a market? | `check_fields`, `check_vols`, `check_rates` | |
+| does a function take these options? | `check_call`, `check_names` | |
 | when is Easter? | `easter` | Meeus (1991), chapter 8 |
 """
 
@@ -18,16 +19,20 @@ from research.conventions.fields import (
     check_terms,
     check_vols,
 )
+from research.conventions.options import check_call, check_names, options_in
 
 __all__ = [
     "calendar_names",
+    "check_call",
     "check_fields",
     "check_kinds",
+    "check_names",
     "check_number",
     "check_rates",
     "check_terms",
     "check_vols",
     "easter",
+    "options_in",
     "sessions",
     "target_holidays",
     "year_fraction",

@@ -106,7 +106,7 @@ def check_rates(name: str, rates: Any) -> None:
 
 
 @functools.cache
-def _plan(kind: type) -> tuple[tuple[str, Callable[[Any], Any], str], ...]:
+def _plan(kind: Any) -> tuple[tuple[str, Callable[[Any], Any], str], ...]:
     """(field, function, what is allowed in words) of each field that can be looked at."""
     hints = typing.get_type_hints(kind)
     given = [f.name for f in dataclasses.fields(kind) if f.init]

@@ -9,12 +9,11 @@ from __future__ import annotations
 import functools
 import importlib
 import inspect
-import typing
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from typing import Any
 
-from research.conventions import check_kinds
+from research.conventions import check_kinds, options_in
 from research.errors import InputError, NoEngineError, ResearchError, require, rule
 from research.market import BasketSnapshot, Snapshot
 from research.pricing.catalogue import CATALOGUE, Engine, abilities
@@ -65,23 +64,6 @@ def options_of(engine: Engine) -> dict[str, Any]:
     for source in (function, *(module.OPTIONS if free and hasattr(module, "OPTIONS") else ())):
         out |= options_in(source)
     return out
-
-
-def options_in(source: Any) -> dict[str, Any]:
-    """Options and annotations of a function (what is keyword only) or of a dataclass (its fields)."""
-    hints = typing.get_type_hints(source)
-    names = source.__dataclass_fields__ if isinstance(source, type) else source.__kwdefaults__ or ()
-    return {name: hints[name] for name in names}
-
-
-def check_names(who: str, options: dict[str, Any], *sources: Any) -> None:
-    """Refuse options that `who` does not know; `sources` as in `options_in`."""
-    known = [name for source in sources for name in options_in(source)]
-    for name in options:
-        if name not in known:
-            near = get_close_matches(name, known, n=1)
-            must = f"be one that {who} takes ({', '.join(known)})"
-            raise InputError(rule("option", must, name, f"Did you mean {near[0]}?" if near else ""))
 
 
 def check_options(engines: Iterable[Engine], options: dict[str, Any]) -> None:

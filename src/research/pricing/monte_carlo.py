@@ -34,6 +34,7 @@ from typing import Any
 import numpy as np
 
 from research.arrays import Float1D, Float2D, numbers
+from research.conventions import check_names
 from research.core.pricing.note import N_MOMENTS, note_tasks
 from research.core.random import brownian
 from research.core.random.brownian import brownian_paths
@@ -42,7 +43,7 @@ from research.instruments import Asian
 from research.market import Snapshot
 from research.models import black
 from research.pricing import _asian, _notes
-from research.pricing._calls import check_able, check_names, check_snapshot
+from research.pricing._calls import check_able, check_snapshot
 from research.pricing._progress import bar
 from research.pricing._simulation import Estimate, Problem, Settings, estimate, rows_of, tables_of
 from research.pricing.catalogue import Values
