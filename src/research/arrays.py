@@ -5,7 +5,11 @@ Kernels see float64 or int64, C-contiguous, writable, one shape: `vectors` makes
 
 from __future__ import annotations
 
-from typing import Any
+import functools
+import inspect
+import warnings
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,6 +26,54 @@ Int2D = np.ndarray[tuple[int, int], np.dtype[np.int64]]
 Int3D = np.ndarray[tuple[int, int, int], np.dtype[np.int64]]
 FloatND = NDArray[np.float64]
 BoolND = NDArray[np.bool_]
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def marks_nan(*names: str) -> Callable[[F], F]:
+    """For a function of batches: rows that hold nan give nan and are counted in a warning, the rest is computed.
+
+    `names` are the arguments that are broadcast together; a single row that holds nan is left to the function's rules.
+    """
+
+    def decorate(function: F) -> F:
+        signature = inspect.signature(function)
+
+        @functools.wraps(function)
+        def wrapped(*args: Any, **kwargs: Any) -> Any:
+            bound = signature.bind(*args, **kwargs)
+            given = {n: numbers(v, n) for n, v in bound.arguments.items() if n in names and not _is_flag(v)}
+            if not any(np.isnan(a).any() for a in given.values() if a.shape):
+                return function(*args, **kwargs)
+            every = {n: np.asarray(bound.arguments[n]) for n in names if n in bound.arguments}
+            shape = np.broadcast_shapes(*(a.shape for a in every.values()))
+            lost = np.zeros(shape, dtype=bool)
+            for array in given.values():
+                lost = lost | np.isnan(array)
+            for name, array in every.items():
+                bound.arguments[name] = np.broadcast_to(array, shape)[~lost]
+            count = f"{lost.sum()} of {lost.size} rows hold nan (the first is row {np.argmax(lost)})"
+            warnings.warn(f"{count}: their results are nan.", RuntimeWarning, stacklevel=2)
+            return _spread(function(*bound.args, **bound.kwargs) if not lost.all() else None, lost)
+
+        return wrapped  # type: ignore[return-value]
+
+    return decorate
+
+
+def _is_flag(value: Any) -> bool:
+    return np.asarray(value).dtype == bool
+
+
+def _spread(found: Any, lost: BoolND) -> Any:
+    """Results of the rows that are left, back in their places; nan elsewhere."""
+    if isinstance(found, dict):
+        return {name: _spread(one, lost) for name, one in found.items()}
+    if isinstance(found, tuple):
+        return tuple(_spread(one, lost) for one in found)
+    out = np.full(lost.shape, np.nan)
+    if found is not None:
+        out[~lost] = found
+    return out
 
 
 def vectors(*values: ArrayLike) -> tuple[list[Float1D], tuple[int, ...]]:

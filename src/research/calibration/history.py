@@ -113,7 +113,7 @@ def fit_history(
     require(jump > 0.0, "jump", jump, "be > 0")
     fitting = fit_function(model)
     options = checked(model, options)
-    kinds = isinstance(data, Iterable) and not isinstance(data, str)
+    kinds = isinstance(data, (Chains, Iterable)) and not isinstance(data, str)
     require(kinds, "data", data, "be a frame, Chains, Snapshots or Surfaces")
     takes_start = "start" in inspect.signature(fitting, follow_wrapped=True).parameters
     surfaces, dropped, lost = _days(data, dict(chain_options or {}))

@@ -135,8 +135,13 @@ def _fit(hint: Any) -> tuple[Callable[[Any], Any], str] | None:
             return functools.partial(_tuple, each[0]), f"a list, in which each is {each[1]}"
         return None
     if isinstance(hint, type) and dataclasses.is_dataclass(hint):
-        return functools.partial(_one_of, hint), f"{'an' if hint.__name__[0] in 'AEIOU' else 'a'} {hint.__name__}"
+        return functools.partial(_one_of, hint), f"{_article(hint.__name__)} {hint.__name__}"
     return None
+
+
+def _article(name: str) -> str:
+    spelt = name[:2].isupper() and name[0] in "FHLMNRSX"  # an SVI, a Heston
+    return "an" if spelt or name[0] in "AEIO" else "a"
 
 
 def _joined(words: Iterable[str]) -> str:

@@ -24,7 +24,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from research.arrays import Float1D, reshape, vectors
+from research.arrays import Float1D, marks_nan, reshape, vectors
 from research.conventions import check_fields, check_terms
 from research.errors import InputError, NumericalError, require, require_all
 from research.models import bachelier, black
@@ -118,6 +118,7 @@ class ArbitrageFreeSABR:
         require(bool(np.isfinite(tau)) and tau > 0.0, "tau", tau, "be finite and > 0 years")
         return _law(self, float(forward), float(tau))
 
+    @marks_nan("forward", "strike", "tau", "df", "is_call")
     def price(
         self, forward: ArrayLike, strike: ArrayLike, tau: ArrayLike, *, df: ArrayLike = 1.0, is_call: ArrayLike = True
     ) -> Any:
@@ -135,6 +136,7 @@ class ArbitrageFreeSABR:
             out[here] = _law(self, one, years).calls(k[here])
         return reshape(d * (out - np.where(call > 0.5, 0.0, f - k)), shape)
 
+    @marks_nan("forward", "strike", "tau")
     def vol_at(self, forward: ArrayLike, strike: ArrayLike, tau: ArrayLike) -> Any:
         """Lognormal implied vol of (forward + shift, strike + shift); nan where the strike holds no time value."""
         (f, k, t), shape = vectors(forward, strike, tau)

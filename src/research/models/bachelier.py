@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import erfcx, ndtr
 
-from research.arrays import Float1D, FloatND, reshape, vectors
+from research.arrays import Float1D, FloatND, marks_nan, reshape, vectors
 from research.conventions import check_fields, check_terms
 from research.errors import InputError, require, require_all
 
@@ -78,6 +78,7 @@ class Bachelier:
         return cls(**check_terms(cls, values))
 
 
+@marks_nan("forward", "strike", "tau", "vol", "df", "is_call")
 def price(
     forward: ArrayLike,
     strike: ArrayLike,
@@ -113,6 +114,7 @@ def price(
     return reshape(d * (time_value(f, k, v * np.sqrt(t)) + np.maximum(s * (f - k), 0.0)), shape)
 
 
+@marks_nan("forward", "strike", "tau", "vol", "df", "is_call")
 def greeks(
     forward: ArrayLike,
     strike: ArrayLike,
@@ -151,6 +153,7 @@ def greeks(
     return {name: reshape(row, shape) for name, row in zip(GREEKS, out)}
 
 
+@marks_nan("price", "forward", "strike", "tau", "df", "is_call")
 def implied_vol(
     price: ArrayLike,
     forward: ArrayLike,

@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from research.arrays import reshape, vectors
+from research.arrays import marks_nan, reshape, vectors
 from research.conventions import check_fields, check_terms
 from research.errors import require, require_all
 from research.models import black
@@ -47,12 +47,14 @@ class DisplacedDiffusion:
             object.__setattr__(self, name, float(value))
         require(self.sigma >= 0.0, "sigma", self.sigma, "be >= 0", hint="sigma is decimal: 20% is 0.20.")
 
+    @marks_nan("forward", "strike", "tau")
     def vol_at(self, forward: ArrayLike, strike: ArrayLike, tau: ArrayLike) -> Any:
         """Lognormal vol of (forward + shift, strike + shift): sigma everywhere."""
         (f, k, _), shape = vectors(forward, strike, tau)
         self._check(f, k)
         return reshape(np.full(f.size, self.sigma), shape)
 
+    @marks_nan("forward", "strike", "tau", "df", "is_call")
     def price(
         self, forward: ArrayLike, strike: ArrayLike, tau: ArrayLike, *, df: ArrayLike = 1.0, is_call: ArrayLike = True
     ) -> Any:
@@ -61,6 +63,7 @@ class DisplacedDiffusion:
         self._check(f, k)
         return black.price(f + self.shift, k + self.shift, tau, self.sigma, df=df, is_call=is_call)
 
+    @marks_nan("forward", "strike", "tau", "df", "is_call")
     def greeks(
         self, forward: ArrayLike, strike: ArrayLike, tau: ArrayLike, *, df: ArrayLike = 1.0, is_call: ArrayLike = True
     ) -> dict[str, Any]:

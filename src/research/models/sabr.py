@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from research.arrays import FloatND, reshape, vectors
+from research.arrays import FloatND, marks_nan, reshape, vectors
 from research.conventions import check_fields, check_terms
 from research.core.models.sabr import sabr_vols
 from research.errors import require, require_all
@@ -58,6 +58,7 @@ class SABR:
 
     abilities: ClassVar[frozenset[str]] = frozenset({"implied_vol_at"})
 
+    @marks_nan("forward", "strike", "tau")
     def vol_at(self, forward: ArrayLike, strike: ArrayLike, tau: ArrayLike) -> Any:
         """Lognormal implied vol of (forward + shift, strike + shift); arguments broadcast, float in, float out."""
         out, shape = self._vols(forward, strike, tau)

@@ -32,7 +32,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from research.arrays import FloatND, reshape, vectors
+from research.arrays import FloatND, marks_nan, reshape, vectors
 from research.conventions import check_fields, check_terms
 from research.errors import require, require_all
 from research.models.svi import SVI, SVISurface
@@ -113,6 +113,7 @@ class _Surface:
         """(theta, psi, rho) at time tau >= 0, each of its shape."""
         raise AssertionError("defined by the class")
 
+    @marks_nan("k", "tau")
     def total_variance(self, k: ArrayLike, tau: ArrayLike) -> Any:
         """w at log moneyness `k` and time `tau`; the two broadcast together."""
         (x, t), shape = vectors(k, tau)
@@ -120,6 +121,7 @@ class _Surface:
         require_all(np.isfinite(t) & (t >= 0.0), "tau", t, "be finite and >= 0 years")
         return reshape(slice_variance(x, *self.at(t)), shape)
 
+    @marks_nan("k", "tau")
     def vol(self, k: ArrayLike, tau: ArrayLike) -> Any:
         """Implied vol at log moneyness `k` and time `tau`; the two broadcast together."""
         t = np.asarray(tau, dtype=np.float64)

@@ -22,7 +22,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from research.arrays import FloatND, reshape, vectors
+from research.arrays import FloatND, marks_nan, reshape, vectors
 from research.conventions import check_fields, check_terms
 from research.core.models.svi import svi_curves
 from research.errors import require, require_all
@@ -69,10 +69,12 @@ class SVI:
         """Steepness of total variance far left and far right, both >= 0."""
         return self.b * (1.0 - self.rho), self.b * (1.0 + self.rho)
 
+    @marks_nan("k")
     def total_variance(self, k: ArrayLike) -> Any:
         """w(k) at log moneyness `k`; float in, float out."""
         return self._curve(k, 0)
 
+    @marks_nan("k")
     def vol(self, k: ArrayLike, tau: float) -> Any:
         """Implied vol at log moneyness `k` for an expiry in `tau` years."""
         require(tau > 0.0, "tau", tau, "be > 0 years")
@@ -150,6 +152,7 @@ class SVISurface:
         require_all(np.isfinite(times) & (times > 0.0), "tau", times, "be finite and > 0 years")
         require_all(np.diff(times) > 0.0, "tau", times[1:], "increase")
 
+    @marks_nan("k", "tau")
     def total_variance(self, k: ArrayLike, tau: ArrayLike) -> Any:
         """w at log moneyness `k` and time `tau`; the two broadcast together."""
         (x, t), shape = vectors(k, tau)
@@ -166,6 +169,7 @@ class SVISurface:
         outside = np.where(after == 0, rows[0] * t / times[0], rows[-1] * t / times[-1])
         return reshape(np.where((after == 0) | (after == times.size), outside, between), shape)
 
+    @marks_nan("k", "tau")
     def vol(self, k: ArrayLike, tau: ArrayLike) -> Any:
         """Implied vol at log moneyness `k` and time `tau`; the two broadcast together."""
         t = np.asarray(tau, dtype=np.float64)

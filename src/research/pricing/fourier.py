@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from research.arrays import Float1D, Float2D, Int1D, reshape, vectors
+from research.arrays import Float1D, Float2D, Int1D, marks_nan, reshape, vectors
 from research.core.pricing.fourier import heston_values
 from research.core.pricing.fourier_smile import heston_smiles
 from research.errors import NumericalError, require, require_all, rule
@@ -67,6 +67,7 @@ def price(
     return price_with_error(model, forward, strike, tau, df=df, is_call=is_call)[0]
 
 
+@marks_nan("forward", "strike", "tau", "df", "is_call")
 def price_with_error(
     model: Heston,
     forward: ArrayLike,
