@@ -43,8 +43,6 @@ class Settings:
 
     def __post_init__(self) -> None:
         check_fields(self)
-        drawn = self.progress is None or isinstance(self.progress, bool) or callable(self.progress)
-        require(drawn, "progress", self.progress, "be True, or a function of (paths, standard error)")
         require(self.sampler in ("sobol", "philox"), "sampler", self.sampler, "be 'sobol' or 'philox'")
         most = self.n_paths if self.n_paths is not None else 1
         require(1 <= most <= MAX_PATHS, "n_paths", self.n_paths, f"lie in [1, {MAX_PATHS}]")

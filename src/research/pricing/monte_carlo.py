@@ -16,7 +16,8 @@ looked at daily are filled in by a bridge only where they can be reached; nothin
 | antithetic | also the mirror image of each path |
 | control | linear controls: spot and put at maturity; the geometric Asian option and the average |
 | replicates | scrambles, at least 16 |
-| progress | called with (paths so far, standard error) after each round; True draws a bar |
+| progress | called with (paths so far, standard error) after each round; True: a bar, or lines without a terminal |
+| | (as is done for a run to a standard error); False: nothing |
 
 References
 ----------
@@ -28,7 +29,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -44,7 +44,7 @@ from research.market import Snapshot
 from research.models import black
 from research.pricing import _asian, _notes
 from research.pricing._calls import check_able, check_snapshot
-from research.pricing._progress import bar
+from research.pricing._progress import shown
 from research.pricing._simulation import Estimate, Problem, Settings, estimate, rows_of, tables_of
 from research.pricing.catalogue import Values
 
@@ -65,9 +65,8 @@ def simulate(item: Any, model: Any, snapshot: Snapshot, **options: Any) -> Estim
     check_snapshot(snapshot)
     check_names("a simulation", options, Settings)
     progress = options.pop("progress", None)
-    context: AbstractContextManager[Any] = bar(options.get("std_error")) if progress is True else nullcontext(progress)
-    with context as callback:
-        settings = Settings(progress=callback or None, **options)
+    with shown(progress, options.get("std_error")) as callback:
+        settings = Settings(progress=callback, **options)
         if isinstance(item, Asian):
             exact = _asian.closed_form(item, model.sigma, snapshot)
             if exact is not None:
