@@ -41,15 +41,15 @@ def marks_nan(*names: str) -> Callable[[F], F]:
         @functools.wraps(function)
         def wrapped(*args: Any, **kwargs: Any) -> Any:
             bound = signature.bind(*args, **kwargs)
-            given = {n: numbers(v, n) for n, v in bound.arguments.items() if n in names and not _is_flag(v)}
+            found = {n: np.asarray(v) for n, v in bound.arguments.items() if n in names}
+            given = {n: a for n, a in found.items() if a.dtype.kind == "f"}
             if not any(np.isnan(a).any() for a in given.values() if a.shape):
                 return function(*args, **kwargs)
-            every = {n: np.asarray(bound.arguments[n]) for n in names if n in bound.arguments}
-            shape = np.broadcast_shapes(*(a.shape for a in every.values()))
+            shape = np.broadcast_shapes(*(a.shape for a in found.values()))
             lost = np.zeros(shape, dtype=bool)
             for array in given.values():
                 lost = lost | np.isnan(array)
-            for name, array in every.items():
+            for name, array in found.items():
                 bound.arguments[name] = np.broadcast_to(array, shape)[~lost]
             count = f"{lost.sum()} of {lost.size} rows hold nan (the first is row {np.argmax(lost)})"
             warnings.warn(f"{count}: their results are nan.", RuntimeWarning, stacklevel=2)
@@ -58,10 +58,6 @@ def marks_nan(*names: str) -> Callable[[F], F]:
         return wrapped  # type: ignore[return-value]
 
     return decorate
-
-
-def _is_flag(value: Any) -> bool:
-    return np.asarray(value).dtype == bool
 
 
 def _spread(found: Any, lost: BoolND) -> Any:

@@ -141,7 +141,7 @@ def _fit(hint: Any) -> tuple[Callable[[Any], Any], str] | None:
 
 def _article(name: str) -> str:
     spelt = name[:2].isupper() and name[0] in "FHLMNRSX"  # an SVI, a Heston
-    return "an" if spelt or name[0] in "AEIO" else "a"
+    return "an" if spelt or (name[0] in "AEIO" and name[:2] != "Eu") else "a"
 
 
 def _joined(words: Iterable[str]) -> str:

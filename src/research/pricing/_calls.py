@@ -16,7 +16,7 @@ from typing import Any
 from research.conventions import check_kinds, options_in
 from research.errors import InputError, NoEngineError, ResearchError, require, rule
 from research.market import BasketSnapshot, Snapshot
-from research.pricing.catalogue import CATALOGUE, Engine, abilities
+from research.pricing.catalogue import Engine, abilities
 
 _MARKET = "flat_snapshot(spot=100.0, rate=0.03) makes one."
 
@@ -66,8 +66,8 @@ def options_of(engine: Engine) -> dict[str, Any]:
     return out
 
 
-def check_options(engines: Iterable[Engine], options: dict[str, Any]) -> None:
-    """Refuse an option that none of the engines of a call knows."""
+def check_options(engines: Iterable[Engine], options: dict[str, Any], able: Iterable[Engine] = ()) -> None:
+    """Refuse an option that none of the engines of a call knows; `able` could price the contracts too."""
     used = list(dict.fromkeys(engines))
     if not used or not options:
         return
@@ -78,16 +78,11 @@ def check_options(engines: Iterable[Engine], options: dict[str, Any]) -> None:
         methods = ", ".join(dict.fromkeys(repr(e.method) for e in used))
         takes = ", ".join(sorted(known)) or "none"
         near = get_close_matches(name, known, n=1)
-        others = dict.fromkeys(repr(e.method) for e in CATALOGUE if _beside(e, used) and name in options_of(e))
+        others = dict.fromkeys(repr(e.method) for e in able if e not in used and name in options_of(e))
         hint = f"Did you mean {near[0]}?" if near else ""
         if not near and others:
             hint = f"{', '.join(others)} would take it: name it as method."
         raise InputError(rule("option", f"be one that {methods} takes ({takes})", name, hint))
-
-
-def _beside(engine: Engine, used: list[Engine]) -> bool:
-    """Is it another engine for the same contracts?"""
-    return engine.contract in {e.contract for e in used} and engine.method not in {e.method for e in used}
 
 
 def taken(engine: Engine, options: dict[str, Any]) -> dict[str, Any]:

@@ -37,7 +37,7 @@ class Price:
     def __float__(self) -> float:
         n = np.size(self.value)
         hint = "Use .value, or .to_frame()."
-        require(np.ndim(self.value) == 0, "the price", f"{n} prices", "be one number", hint=hint, error=NoEngineError)
+        require(np.ndim(self.value) == 0, "the price", f"{n} prices", "be one number", hint=hint)
         return float(self.value)
 
     def to_frame(self) -> pd.DataFrame:
@@ -133,7 +133,7 @@ def rows_of(
 
         _calls.by_halves(groups[kind], attempt, out.refuse, errors == "raise")
     if known:
-        _calls.check_options(out.engines, options)
+        _calls.check_options(out.engines, options, [e for engines in able.values() for e in engines])
     return out
 
 
