@@ -36,11 +36,11 @@ from research.pricing import (
     price,
     quote,
     solve,
-    term_sheet,
 )
 
 CALL = European(strike=100.0, tau=1.0)
 MODEL, MARKET = BlackScholes(sigma=0.2), flat_snapshot(spot=100.0, rate=0.03)
+AMERICAN = American(strike=100.0, tau=1.0)
 HESTON = Heston(v0=0.04, kappa=1.5, theta=0.04, sigma=0.5, rho=-0.7)
 NOTE = Autocallable(initial=100.0, observations=(0.5, 1.0), knock_out=1.03, coupon=0.1, knock_in=0.75)
 PAIR = MultiAssetBlackScholes(names=("A", "B"), vols=[0.2, 0.3], correlation=[[1.0, 0.5], [0.5, 1.0]])
@@ -71,7 +71,7 @@ ROWS: list[tuple[Any, str]] = [
     (lambda: price(CALL, MODEL, MARKET, method="analytc"), "got 'analytc'. Did you mean 'analytic'? Available: 'anal"),
     (lambda: price(CALL, MODEL, MARKET, method="fourier"), "needed by 'fourier'. Available: 'analytic', 'pde', 'latt"),
     (lambda: price(NOTE, MODEL, MARKET, n_path=1000), "got 'n_path'. Did you mean n_paths?"),
-    (lambda: price(CALL, MODEL, MARKET, std_error=0.01), "'analytic' takes (none); got 'std_error'. 'paths' would ta"),
+    (lambda: price([CALL, AMERICAN], MODEL, MARKET, watched=9.0), "'analytic', 'spectral' takes (tolerance); got"),
     (lambda: price(NOTE, MODEL, MARKET, n_paths="1000"), "n_paths must be a whole number, or None; got '1000'. Write"),
     (lambda: price(NOTE, MODEL, MARKET, seed=1.5), "seed must be a whole number; got 1.5."),
     (lambda: price(NOTE, MODEL, MARKET, progress=3), "progress must be True, False, or a function"),
@@ -97,9 +97,7 @@ ROWS: list[tuple[Any, str]] = [
     (lambda: quote(CALL, MODEL, MARKET, life="x"), "life must be a number; got 'x'."),
     (lambda: HIDDEN(spread=50.0, source="CDS"), "spread must lie in (-1, 1); got 50"),
     (lambda: HIDDEN(spread=0.01, source=None), "source must be text; got None."),
-    # notes: Heston's sigma is no volatility of the price
-    (lambda: solve(NOTE, HESTON, MARKET), "model must have one volatility (BlackScholes); got Heston("),
-    (lambda: term_sheet(NOTE, HESTON, MARKET), "model must have one volatility (BlackScholes); got Heston("),
+    # notes; Heston's sigma is no volatility of the price
     (lambda: monte_carlo.paths(HESTON, MARKET, [1.0], n_paths=8), "model must have one volatility (BlackScholes)"),
     (lambda: solve(NOTE, MODEL, MARKET, term="coupn"), "term must be one of coupon, maturity_coupon; got 'coupn'."),
     (lambda: solve(NOTE, MODEL, MARKET, margin=float("nan")), "margin must be a number; got nan."),
@@ -139,9 +137,8 @@ def test_an_option_goes_to_the_engines_that_know_it() -> None:
     both = price([CALL, NOTE], MODEL, MARKET, n_paths=1024, seed=3)
     assert both.method.tolist() == ["analytic", "monte_carlo"]
     assert both.value[1] == price(NOTE, MODEL, MARKET, n_paths=1024, seed=3).value
-    american = American(strike=100.0, tau=1.0)
-    with pytest.raises(InputError, match=r"'spectral' takes .*; got 'n_paths'. 'longstaff_schwartz' would take it"):
-        price(american, MODEL, MARKET, n_paths=1024)
+    found = price(CALL, MODEL, MARKET, n_paths=1024)
+    assert found.method == "paths"  # of contracts of one kind the options say which engine is meant
 
 
 def test_a_curve_of_percents_is_refused() -> None:

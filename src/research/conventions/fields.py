@@ -40,7 +40,8 @@ def check_fields(fact: Any) -> None:
     Traceback (most recent call last):
     research.errors.InputError: strike must be a number; got '100'. Write 100, without quotes.
     """
-    for name, fit, words in _plan(type(fact)):
+    kind: Any = type(fact)
+    for name, fit, words in _plan(kind):
         value = getattr(fact, name)
         try:
             found = fit(value)

@@ -71,7 +71,11 @@ def check_options(engines: Iterable[Engine], options: dict[str, Any], able: Iter
     used = list(dict.fromkeys(engines))
     if not used or not options:
         return
-    known = {name for e in used for name in options_of(e)}
+    known: set[str] = set()
+    for engine in used:  # one by one: an engine that is not needed is not imported
+        known |= set(options_of(engine))
+        if known.issuperset(options):
+            return
     for name in options:
         if name in known:
             continue
@@ -83,6 +87,13 @@ def check_options(engines: Iterable[Engine], options: dict[str, Any], able: Iter
         if not near and others:
             hint = f"{', '.join(others)} would take it: name it as method."
         raise InputError(rule("option", f"be one that {methods} takes ({takes})", name, hint))
+
+
+def meant_by(engines: list[Engine], options: dict[str, Any]) -> list[Engine]:
+    """Those that take all options, best first; all where the best does, or none."""
+    if not options or set(options) <= set(options_of(engines[0])):
+        return engines
+    return [e for e in engines if set(options) <= set(options_of(e))] or engines
 
 
 def taken(engine: Engine, options: dict[str, Any]) -> dict[str, Any]:

@@ -40,7 +40,8 @@ def _done(std_error: float | None, error: float) -> float | None:
 @contextmanager
 def _bar(std_error: float | None) -> Iterator[Update]:
     """On standard error, gone when the run ends, however it ends."""
-    started, bars = monotonic(), []
+    started = monotonic()
+    bars: list[Any] = []
 
     def update(n_paths: int, error: float) -> None:
         if not bars and monotonic() - started > _PATIENCE:

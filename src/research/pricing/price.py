@@ -70,12 +70,14 @@ def price(
     model : an object with `abilities`, e.g. BlackScholes, Heston or SVISurface
     snapshot : Snapshot, or BasketSnapshot for contracts on several underlyings
     method : str, default "auto"
-        A method that `methods(instrument, model)` lists; "auto" takes the first of them that does not refuse.
+        A method that `methods(instrument, model)` lists; "auto" takes the first of them that takes the options and does
+        not refuse.
     errors : "raise" or "mark", default "raise"
         What a contract gets that cannot be priced (expired, breached, beyond its engine): an error that stops the
         call, or nan and the reason in its row, and one warning with the count. Use "mark" for a book.
     options
-        Passed to the engines that know them, e.g. `n_steps=501`; refused where none of the call does.
+        Of the engines, e.g. `n_steps=501`. Where kinds are mixed each engine gets those that it knows; an option that
+        no engine of the call knows is refused.
 
     Returns
     -------
@@ -123,6 +125,8 @@ def rows_of(
         check_currencies(items, snapshot)
     if known:
         _calls.check_options([e for engines in able.values() for e in engines], options)
+    if known and method == "auto" and len(able) == 1:  # contracts of one kind: the options say which engine is meant
+        able = {kind: _calls.meant_by(engines, options) for kind, engines in able.items()}
     for kind, engines in able.items():
 
         def attempt(some: list[int], engines: list[Engine] = engines) -> None:

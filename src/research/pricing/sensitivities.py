@@ -137,7 +137,11 @@ def greeks(
     for at in groups.values():
         with contextlib.suppress(NoEngineError):  # said when its turn comes
             engines += choose(items[at[0]], model, method)
-    _calls.check_options(engines, {k: v for k, v in options.items() if k != "n_seeds"})
+    own = {k: v for k, v in options.items() if k != "n_seeds"}
+    _calls.check_options(engines, own)
+    if method == "auto" and len(groups) == 1 and engines:
+        meant = _calls.meant_by(engines, own)[0]
+        method = method if meant is engines[0] else meant.method
 
     def attempt(some: list[int]) -> None:
         for rows, how, table in _group([items[i] for i in some], model, snapshot, method, wanted, bumps, options):
