@@ -41,8 +41,10 @@ def check_fields(fact: Any) -> None:
     research.errors.InputError: strike must be a number; got '100'. Write 100, without quotes.
     """
     kind: Any = type(fact)
-    for name, fit, words in _plan(kind):
+    for name, plain, fit, words in _plan(kind):
         value = getattr(fact, name)
+        if type(value) in plain:
+            continue
         try:
             found = fit(value)
         except _Unfit as unfit:
@@ -107,11 +109,18 @@ def check_rates(name: str, rates: Any) -> None:
 
 
 @functools.cache
-def _plan(kind: Any) -> tuple[tuple[str, Callable[[Any], Any], str], ...]:
-    """(field, function, what is allowed in words) of each field that can be looked at."""
+def _plan(kind: Any) -> tuple[tuple[str, frozenset[type], Callable[[Any], Any], str], ...]:
+    """(field, types that need no look, function, what is allowed in words) of each field that can be looked at."""
     hints = typing.get_type_hints(kind)
     given = [f.name for f in dataclasses.fields(kind) if f.init]
-    return tuple((name, *found) for name in given if (found := _fit(hints[name])) is not None)
+    found = [(name, hints[name], _fit(hints[name])) for name in given]
+    return tuple((name, _plain_types(hint), *fit) for name, hint, fit in found if fit is not None)
+
+
+def _plain_types(hint: Any) -> frozenset[type]:
+    """The very types that fit an annotation as they are."""
+    parts = typing.get_args(hint) if typing.get_origin(hint) in (typing.Union, types.UnionType) else (hint,)
+    return frozenset(part for part in parts if part in _FITS or part is type(None))
 
 
 def _fit(hint: Any) -> tuple[Callable[[Any], Any], str] | None:
