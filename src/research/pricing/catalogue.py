@@ -169,7 +169,8 @@ CATALOGUE: tuple[Engine, ...] = (
       for contract in ("Autocallable", "Phoenix", "SharkFin", "RangeAccrual", "DoubleNoTouch", "Airbag",
                        "StructuredDeposit")),
     Engine("longstaff_schwartz", "American", "lognormal", "longstaff_schwartz", "a standard error, and an upper bound",
-           "20 ms for 10,000 paths and 50 dates, 0.1 s with the upper bound", "exercise rule by regression, its value on fresh paths"),
+           "20 ms for 10,000 paths and 50 dates, 0.1 s with the upper bound",
+           "exercise rule by regression, its value on fresh paths"),
     *(Engine("longstaff_schwartz", contract, "paths", "paths.exercise", "a standard error, and an upper bound",
              "1 s for 10,000 paths and 50 dates", "exercise rule by regression, for any model that has paths")
       for contract in ("American", "Bermudan")),
