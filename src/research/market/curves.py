@@ -52,14 +52,26 @@ class DiscountCurve:
 
     def zero_rate_at(self, tau: ArrayLike) -> Any:
         """Zero rate to `tau`, 1/year; float in, float out."""
+        if type(tau) is float and 0.0 <= tau < np.inf:
+            return self._zero_rate(tau)
         t = numbers(tau, "tau")
         require_all(np.isfinite(t) & (t >= 0.0), "tau", t, "be finite and >= 0 years")
         inside = np.interp(t, self.tau, self.zero_rate * self.tau) / np.where(t > 0.0, t, 1.0)
         rate = np.where(t <= self.tau[0], self.zero_rate[0], np.where(t >= self.tau[-1], self.zero_rate[-1], inside))
         return rate if rate.shape else float(rate)
 
+    def _zero_rate(self, tau: float) -> float:
+        """One number, a batch of contracts asks for it thousands of times; the same bits as in an array."""
+        if tau <= self.tau[0]:
+            return float(self.zero_rate[0])
+        if tau >= self.tau[-1]:
+            return float(self.zero_rate[-1])
+        return float(np.interp(tau, self.tau, self.zero_rate * self.tau) / tau)
+
     def df(self, tau: ArrayLike) -> Any:
         """Value today of one unit paid at `tau`; float in, float out."""
+        if type(tau) is float and 0.0 <= tau < np.inf:
+            return float(np.exp(-self._zero_rate(tau) * tau))
         t = numbers(tau, "tau")
         out = np.exp(-self.zero_rate_at(t) * t)
         return out if out.shape else float(out)
