@@ -19,8 +19,6 @@ from datetime import date, datetime
 from difflib import get_close_matches
 from typing import Any
 
-import numpy as np
-
 from research.errors import InputError, require, require_all, rule
 
 _WORDS = {float: "a number", int: "a whole number", bool: "True or False", str: "text", date: "a date"}
@@ -98,14 +96,28 @@ def check_terms(kind: type, values: Any) -> dict[str, Any]:
 
 def check_vols(name: str, vols: Any) -> None:
     """Refuse vols in percent: 1,000 % and more."""
-    size = np.abs(np.asarray(vols, dtype=np.float64))
-    require_all(~(size >= 10.0), name, vols, "be < 10", hint="A decimal is wanted: 20% is 0.20, not 20.")
+    import numpy as np
+
+    require_all(
+        ~(np.abs(np.asarray(vols, dtype=np.float64)) >= 10.0),
+        name,
+        vols,
+        "be < 10",
+        hint="A decimal is wanted: 20% is 0.20, not 20.",
+    )
 
 
 def check_rates(name: str, rates: Any) -> None:
     """Refuse rates and yields in percent: 100 % a year and more."""
-    size = np.abs(np.asarray(rates, dtype=np.float64))
-    require_all(~(size >= 1.0), name, rates, "lie in (-1, 1)", hint="A decimal is wanted: 3% is 0.03.")
+    import numpy as np
+
+    require_all(
+        ~(np.abs(np.asarray(rates, dtype=np.float64)) >= 1.0),
+        name,
+        rates,
+        "lie in (-1, 1)",
+        hint="A decimal is wanted: 3% is 0.03.",
+    )
 
 
 @functools.cache
