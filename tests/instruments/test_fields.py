@@ -13,6 +13,7 @@ import pytest
 from research import instruments, market, models
 from research.errors import InputError
 from research.instruments import American, Asian, Autocallable, Bermudan, BestOf, Cliquet, Compound, European, Pay
+from research.instruments.expressions import Spot
 from research.instruments.terms import contracts
 from research.market import DiscountCurve, Smile, flat_snapshot
 from research.models import SVI, BlackScholes, Heston, LocalVol, MultiAssetBlackScholes, PowerLaw, RoughBergomi
@@ -160,6 +161,9 @@ def test_numbers_and_dates_of_numpy_and_pandas_become_pythons_own() -> None:
         (lambda: MultiAssetBlackScholes(names=("A",), vols=["x"], correlation=[[1.0]]), "vols must be numbers"),
         (lambda: DiscountCurve(as_of=date(2000, 1, 1), tau=[1.0], zero_rate=[3.0]), "A decimal is wanted: 3% is 0.03."),
         (lambda: Smile(tau=1.0, forward=1.0, df=1.0, strike=[1.0], vol=[20.0]), "vol must be < 10; got 20"),
+        (lambda: Asian(fixings="2030-01-31"), "fixings must be a list of dates or a list of numbers; got '2030-01-31'."),
+        (lambda: Spot(at=1.0) ** 2, "a power must be written as a product, or exp(p * log(x)); got ** 2."),
+        (lambda: European(strike=1.0, expiry=date(2030, 1, 1)).years("today"), "as_of must be a date; got 'today'."),
         (lambda: flat_snapshot(spot="x"), "spot must be a number; got 'x'."),
         (lambda: flat_snapshot(spot=100.0, rate=3.0), "zero_rate must lie in (-1, 1); got 3"),
         (lambda: flat_snapshot(spot=100.0).discount.df(date(2030, 1, 1)), "Times are in years: conventions.year_frac"),

@@ -12,6 +12,7 @@
 from research.conventions.calendars import calendar_names, easter, sessions, target_holidays
 from research.conventions.day_count import year_fraction
 from research.conventions.fields import (
+    check_day,
     check_fields,
     check_kinds,
     check_number,
@@ -24,6 +25,7 @@ from research.conventions.options import check_call, check_names, options_in
 __all__ = [
     "calendar_names",
     "check_call",
+    "check_day",
     "check_fields",
     "check_kinds",
     "check_names",

@@ -22,6 +22,7 @@ from typing import Any
 from research.errors import InputError, require, require_all, rule
 
 _WORDS = {float: "a number", int: "a whole number", bool: "True or False", str: "text", date: "a date"}
+_PLURALS = {"a number": "numbers", "a whole number": "whole numbers", "text": "names", "a date": "dates"}
 
 
 class _Unfit(Exception):
@@ -60,6 +61,14 @@ def check_number(name: str, value: Any) -> float:
     if math.isnan(found):
         raise InputError(rule(name, "be a number", value))
     return found
+
+
+def check_day(name: str, value: Any) -> date:
+    """The date, out of a datetime at midnight too; refuses by name what is none."""
+    try:
+        return _day(value)
+    except _Unfit as unfit:
+        raise InputError(rule(name, "be a date", value, str(unfit))) from None
 
 
 def check_kinds(hints: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
@@ -154,7 +163,7 @@ def _fit(hint: Any) -> tuple[Callable[[Any], Any], str] | None:
     if origin is tuple:
         each = _fit(inner[0])
         if each is not None and set(inner[1:]) <= {Ellipsis, inner[0]}:
-            return functools.partial(_tuple, each[0]), f"a list, in which each is {each[1]}"
+            return functools.partial(_tuple, each[0]), f"a list of {_PLURALS.get(each[1], each[1])}"
         return None
     if isinstance(hint, type) and dataclasses.is_dataclass(hint):
         return functools.partial(_one_of, hint), f"{_article(hint.__name__)} {hint.__name__}"

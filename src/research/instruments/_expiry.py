@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from datetime import date
 
-from research.conventions import year_fraction
+from research.conventions import check_day, year_fraction
 from research.errors import InputError, require
 
 MOST_YEARS = 100.0
@@ -31,6 +31,7 @@ def years_left(expiry: date | None, tau: float | None, as_of: date) -> float:
     if tau is not None:
         return tau
     assert expiry is not None
+    as_of = check_day("as_of", as_of)
     require(expiry >= as_of, "expiry", str(expiry), f"not lie before as_of, {as_of}")
     return year_fraction(as_of, expiry)
 

@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 from research.arrays import Float1D
-from research.conventions import year_fraction
+from research.conventions import check_day, year_fraction
 from research.errors import InputError, require, rule
 from research.instruments._expiry import check_years
 
@@ -32,6 +32,7 @@ def schedule_years(name: str, schedule: Schedule, as_of: date) -> Float1D:
     """Years (ACT/365F) from `as_of`, shape (n,); refuses a date that has passed."""
     if isinstance(schedule[0], date):
         hint = "Leave out observations that have passed."
+        as_of = check_day("as_of", as_of)
         require(schedule[0] > as_of, name, str(schedule[0]), f"lie after as_of, {as_of}", hint=hint)
         return np.array([year_fraction(as_of, day) for day in schedule])  # type: ignore[arg-type]
     return np.array(schedule, dtype=np.float64)

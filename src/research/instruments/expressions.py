@@ -87,6 +87,9 @@ class Expression:
     def __ge__(self, other: Any) -> Apply:
         return _apply(">=", self, other)
 
+    def __pow__(self, other: Any) -> NoReturn:
+        raise InputError(f"a power must be written as a product, or exp(p * log(x)); got ** {other!r}.")
+
     def __bool__(self) -> NoReturn:
         raise InputError("a condition must be used by where(condition, a, b), both or either; got Python's if or and.")
 

@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from research.arrays import FloatND
+from research.arrays import FloatND, numbers
 from research.conventions import check_fields, check_terms, check_vols
 from research.errors import require, require_all
 from research.models.black_scholes import BlackScholes
@@ -57,7 +57,7 @@ class BlackTermStructure:
 
     def total_variance(self, tau: ArrayLike) -> FloatND:
         """vol^2 tau: linear between the nodes; before the first and after the last the forward vol there holds."""
-        t = np.asarray(tau, dtype=np.float64)
+        t = numbers(tau, "tau")
         nodes = np.array((0.0, *self.tau))
         w = np.array((0.0, *(v * v * x for v, x in zip(self.implied, self.tau))))
         last = (w[-1] - w[-2]) / (nodes[-1] - nodes[-2])
@@ -70,7 +70,7 @@ class BlackTermStructure:
 
     def vol(self, log_moneyness: ArrayLike, tau: ArrayLike) -> FloatND:
         """Implied vol to `tau` (years, > 0), whatever the strike."""
-        t = np.asarray(tau, dtype=np.float64)
+        t = numbers(tau, "tau")
         require_all(t > 0.0, "tau", t, "be > 0 years")
         out = np.sqrt(self.total_variance(t) / t)
         return np.broadcast_to(out, np.broadcast_shapes(np.shape(log_moneyness), t.shape)).copy()

@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from research.arrays import marks_nan, reshape, vectors
+from research.arrays import marks_nan, numbers, reshape, vectors
 from research.conventions import check_fields, check_terms
 from research.errors import require, require_all
 from research.models import black
@@ -59,7 +59,7 @@ class DisplacedDiffusion:
         self, forward: ArrayLike, strike: ArrayLike, tau: ArrayLike, *, df: ArrayLike = 1.0, is_call: ArrayLike = True
     ) -> Any:
         """Present value of European options; all arguments broadcast together."""
-        f, k = np.asarray(forward, dtype=np.float64), np.asarray(strike, dtype=np.float64)
+        f, k = numbers(forward, "forward"), numbers(strike, "strike")
         self._check(f, k)
         return black.price(f + self.shift, k + self.shift, tau, self.sigma, df=df, is_call=is_call)
 
@@ -68,7 +68,7 @@ class DisplacedDiffusion:
         self, forward: ArrayLike, strike: ArrayLike, tau: ArrayLike, *, df: ArrayLike = 1.0, is_call: ArrayLike = True
     ) -> dict[str, Any]:
         """As `black.greeks`; vega per unit of sigma."""
-        f, k = np.asarray(forward, dtype=np.float64), np.asarray(strike, dtype=np.float64)
+        f, k = numbers(forward, "forward"), numbers(strike, "strike")
         self._check(f, k)
         return black.greeks(f + self.shift, k + self.shift, tau, self.sigma, df=df, is_call=is_call)
 

@@ -17,7 +17,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from research.arrays import Float1D, FloatND
+from research.arrays import Float1D, FloatND, numbers
 from research.conventions import check_fields, check_terms
 from research.core.models.levy import AFFINE
 from research.errors import require, require_all
@@ -68,7 +68,7 @@ class Heston:
 
     def average_variance(self, tau: ArrayLike) -> FloatND:
         """Expected mean variance up to `tau` (years), 1/year: the fair variance-swap rate."""
-        t = np.asarray(tau, dtype=float)
+        t = numbers(tau, "tau")
         require_all(t >= 0.0, "tau", t, "be >= 0 years")
         x = self.kappa * t
         with np.errstate(invalid="ignore", divide="ignore"):

@@ -103,7 +103,7 @@ class MultiAssetBlackScholes:
     def vol(self, name: str, tau: ArrayLike) -> Any:
         """Implied vol of one factor at tau (years), decimal."""
         i = self.position(name)
-        t = np.asarray(tau, dtype=np.float64)
+        t = numbers(tau, "tau")
         out = np.array([np.sqrt(self.covariance(float(x))[i, i] / x) if x > 0.0 else self.vols[i, 0] for x in t.flat])
         return out.reshape(t.shape) if t.shape else float(out[0])
 

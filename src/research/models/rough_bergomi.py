@@ -57,7 +57,7 @@ class RoughBergomi:
 
     def total_variance(self, tau: ArrayLike) -> Any:
         """Expected integral of the variance up to tau (years); float in, float out."""
-        t = np.asarray(tau, dtype=np.float64)
+        t = numbers(tau, "tau")
         require_all(t >= 0.0, "tau", t, "be >= 0 years")
         nodes = np.array([1.0]) if self.forward_tau is None else self.forward_tau
         total = np.concatenate(([0.0], np.cumsum(self.forward_variance * np.diff(nodes, prepend=0.0))))

@@ -32,7 +32,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from research.arrays import FloatND, marks_nan, reshape, vectors
+from research.arrays import FloatND, marks_nan, numbers, reshape, vectors
 from research.conventions import check_fields, check_terms
 from research.errors import require, require_all
 from research.models.svi import SVI, SVISurface
@@ -124,7 +124,7 @@ class _Surface:
     @marks_nan("k", "tau")
     def vol(self, k: ArrayLike, tau: ArrayLike) -> Any:
         """Implied vol at log moneyness `k` and time `tau`; the two broadcast together."""
-        t = np.asarray(tau, dtype=np.float64)
+        t = numbers(tau, "tau")
         require_all(t > 0.0, "tau", t, "be > 0 years")
         out = np.sqrt(np.asarray(self.total_variance(k, t)) / t)
         return out if out.shape else float(out)
@@ -237,7 +237,7 @@ class ESSVI(_Surface):
 
     def at(self, tau: ArrayLike) -> tuple[FloatND, FloatND, FloatND]:
         """(theta, psi, rho) at time tau >= 0, each of its shape."""
-        t, times = np.asarray(tau, dtype=np.float64), (0.0, *self.tau)
+        t, times = numbers(tau, "tau"), (0.0, *self.tau)
         psi = np.interp(t, times, (0.0, *self.psi))
         lean = np.interp(t, times, (0.0, *(p * r for p, r in zip(self.psi, self.rho))))
         rho = np.where(psi > 0.0, lean / np.where(psi > 0.0, psi, 1.0), self.rho[0])
@@ -288,7 +288,7 @@ def _nodes(surface: Any, names: tuple[str, ...]) -> None:
 
 def _theta(times: tuple[float, ...], theta: tuple[float, ...], tau: ArrayLike) -> FloatND:
     """Linear from 0 at time 0 through the nodes; beyond the last the vol at the money holds."""
-    t = np.asarray(tau, dtype=np.float64)
+    t = numbers(tau, "tau")
     inside = np.interp(t, (0.0, *times), (0.0, *theta))
     return np.where(t > times[-1], theta[-1] * (t / times[-1]), inside)
 

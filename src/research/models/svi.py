@@ -22,7 +22,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from research.arrays import FloatND, marks_nan, reshape, vectors
+from research.arrays import FloatND, marks_nan, numbers, reshape, vectors
 from research.conventions import check_fields, check_terms
 from research.core.models.svi import svi_curves
 from research.errors import require, require_all
@@ -172,7 +172,7 @@ class SVISurface:
     @marks_nan("k", "tau")
     def vol(self, k: ArrayLike, tau: ArrayLike) -> Any:
         """Implied vol at log moneyness `k` and time `tau`; the two broadcast together."""
-        t = np.asarray(tau, dtype=np.float64)
+        t = numbers(tau, "tau")
         require_all(t > 0.0, "tau", t, "be > 0 years")
         out = np.sqrt(np.asarray(self.total_variance(k, t)) / t)
         return out if out.shape else float(out)
