@@ -161,7 +161,7 @@ def test_numbers_and_dates_of_numpy_and_pandas_become_pythons_own() -> None:
         (lambda: MultiAssetBlackScholes(names=("A",), vols=["x"], correlation=[[1.0]]), "vols must be numbers"),
         (lambda: DiscountCurve(as_of=date(2000, 1, 1), tau=[1.0], zero_rate=[3.0]), "A decimal is wanted: 3% is 0.03."),
         (lambda: Smile(tau=1.0, forward=1.0, df=1.0, strike=[1.0], vol=[20.0]), "vol must be < 10; got 20"),
-        (lambda: Asian(fixings="2030-01-31"), "fixings must be a list of dates or a list of numbers; got '2030-01-31'."),
+        (lambda: Asian(fixings="2030-01-31"), "fixings must be a list of dates or a list of numbers; got"),
         (lambda: Spot(at=1.0) ** 2, "a power must be written as a product, or exp(p * log(x)); got ** 2."),
         (lambda: European(strike=1.0, expiry=date(2030, 1, 1)).years("today"), "as_of must be a date; got 'today'."),
         (lambda: flat_snapshot(spot="x"), "spot must be a number; got 'x'."),
