@@ -33,6 +33,7 @@ _MANY = 256  # options an expiry from which they are interpolated between the po
 _LONG = 4096  # of them share one grid
 
 
+@marks_nan("forward", "strike", "tau", "df", "is_call")
 def price(
     model: Heston,
     forward: ArrayLike,
