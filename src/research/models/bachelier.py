@@ -41,7 +41,7 @@ class Bachelier:
     Examples
     --------
     >>> round(Bachelier(sigma=0.008).price(-0.002, 0.001, 2.0), 8)
-    0.00316942
+    0.00317127
     """
 
     abilities: ClassVar[frozenset[str]] = frozenset({"closed_form"})
