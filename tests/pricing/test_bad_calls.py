@@ -21,7 +21,18 @@ from research.instruments import (
     Position,
     contract_from_json,
 )
-from research.market import DiscountCurve, Smile, Snapshot, Surface, flat_basket, flat_snapshot, snapshot_from_json
+from research.market import (
+    BasketSnapshot,
+    DiscountCurve,
+    ForeignCurrency,
+    Smile,
+    Snapshot,
+    Surface,
+    Underlying,
+    flat_basket,
+    flat_snapshot,
+    snapshot_from_json,
+)
 from research.models import SVI, BlackScholes, Heston, MultiAssetBlackScholes, SVISurface, black, model_from_json
 from research.pricing import (
     adjustments,
@@ -48,6 +59,12 @@ BASKETS, BASKET = (
     flat_basket({"A": 100.0, "B": 50.0}),
     Basket(underlyings=("A", "B"), weights=(1.0, 1.0), strike=1.0, tau=1.0),
 )
+ABROAD = BasketSnapshot(
+    as_of=MARKET.as_of, discount=MARKET.discount,
+    currencies=(ForeignCurrency(name="USD", rate=7.0, discount=MARKET.discount),),
+    underlyings=(Underlying(name="A", spot=100.0), Underlying(name="B", spot=50.0, currency="USD")),
+)  # fmt: skip
+CROSSED = MultiAssetBlackScholes(names=("A", "B", "USDCNY"), vols=[0.2, 0.3, 0.05], correlation=np.eye(3))
 DOWN = {"strike": 100.0, "direction": "down", "knock": "out", "tau": 1.0}
 SMILES = tuple(
     Smile(tau=t, forward=100.0, df=1.0, strike=[90.0, 100.0], vol=[v, v]) for t, v in ((0.5, 0.4), (1.0, 0.2))
@@ -95,6 +112,9 @@ ROWS: list[tuple[Any, str]] = [
     (lambda: basket_greeks(BASKET, PAIR, BASKETS, spot_bump="x"), "spot_bump must be a number; got 'x'."),
     (lambda: quote([CALL, CALL], MODEL, MARKET), "instrument must be one contract; got '2 contracts'."),
     (lambda: quote(CALL, MODEL, MARKET, life="x"), "life must be a number; got 'x'."),
+    (lambda: adjustments.total([quote(CALL, MODEL, MARKET, currency=money) for money in ("CNY", "USD")]),
+     "currency must be one for all quotes; got 'CNY', 'USD'. Convert or add them apart."),
+    (lambda: price(BASKET, CROSSED, ABROAD), "currency of B must be CNY; got 'USD'. Say fx='quanto'"),
     (lambda: HIDDEN(spread=50.0, source="CDS"), "spread must lie in (-1, 1); got 50"),
     (lambda: HIDDEN(spread=0.01, source=None), "source must be text; got None."),
     # notes; Heston's sigma is no volatility of the price

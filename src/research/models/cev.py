@@ -46,7 +46,7 @@ class CEV:
     --------
     >>> model = CEV(sigma=2.0, beta=0.5)
     >>> round(model.price(100.0, 100.0, 1.0), 4), round(model.vol_at(100.0, 80.0, 1.0), 4)
-    (7.9726, 0.2114)
+    (7.9689, 0.2115)
     """
 
     abilities: ClassVar[frozenset[str]] = frozenset({"closed_form"})

@@ -31,7 +31,7 @@ class DisplacedDiffusion:
     Examples
     --------
     >>> round(DisplacedDiffusion(sigma=0.2, shift=0.03).price(-0.005, 0.0, 1.0), 8)
-    0.00042698
+    0.00053682
     """
 
     abilities: ClassVar[frozenset[str]] = frozenset({"implied_vol_at"})

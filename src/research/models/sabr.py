@@ -33,7 +33,7 @@ class SABR:
     --------
     >>> smile = SABR(alpha=0.2, beta=1.0, rho=-0.3, nu=0.5)
     >>> round(smile.vol_at(100.0, 100.0, 1.0), 6)
-    0.199871
+    0.202104
     """
 
     alpha: float  # volatility of the forward today, price^(1-beta) / sqrt(year), > 0
