@@ -6,7 +6,7 @@ Modules load when their model is first fitted, so that a run's code closure hold
 from __future__ import annotations
 
 import importlib
-import sys
+import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -38,18 +38,13 @@ MODULES: dict[str, str] = {
     "VarianceGamma": "jumps",
 }
 FITS: dict[type, Callable[..., Any]] = {}
-LIKE: dict[type, str] = {}  # where the options of a fit stand
 
 
-def fits(model: type, like: str = "") -> Callable[[F], F]:
-    """Register the decorated `function(data, **options) -> Fit` as the fit of `model`.
-
-    `like` names the function of the same module that has the options, where they are passed on as `**options`.
-    """
+def fits(model: type) -> Callable[[F], F]:
+    """Register the decorated `function(data, **options) -> Fit` as the fit of `model`."""
 
     def register(function: F) -> F:
         FITS[model] = function
-        LIKE[model] = like
         return function
 
     return register
@@ -58,8 +53,9 @@ def fits(model: type, like: str = "") -> Callable[[F], F]:
 def checked(model: type, options: dict[str, Any]) -> dict[str, Any]:
     """The options of a fit, each of its kind; refuses unknown names and says which are lacking."""
     function = fit_function(model)
-    source = getattr(sys.modules[function.__module__], LIKE[model]) if LIKE[model] else function
-    return check_call(f"the fit of {model.__name__}", source, options)
+    if "options" in inspect.signature(function).parameters:  # handed on: the module names the taker, OPTIONS_OF
+        function = getattr(function, "__globals__", {}).get("OPTIONS_OF", function)
+    return check_call(f"the fit of {model.__name__}", function, options)
 
 
 def fit_function(model: Any) -> Callable[..., Any]:

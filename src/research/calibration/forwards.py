@@ -49,19 +49,19 @@ class _Quotes:
         return float(self.vol[near] * (1.0 if self.normal else self.forward[near]))
 
 
-@fits(Bachelier, like="_fit")
+@fits(Bachelier)
 def fit_bachelier(data: NormalSmile | Smile | Surface | Snapshot, **options: Any) -> Fit[Bachelier]:
     """The normal vol nearest to the quotes; options as of `fit_cev`."""
     return _fit(Bachelier, data, **options)
 
 
-@fits(DisplacedDiffusion, like="_fit")
+@fits(DisplacedDiffusion)
 def fit_displaced_diffusion(data: NormalSmile | Smile | Surface | Snapshot, **options: Any) -> Fit[DisplacedDiffusion]:
     """The displaced diffusion nearest to the quotes; options as of `fit_cev`, bounds of shift in price units."""
     return _fit(DisplacedDiffusion, data, **options)
 
 
-@fits(CEV, like="_fit")
+@fits(CEV)
 def fit_cev(data: Smile | NormalSmile | Surface | Snapshot, **options: Any) -> Fit[CEV]:
     """The CEV model nearest to the quotes.
 
@@ -225,3 +225,6 @@ def _slope(model: type, y: Float1D, quotes: _Quotes, j: int, names: tuple[str, .
     step[j] = 1e-6
     up, down = (_model(model, y + s * step, quotes).to_json() for s in (1.0, -1.0))
     return np.array([(up[name] - down[name]) / 2e-6 for name in names])
+
+
+OPTIONS_OF = _fit  # who takes the **options of the fits above

@@ -74,19 +74,19 @@ def _coordinates(model: type) -> _Coordinates:
     return _Coordinates(model, tuple(bounds), ~linear, both[:, 0].copy(), both[:, 1].copy())
 
 
-@fits(Merton, like="_fit")
+@fits(Merton)
 def fit_merton(data: Snapshot | Surface, **options: Any) -> Fit[Merton]:
     """The jump diffusion nearest to the quoted implied vols; options as of `fit_bates`."""
     return _fit(Merton, data, **options)
 
 
-@fits(VarianceGamma, like="_fit")
+@fits(VarianceGamma)
 def fit_variance_gamma(data: Snapshot | Surface, **options: Any) -> Fit[VarianceGamma]:
     """The Variance Gamma model nearest to the quoted implied vols; options as of `fit_bates`."""
     return _fit(VarianceGamma, data, **options)
 
 
-@fits(Bates, like="_fit")
+@fits(Bates)
 def fit_bates(data: Snapshot | Surface, **options: Any) -> Fit[Bates]:
     """The Bates model nearest to the quoted implied vols.
 
@@ -246,3 +246,6 @@ def _answer(quotes: Quotes, where: _Coordinates, found: Any, n_iter: int, second
         message=message,
         seconds=seconds,
     )
+
+
+OPTIONS_OF = _fit  # who takes the **options of the fits above

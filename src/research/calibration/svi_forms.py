@@ -23,13 +23,13 @@ from research.models.svi import SVI
 from research.models.svi_forms import SVIJumpWings, SVINatural
 
 
-@fits(SVINatural, like="fit_svi")
+@fits(SVINatural)
 def fit_svi_natural(smile: Smile, **options: Any) -> Fit[SVINatural]:
     """Natural SVI of one expiry; options as of `fit_svi`."""
     return _fit(smile, options, SVINatural.from_raw, ("delta", "mu", "rho", "omega", "zeta"))
 
 
-@fits(SVIJumpWings, like="fit_svi")
+@fits(SVIJumpWings)
 def fit_svi_jump_wings(smile: Smile, **options: Any) -> Fit[SVIJumpWings]:
     """Jump wings of one expiry; options as of `fit_svi`."""
     names = ("v", "psi", "p", "c", "least_v")
@@ -80,3 +80,6 @@ def _errors(model: Any, names: tuple[str, ...], smile: Smile, raw: Fit[SVI]) -> 
     matrix = np.linalg.inv((j / size).T @ (j / size))
     out: Float1D = np.sqrt(np.diag(matrix) * raw.sse / freedom) / size
     return out
+
+
+OPTIONS_OF = fit_svi  # who takes the **options of the fits above
