@@ -5,12 +5,16 @@ Kernels see float64 or int64, C-contiguous, writable, one shape: `vectors` makes
 
 from __future__ import annotations
 
-from typing import Any
+import functools
+import inspect
+import warnings
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from research.errors import InputError
+from research.errors import InputError, rule
 
 Float1D = np.ndarray[tuple[int], np.dtype[np.float64]]
 Bool1D = np.ndarray[tuple[int], np.dtype[np.bool_]]
@@ -22,6 +26,50 @@ Int2D = np.ndarray[tuple[int, int], np.dtype[np.int64]]
 Int3D = np.ndarray[tuple[int, int, int], np.dtype[np.int64]]
 FloatND = NDArray[np.float64]
 BoolND = NDArray[np.bool_]
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def marks_nan(*names: str) -> Callable[[F], F]:
+    """For a function of batches: rows that hold nan give nan and are counted in a warning, the rest is computed.
+
+    `names` are the arguments that are broadcast together; a single row that holds nan is left to the function's rules.
+    """
+
+    def decorate(function: F) -> F:
+        signature = inspect.signature(function)
+
+        @functools.wraps(function)
+        def wrapped(*args: Any, **kwargs: Any) -> Any:
+            bound = signature.bind(*args, **kwargs)
+            found = {n: np.asarray(v) for n, v in bound.arguments.items() if n in names}
+            given = {n: a for n, a in found.items() if a.dtype.kind == "f"}
+            if not any(np.isnan(a).any() for a in given.values() if a.shape):
+                return function(*args, **kwargs)
+            shape = np.broadcast_shapes(*(a.shape for a in found.values()))
+            lost = np.zeros(shape, dtype=bool)
+            for array in given.values():
+                lost = lost | np.isnan(array)
+            for name, array in found.items():
+                bound.arguments[name] = np.broadcast_to(array, shape)[~lost]
+            count = f"{lost.sum()} of {lost.size} rows hold nan (the first is row {np.argmax(lost)})"
+            warnings.warn(f"{count}: their results are nan.", RuntimeWarning, stacklevel=2)
+            return _spread(function(*bound.args, **bound.kwargs) if not lost.all() else None, lost)
+
+        return wrapped  # type: ignore[return-value]
+
+    return decorate
+
+
+def _spread(found: Any, lost: BoolND) -> Any:
+    """Results of the rows that are left, back in their places; nan elsewhere."""
+    if isinstance(found, dict):
+        return {name: _spread(one, lost) for name, one in found.items()}
+    if isinstance(found, tuple):
+        return tuple(_spread(one, lost) for one in found)
+    out = np.full(lost.shape, np.nan)
+    if found is not None:
+        out[~lost] = found
+    return out
 
 
 def vectors(*values: ArrayLike) -> tuple[list[Float1D], tuple[int, ...]]:
@@ -37,7 +85,7 @@ def vectors(*values: ArrayLike) -> tuple[list[Float1D], tuple[int, ...]]:
     >>> shape, b.tolist()
     ((2,), [3.0, 3.0])
     """
-    arrays = [np.asarray(value, dtype=np.float64) for value in values]
+    arrays = [numbers(value, "arguments") for value in values]
     try:
         shape = np.broadcast_shapes(*(a.shape for a in arrays))
     except ValueError:
@@ -49,9 +97,25 @@ def vectors(*values: ArrayLike) -> tuple[list[Float1D], tuple[int, ...]]:
     return out, shape
 
 
+def numbers(value: Any, name: str) -> FloatND:
+    """As np.asarray(value, dtype=float64); refuses by name what holds text, dates, gaps in its shape, or no numbers."""
+    if type(value) is np.ndarray and value.dtype == np.float64:
+        return value
+    try:
+        given = np.asarray(value)
+        if given.dtype.kind == "O" and any(isinstance(item, (str, bytes)) for item in given.flat):
+            raise TypeError
+        if given.dtype.kind not in "biufO":
+            raise TypeError
+        return np.asarray(given, dtype=np.float64)
+    except (TypeError, ValueError):
+        hint = "Times are in years: conventions.year_fraction." if hasattr(value, "year") else ""
+        raise InputError(rule(name, "be numbers, in rows of one length", value, hint)) from None
+
+
 def vector(value: ArrayLike, name: str) -> Float1D:
     """One-dimensional float64 copy of `value`; refuses any other number of dimensions."""
-    out: Any = np.array(value, dtype=np.float64, order="C", copy=True)
+    out: Any = np.array(numbers(value, name), dtype=np.float64, order="C", copy=True)
     if out.ndim != 1:
         raise InputError(f"{name} must have one dimension; got shape {out.shape}.")
     return out

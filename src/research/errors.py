@@ -83,7 +83,7 @@ def _show(value: Any) -> str:
             return str(value)
     if isinstance(value, float):
         return f"{value:g}"
-    text = repr(value)
+    text = " ".join(repr(value).split())  # a table of pandas has lines and columns
     return text if len(text) <= 200 else text[:197] + "..."
 
 

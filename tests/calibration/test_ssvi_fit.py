@@ -181,7 +181,7 @@ def test_coordinates_come_back_from_the_model():
         (SSVI, {"huber": -1.0}, "huber must be > 0; got -1"),
         (SSVI, {"bounds": {"eta": (0, 1)}}, "bounds must name rho or gamma; got 'eta'"),
         (ESSVI, {"bounds": {"rho": (-2.0, 0.0)}}, r"bounds of rho must lie in \(-0.999, 0.999\)"),
-        (ESSVI, {"start": "yesterday"}, "start must be an ESSVI or an SSVI; got 'yesterday'"),
+        (ESSVI, {"start": "yesterday"}, "start must be an ESSVI or an SSVI, or None; got 'yesterday'"),
         (ESSVI, {"max_iter": 0}, "max_iter must be >= 1; got 0"),
     ],
 )

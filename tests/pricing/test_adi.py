@@ -204,7 +204,7 @@ def test_refusals_name_what_is_wrong():
         price(American(strike=100.0, tau=1.0), still, MARKET)
     with pytest.raises(InputError, match="scheme must be one of craig-sneyd, hundsdorfer-verwer"):
         price(American(strike=100.0, tau=1.0), MODEL, MARKET, scheme="douglas")
-    with pytest.raises(InputError, match="heston must be a Heston; got 'BlackScholes'"):
+    with pytest.raises(InputError, match="heston must be a Heston; got BlackScholes"):
         LocalStochasticVol(heston=BlackScholes(sigma=0.2), leverage=LocalVol(tau=[0.0], log_moneyness=[0.0], vol=[[1]]))
 
 

@@ -6,9 +6,11 @@ Modules load when their model is first fitted, so that a run's code closure hold
 from __future__ import annotations
 
 import importlib
+import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from research.conventions import check_call
 from research.errors import InputError, rule
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -46,6 +48,14 @@ def fits(model: type) -> Callable[[F], F]:
         return function
 
     return register
+
+
+def checked(model: type, options: dict[str, Any]) -> dict[str, Any]:
+    """The options of a fit, each of its kind; refuses unknown names and says which are lacking."""
+    function = fit_function(model)
+    if "options" in inspect.signature(function).parameters:  # handed on: the module names the taker, OPTIONS_OF
+        function = getattr(function, "__globals__", {}).get("OPTIONS_OF", function)
+    return check_call(f"the fit of {model.__name__}", function, options)
 
 
 def fit_function(model: Any) -> Callable[..., Any]:

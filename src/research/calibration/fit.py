@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar
 
 import pandas as pd
 
-from research.calibration._registry import fit_function
+from research.calibration._registry import checked, fit_function
 
 M = TypeVar("M")
 
@@ -76,5 +76,6 @@ def fit(model: type[M], data: Any, **options: Any) -> Fit[M]:
     NumericalError
         When the search fails.
     """
-    result: Fit[M] = fit_function(model)(data, **options)
+    function = fit_function(model)
+    result: Fit[M] = function(data, **checked(model, options))
     return result

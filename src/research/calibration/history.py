@@ -17,7 +17,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from research.calibration._registry import fit_function
+from research.calibration._registry import checked, fit_function
 from research.calibration.fit import AT_BOUND, CONVERGED, MAX_ITERATIONS, Fit
 from research.errors import InputError, NumericalError, ResearchError, require
 from research.market import Snapshot, Surface, build_snapshot, find_arbitrage
@@ -112,6 +112,9 @@ def fit_history(
     require(on_failure in ("keep", "raise"), "on_failure", on_failure, "be 'keep' or 'raise'")
     require(jump > 0.0, "jump", jump, "be > 0")
     fitting = fit_function(model)
+    options = checked(model, options)
+    kinds = isinstance(data, (Chains, Iterable)) and not isinstance(data, str)
+    require(kinds, "data", data, "be a frame, Chains, Snapshots or Surfaces")
     takes_start = "start" in inspect.signature(fitting, follow_wrapped=True).parameters
     surfaces, dropped, lost = _days(data, dict(chain_options or {}))
     rows, values, slices, fits = [], [], [], {}

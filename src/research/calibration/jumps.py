@@ -246,3 +246,6 @@ def _answer(quotes: Quotes, where: _Coordinates, found: Any, n_iter: int, second
         message=message,
         seconds=seconds,
     )
+
+
+OPTIONS_OF = _fit  # who takes the **options of the fits above

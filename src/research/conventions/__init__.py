@@ -4,10 +4,38 @@
 |---|---|---|
 | how many years between two dates? | `year_fraction` | ISDA 2006 definitions, 4.16 |
 | on which days does an exchange trade, or TARGET settle? | `sessions` | exchange_calendars; ECB (1999, 2000) |
+| may this stand in a field of a contract, a model, a market? | `check_fields`, `check_vols`, `check_rates` | |
+| does a function take these options? | `check_call`, `check_names` | |
 | when is Easter? | `easter` | Meeus (1991), chapter 8 |
 """
 
 from research.conventions.calendars import calendar_names, easter, sessions, target_holidays
 from research.conventions.day_count import year_fraction
+from research.conventions.fields import (
+    check_day,
+    check_fields,
+    check_kinds,
+    check_number,
+    check_rates,
+    check_terms,
+    check_vols,
+)
+from research.conventions.options import check_call, check_names, options_in
 
-__all__ = ["calendar_names", "easter", "sessions", "target_holidays", "year_fraction"]
+__all__ = [
+    "calendar_names",
+    "check_call",
+    "check_day",
+    "check_fields",
+    "check_kinds",
+    "check_names",
+    "check_number",
+    "check_rates",
+    "check_terms",
+    "check_vols",
+    "easter",
+    "options_in",
+    "sessions",
+    "target_holidays",
+    "year_fraction",
+]

@@ -9,7 +9,7 @@
 | ... that pays a coupon at each observation above a barrier (凤凰) | `Phoenix` |
 | participation up to a barrier (鲨鱼鳍) | `SharkFin` |
 | interest for each day inside a range (区间累计) | `RangeAccrual` |
-| a high rate if the price stays inside a corridor (双边不触碰) | `DoubleNoTouch` |
+| a high rate if the price stays inside a corridor (双边不触碰, double-no-touch deposit) | `DoubleNoTouch` |
 | losses only after a low barrier (安全气囊) | `Airbag` |
 | a safe principal, interest by an index (结构性存款) | `StructuredDeposit` |
 | the same, on given days | `Bermudan` |
@@ -32,6 +32,7 @@
 | realised against agreed variance (方差互换) | `VarianceSwap`, `VolatilitySwap` |
 | a deposit paid back in one of two currencies (双货币存款) | `DualCurrencyDeposit` |
 | payments written as `expressions` of the prices seen | `Composed`, `Pay`, `Fixing` |
+| so many of a contract, on a named underlying: a line of a book | `Position` |
 
 Each is a frozen dataclass and plain data: `to_json(contract)`, `contract_from_json(terms)`.
 """
@@ -58,6 +59,7 @@ from research.instruments.forward_start import ForwardStart
 from research.instruments.lookback import Lookback, PartialLookback
 from research.instruments.partial_barrier import PartialBarrier
 from research.instruments.phoenix import Phoenix
+from research.instruments.position import Position
 from research.instruments.power import Gap, LogContract, Power, Supershare
 from research.instruments.quanto import Compo, Quanto
 from research.instruments.rainbow import BestOf, Rainbow, WorstOf
@@ -103,6 +105,7 @@ __all__ = [
     "PartialLookback",
     "Pay",
     "Phoenix",
+    "Position",
     "Power",
     "Quanto",
     "Rainbow",

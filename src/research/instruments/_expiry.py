@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from datetime import date
 
-from research.conventions import year_fraction
+from research.conventions import check_day, year_fraction
 from research.errors import InputError, require
+
+MOST_YEARS = 100.0
 
 
 def check_expiry(contract: str, expiry: date | None, tau: float | None) -> None:
@@ -16,6 +18,12 @@ def check_expiry(contract: str, expiry: date | None, tau: float | None) -> None:
         raise InputError(f"{contract} must have an expiry or a tau; got {given}.")
     if tau is not None:
         require(math.isfinite(tau) and tau >= 0.0, "tau", tau, "be finite and >= 0 years")
+        check_years("tau", tau)
+
+
+def check_years(name: str, years: float) -> None:
+    """Refuse a number of days where years are wanted."""
+    require(years <= MOST_YEARS, name, years, f"be at most {MOST_YEARS:g} years", hint="90 days are 90 / 365 years.")
 
 
 def years_left(expiry: date | None, tau: float | None, as_of: date) -> float:
@@ -23,6 +31,7 @@ def years_left(expiry: date | None, tau: float | None, as_of: date) -> float:
     if tau is not None:
         return tau
     assert expiry is not None
+    as_of = check_day("as_of", as_of)
     require(expiry >= as_of, "expiry", str(expiry), f"not lie before as_of, {as_of}")
     return year_fraction(as_of, expiry)
 
@@ -39,6 +48,7 @@ def check_moment(name: str, when: Moment, *, before: Moment | None = None) -> No
     """Refuse a time that is not finite and > 0, and one that does not lie before `before`, of the same kind."""
     if not isinstance(when, date):
         require(math.isfinite(when) and when > 0.0, name, when, "be finite and > 0 years")
+        check_years(name, when)
     if before is not None and isinstance(before, date) == isinstance(when, date):
         shown = str(when) if isinstance(when, date) else when
         require(when < before, name, shown, f"lie before expiry, {before}")  # type: ignore[operator]

@@ -9,8 +9,9 @@ from itertools import pairwise
 import numpy as np
 
 from research.arrays import Float1D
-from research.conventions import year_fraction
+from research.conventions import check_day, year_fraction
 from research.errors import InputError, require, rule
+from research.instruments._expiry import check_years
 
 Schedule = tuple[date, ...] | tuple[float, ...]  # dates, or years (ACT/365F) from the snapshot's day
 
@@ -24,12 +25,14 @@ def check_schedule(name: str, schedule: Schedule) -> None:
         require(after > before, name, f"{after} after {before}", "be in order, each later than the one before")  # type: ignore[operator]
     if not dated[0]:
         require(math.isfinite(schedule[-1]) and schedule[0] > 0.0, name, schedule[0], "be finite and > 0 years")  # type: ignore[arg-type,operator]
+        check_years(name, schedule[-1])  # type: ignore[arg-type]
 
 
 def schedule_years(name: str, schedule: Schedule, as_of: date) -> Float1D:
     """Years (ACT/365F) from `as_of`, shape (n,); refuses a date that has passed."""
     if isinstance(schedule[0], date):
         hint = "Leave out observations that have passed."
+        as_of = check_day("as_of", as_of)
         require(schedule[0] > as_of, name, str(schedule[0]), f"lie after as_of, {as_of}", hint=hint)
         return np.array([year_fraction(as_of, day) for day in schedule])  # type: ignore[arg-type]
     return np.array(schedule, dtype=np.float64)

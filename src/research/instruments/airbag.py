@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
+from research.conventions import check_fields
 from research.instruments._expiry import check_expiry, check_positive, years_left
 from research.instruments._schedule import check_fraction, check_rate, check_steps
 
@@ -29,6 +30,7 @@ class Airbag:
     steps_per_year: int = 252  # equal steps on which the knock-in is looked at
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_positive("initial", self.initial)
         check_positive("notional", self.notional)
         check_fraction("knock_in", self.knock_in)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
+from research.conventions import check_fields
 from research.instruments._expiry import check_expiry, check_positive, years_left
 
 
@@ -18,6 +19,7 @@ class American:
     is_call: bool = False
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_positive("strike", self.strike)
         check_expiry("American", self.expiry, self.tau)
 

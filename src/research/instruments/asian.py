@@ -8,6 +8,7 @@ from datetime import date
 from typing import Literal
 
 from research.arrays import Float1D
+from research.conventions import check_fields
 from research.errors import require
 from research.instruments._expiry import check_positive
 from research.instruments._schedule import Schedule, check_schedule, schedule_years
@@ -28,12 +29,13 @@ class Asian:
     fixed_mean: float = 0.0  # their arithmetic mean, price units
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_schedule("fixings", self.fixings)
         if self.strike is not None:
             check_positive("strike", self.strike)
         require(self.average in ("arithmetic", "geometric"), "average", self.average, "be arithmetic or geometric")
         require(self.n_fixed >= 0, "n_fixed", self.n_fixed, "be >= 0")
-        good = math.isfinite(self.fixed_mean) and (self.fixed_mean > 0.0) == (self.n_fixed > 0)
+        good = 0.0 < self.fixed_mean < math.inf if self.n_fixed > 0 else self.fixed_mean == 0.0
         require(good, "fixed_mean", self.fixed_mean, "be > 0 where fixings have passed, 0 where none has")
         plain = self.average == "arithmetic" or self.n_fixed == 0
         require(plain, "n_fixed", self.n_fixed, "be 0 for a geometric average")

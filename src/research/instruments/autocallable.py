@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import date
 
 from research.arrays import Float1D
+from research.conventions import check_fields
 from research.errors import require
-from research.instruments._expiry import check_positive
+from research.instruments._expiry import check_positive, check_years
 from research.instruments._schedule import (
     Schedule,
     check_fraction,
@@ -48,6 +49,7 @@ class Autocallable:
     accrued: float = 0.0  # years that coupons have run before the snapshot's day
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_positive("initial", self.initial)
         check_positive("notional", self.notional)
         check_schedule("observations", self.observations)
@@ -59,6 +61,7 @@ class Autocallable:
         check_steps(self.steps_per_year)
         require(0.0 <= self.floor <= 1.0, "floor", self.floor, "lie in [0, 1]")
         require(self.accrued >= 0.0, "accrued", self.accrued, "be >= 0 years")
+        check_years("accrued", self.accrued)
         if self.knock_in is not None:
             check_fraction("knock_in", self.knock_in)
             least = float(levels("knock_out", self.knock_out, len(self.observations)).min())

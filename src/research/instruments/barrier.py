@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from datetime import date
 
+from research.conventions import check_fields
 from research.errors import InputError, require
 from research.instruments._expiry import check_expiry, check_positive, years_left
 
@@ -37,6 +38,7 @@ class Barrier:
     n_monitoring: int | None = None  # looks at the barrier, evenly up to expiry; None: at every moment
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_positive("strike", self.strike)
         check_positive("barrier", self.barrier)
         check_expiry("Barrier", self.expiry, self.tau)

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from datetime import date
 
+from research.conventions import check_fields
 from research.errors import require
 from research.instruments._expiry import check_expiry, years_left
 from research.instruments._several import Fx, check_fx, check_underlyings, check_weights
@@ -24,6 +25,7 @@ class Basket:
     fx: Fx | None = None  # of prices in another currency
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_underlyings(self.underlyings, least=1)
         check_weights("weights", self.weights, len(self.underlyings))
         require(math.isfinite(self.strike), "strike", self.strike, "be finite")

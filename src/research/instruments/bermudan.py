@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
 
-from research.conventions import year_fraction
+from research.conventions import check_fields, year_fraction
 from research.errors import InputError, require
-from research.instruments._expiry import check_positive
+from research.instruments._expiry import check_positive, check_years
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +28,7 @@ class Bermudan:
     is_call: bool = False
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_positive("strike", self.strike)
         if (self.dates is None) == (self.times is None):
             raise InputError(f"Bermudan must have dates or times; got {'neither' if self.dates is None else 'both'}.")
@@ -39,6 +40,7 @@ class Bermudan:
         if self.times is not None:
             for time in self.times:
                 require(math.isfinite(time) and time >= 0.0, "times", time, "be finite and >= 0 years")
+            check_years("times", self.times[-1])
 
     def exercise_times(self, as_of: date) -> tuple[float, ...]:
         """Years from `as_of` to each exercise day that is left; refuses an expired option."""

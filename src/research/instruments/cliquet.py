@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import date
 
 from research.arrays import Float1D
+from research.conventions import check_fields
 from research.errors import require
 from research.instruments._expiry import check_positive
-from research.instruments._schedule import Schedule, check_schedule, schedule_years
+from research.instruments._schedule import Schedule, check_rate, check_schedule, schedule_years
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,19 +29,20 @@ class Cliquet:
     notional: float = 100.0  # currency
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_schedule("resets", self.resets)
         check_positive("notional", self.notional)
         if self.initial is not None:
             check_positive("initial", self.initial)
         hint = "A decimal is wanted: a floor of -2% is -0.02."
         require(-1.0 <= self.local_floor < 10.0, "local_floor", self.local_floor, "lie in [-1, 10)", hint=hint)
-        require(math.isfinite(self.accrued), "accrued", self.accrued, "be finite")
+        check_rate("accrued", self.accrued)
         for name, low in (("local_cap", self.local_floor), ("global_cap", self.global_floor)):
             cap = getattr(self, name)
             good = cap is None or (math.isfinite(cap) and (low is None or cap > low))
             require(good, name, cap, f"be finite and above the floor, {low}")
-        if self.global_floor is not None:
-            require(math.isfinite(self.global_floor), "global_floor", self.global_floor, "be finite")
+            check_rate(name, 0.0 if cap is None else cap)
+        check_rate("global_floor", 0.0 if self.global_floor is None else self.global_floor)
 
     def years(self, as_of: date) -> Float1D:
         """Years from `as_of` to each reset (ACT/365F), shape (n,)."""

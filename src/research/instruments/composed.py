@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from research.conventions import check_fields
 from research.errors import require
+from research.instruments._expiry import check_years
 from research.instruments.expressions import expression
 
 
@@ -20,8 +22,10 @@ class Pay:
     name: str = ""
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if not isinstance(self.at, date):
             require(math.isfinite(self.at) and self.at > 0.0, "at", self.at, "be a date, or finite and > 0 years")
+            check_years("at", self.at)
         object.__setattr__(self, "amount", expression(self.amount))
 
 
@@ -33,6 +37,7 @@ class Fixing:
     value: float  # price units, > 0
 
     def __post_init__(self) -> None:
+        check_fields(self)
         require(math.isfinite(self.value) and self.value > 0.0, "value", self.value, "be finite and > 0")
 
 
@@ -53,6 +58,7 @@ class Composed:
     name: str = ""
 
     def __post_init__(self) -> None:
+        check_fields(self)
         require(len(self.payments) > 0, "payments", "none", "hold at least one payment")
         for one in self.payments:
             require(isinstance(one, Pay), "payments", one, "hold Pay(at=..., amount=...)")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
+from research.conventions import check_fields
 from research.errors import require
 from research.instruments._expiry import check_expiry, check_positive, years_left
 from research.instruments.european import European
@@ -27,6 +28,7 @@ class Compound:
     is_call: bool = True
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_positive("strike", self.strike)
         check_expiry("Compound", self.expiry, self.tau)
         require(isinstance(self.option, European), "option", self.option, "be a European option")
@@ -50,6 +52,7 @@ class Chooser:
     tau: float | None = None  # years (ACT/365F) from the snapshot's day to the choice
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_expiry("Chooser", self.expiry, self.tau)
         for name in ("call", "put"):
             option = getattr(self, name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
+from research.conventions import check_fields
 from research.errors import require
 from research.instruments._expiry import check_expiry, check_positive, years_left
 
@@ -23,6 +24,7 @@ class Digital:
     amount: float = 1.0  # > 0
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_positive("strike", self.strike)
         check_positive("amount", self.amount)
         check_expiry("Digital", self.expiry, self.tau)

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from datetime import date
 
+from research.conventions import check_fields
 from research.errors import InputError, require
 from research.instruments._expiry import check_expiry, check_positive, years_left
 
@@ -46,6 +47,7 @@ class DoubleBarrier:
     n_monitoring: int | None = None  # looks at the barriers, evenly up to expiry; None: at every moment
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_positive("strike", self.strike)
         check_corridor(self.low, self.high, self.n_monitoring)
         check_expiry("DoubleBarrier", self.expiry, self.tau)

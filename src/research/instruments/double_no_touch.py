@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
+from research.conventions import check_fields
 from research.errors import require
 from research.instruments._expiry import check_expiry, check_positive, years_left
 from research.instruments._schedule import check_fraction, check_rate, check_steps
@@ -27,6 +28,7 @@ class DoubleNoTouch:
     steps_per_year: int = 252  # equal steps on which the barriers are looked at
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_positive("initial", self.initial)
         check_positive("notional", self.notional)
         check_fraction("low", self.low)

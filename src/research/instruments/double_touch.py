@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
+from research.conventions import check_fields
 from research.errors import require
 from research.instruments._expiry import check_expiry, check_positive, years_left
 from research.instruments.double_barrier import check_corridor, check_inside
@@ -29,6 +30,7 @@ class DoubleTouch:
     n_monitoring: int | None = None  # looks at the barriers, evenly up to expiry; None: at every moment
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_corridor(self.low, self.high, self.n_monitoring)
         check_positive("amount", self.amount)
         check_expiry("DoubleTouch", self.expiry, self.tau)

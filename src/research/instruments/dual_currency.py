@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
+from research.conventions import check_fields
 from research.errors import require
 from research.instruments._expiry import check_expiry, check_positive, years_left
 from research.instruments._schedule import check_rate
@@ -33,6 +34,7 @@ class DualCurrencyDeposit:
     notional: float = 100.0  # in the currency of the deposit
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_positive("strike", self.strike)
         check_positive("notional", self.notional)
         check_rate("coupon", self.coupon)

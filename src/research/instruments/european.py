@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
+from research.conventions import check_fields
 from research.instruments._expiry import check_expiry, check_positive, years_left
 
 
@@ -24,6 +25,7 @@ class European:
     is_call: bool = True
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_positive("strike", self.strike)
         check_expiry("European", self.expiry, self.tau)
 

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from datetime import date
 
+from research.conventions import check_fields
 from research.errors import require
 from research.instruments._expiry import check_expiry, check_positive, years_left
 from research.instruments._several import Fx, check_fx, check_underlyings
@@ -24,6 +25,7 @@ class Exchange:
     fx: Fx | None = None  # of prices in another currency
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_underlyings((self.receive, self.give))
         check_positive("n_receive", self.n_receive)
         check_positive("n_give", self.n_give)
@@ -50,6 +52,7 @@ class Spread:
     fx: Fx | None = None  # of prices in another currency
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_underlyings((self.long, self.short))
         require(math.isfinite(self.strike), "strike", self.strike, "be finite")
         check_positive("n_long", self.n_long)
@@ -76,6 +79,7 @@ class Outperformance:
     fx: Fx | None = None  # of prices in another currency
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_underlyings((self.long, self.short))
         require(len(self.initials) == 2, "initials", len(self.initials), "be two prices")
         for price in self.initials:

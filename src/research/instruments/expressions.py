@@ -28,6 +28,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, NoReturn
 
+from research.conventions import check_fields
 from research.errors import InputError, require
 from research.instruments._schedule import Schedule, check_schedule
 
@@ -86,6 +87,9 @@ class Expression:
     def __ge__(self, other: Any) -> Apply:
         return _apply(">=", self, other)
 
+    def __pow__(self, other: Any) -> NoReturn:
+        raise InputError(f"a power must be written as a product, or exp(p * log(x)); got ** {other!r}.")
+
     def __bool__(self) -> NoReturn:
         raise InputError("a condition must be used by where(condition, a, b), both or either; got Python's if or and.")
 
@@ -97,6 +101,7 @@ class Constant(Expression):
     value: float
 
     def __post_init__(self) -> None:
+        check_fields(self)
         require(math.isfinite(self.value), "value", self.value, "be finite")
 
 
@@ -107,6 +112,7 @@ class Spot(Expression):
     at: date | float
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if not isinstance(self.at, date):
             require(math.isfinite(self.at) and self.at >= 0.0, "at", self.at, "be a date, or finite and >= 0 years")
 
@@ -119,6 +125,7 @@ class Statistic(Expression):
     schedule: Schedule
 
     def __post_init__(self) -> None:
+        check_fields(self)
         require(self.kind in STATISTICS, "kind", self.kind, f"be one of {', '.join(STATISTICS)}")
         check_schedule("schedule", self.schedule)
 
@@ -132,6 +139,7 @@ class Touched(Expression):
     schedule: Schedule
 
     def __post_init__(self) -> None:
+        check_fields(self)
         require(self.direction in ("above", "below"), "direction", self.direction, "be 'above' or 'below'")
         require(math.isfinite(self.level) and self.level > 0.0, "level", self.level, "be finite and > 0")
         check_schedule("schedule", self.schedule)
@@ -145,6 +153,7 @@ class Apply(Expression):
     of: tuple[Any, ...]
 
     def __post_init__(self) -> None:
+        check_fields(self)
         require(self.function in FUNCTIONS, "function", self.function, f"be one of {' '.join(FUNCTIONS)}")
         least, most = FUNCTIONS[self.function]
         many = f"{least}" if least == most else f"{least} to {most}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
+from research.conventions import check_fields
 from research.errors import require
 from research.instruments._expiry import Moment, check_expiry, check_moment, moment_years, years_left
 from research.instruments._schedule import check_fraction
@@ -22,6 +23,7 @@ class ForwardStart:
     on_return: bool = False  # paid for each unit of money, not for each unit of the underlying
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_fraction("strike", self.strike)
         check_expiry("ForwardStart", self.expiry, self.tau)
         check_moment("start", self.start, before=self.tau if self.expiry is None else self.expiry)

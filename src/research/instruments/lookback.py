@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
+from research.conventions import check_fields
 from research.errors import require
 from research.instruments._expiry import Moment, check_expiry, check_moment, check_positive, moment_years, years_left
 
@@ -23,6 +24,7 @@ class Lookback:
     n_monitoring: int | None = None  # looks at the price, evenly up to expiry; None: at every moment
 
     def __post_init__(self) -> None:
+        check_fields(self)
         for name in ("strike", "extreme"):
             value = getattr(self, name)
             if value is not None:
@@ -66,6 +68,7 @@ class PartialLookback:
     is_call: bool = True
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if self.strike is not None:
             check_positive("strike", self.strike)
             require(self.scale == 1.0, "scale", self.scale, "be 1 for a fixed strike")

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from datetime import date
 
+from research.conventions import check_fields
 from research.errors import InputError, require
 from research.instruments._expiry import Moment, check_expiry, check_moment, check_positive, moment_years, years_left
 
@@ -31,6 +32,7 @@ class PartialBarrier:
     n_monitoring: int | None = None  # looks at the barrier, evenly while it is watched; None: at every moment
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_positive("strike", self.strike)
         check_positive("barrier", self.barrier)
         check_expiry("PartialBarrier", self.expiry, self.tau)

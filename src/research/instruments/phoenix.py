@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from research.arrays import Float1D
+from research.conventions import check_fields
 from research.errors import require
 from research.instruments._expiry import check_positive
 from research.instruments._schedule import (
@@ -42,6 +43,7 @@ class Phoenix:
     steps_per_year: int = 252  # equal steps on which the knock-in is looked at
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_positive("initial", self.initial)
         check_positive("notional", self.notional)
         check_schedule("observations", self.observations)

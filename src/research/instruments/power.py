@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from datetime import date
 
+from research.conventions import check_fields
 from research.errors import require
 from research.instruments._expiry import check_expiry, check_positive, years_left
 
@@ -21,6 +22,7 @@ class Power:
     is_call: bool = True
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_positive("strike", self.strike)
         require(math.isfinite(self.power) and 0.0 < self.power <= 10.0, "power", self.power, "lie in (0, 10]")
         check_expiry("Power", self.expiry, self.tau)
@@ -41,6 +43,7 @@ class Gap:
     is_call: bool = True
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_positive("strike", self.strike)
         check_positive("trigger", self.trigger)
         check_expiry("Gap", self.expiry, self.tau)
@@ -60,6 +63,7 @@ class Supershare:
     tau: float | None = None  # years (ACT/365F) from the snapshot's day
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_positive("low", self.low)
         check_positive("high", self.high)
         require(self.low < self.high, "low", self.low, f"lie below high, {self.high:g}")
@@ -79,6 +83,7 @@ class LogContract:
     tau: float | None = None  # years (ACT/365F) from the snapshot's day
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_positive("strike", self.strike)
         check_expiry("LogContract", self.expiry, self.tau)
 

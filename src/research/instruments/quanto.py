@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
+from research.conventions import check_fields
 from research.instruments._expiry import check_expiry, check_positive, years_left
 
 
@@ -20,6 +21,7 @@ class Quanto:
     is_call: bool = True
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_positive("strike", self.strike)
         check_positive("fx", self.fx)
         check_expiry("Quanto", self.expiry, self.tau)
@@ -40,6 +42,7 @@ class Compo:
     is_call: bool = True
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_positive("strike", self.strike)
         check_expiry("Compo", self.expiry, self.tau)
 

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from datetime import date
 
+from research.conventions import check_fields
 from research.errors import require
 from research.instruments._expiry import check_expiry, check_positive, years_left
 from research.instruments._several import Fx, check_fx, check_initials, check_underlyings, check_weights
@@ -16,6 +17,9 @@ def _check(item: BestOf | WorstOf | Rainbow) -> None:
     check_underlyings(item.underlyings)
     check_initials(item.initials, len(item.underlyings))
     require(math.isfinite(item.strike) and item.strike >= 0.0, "strike", item.strike, "be finite and >= 0")
+    percent = item.initials is not None and item.strike >= 20.0
+    hint = "Beside initials the strike is a fraction: 105% is 1.05."
+    require(not percent, "strike", item.strike, "be < 20", hint=hint)
     check_positive("notional", item.notional)
     check_expiry(type(item).__name__, item.expiry, item.tau)
     check_fx(item.fx)
@@ -35,6 +39,7 @@ class BestOf:
     fx: Fx | None = None  # of prices in another currency
 
     def __post_init__(self) -> None:
+        check_fields(self)
         _check(self)
 
     def years(self, as_of: date) -> float:
@@ -56,6 +61,7 @@ class WorstOf:
     fx: Fx | None = None  # of prices in another currency
 
     def __post_init__(self) -> None:
+        check_fields(self)
         _check(self)
 
     def years(self, as_of: date) -> float:
@@ -78,6 +84,7 @@ class Rainbow:
     fx: Fx | None = None  # of prices in another currency
 
     def __post_init__(self) -> None:
+        check_fields(self)
         _check(self)
         check_weights("rank_weights", self.rank_weights, len(self.underlyings))
 

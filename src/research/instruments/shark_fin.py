@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
+from research.conventions import check_fields
 from research.errors import require
 from research.instruments._expiry import check_expiry, check_positive, years_left
 from research.instruments._schedule import check_fraction, check_rate, check_steps
@@ -32,6 +33,7 @@ class SharkFin:
     steps_per_year: int = 252  # equal steps on which the barrier is looked at
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_positive("initial", self.initial)
         check_positive("notional", self.notional)
         check_fraction("strike", self.strike)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from datetime import date
 
+from research.conventions import check_fields
 from research.errors import require
 from research.instruments._expiry import check_expiry, check_positive, years_left
 from research.instruments._schedule import check_fraction, check_rate
@@ -30,6 +30,7 @@ class StructuredDeposit:
     notional: float = 100.0  # currency
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_positive("initial", self.initial)
         check_positive("notional", self.notional)
         check_fraction("strike", self.strike)
@@ -37,7 +38,7 @@ class StructuredDeposit:
         check_rate("base", self.base)
         require(0.0 <= self.protection <= 2.0, "protection", self.protection, "lie in [0, 2]", hint="95% is 0.95.")
         if self.width is not None:
-            require(math.isfinite(self.width) and self.width > 0.0, "width", self.width, "be finite and > 0")
+            check_fraction("width", self.width)
         check_expiry("StructuredDeposit", self.expiry, self.tau)
 
     def years(self, as_of: date) -> float:

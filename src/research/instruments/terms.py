@@ -27,7 +27,8 @@ def to_json(contract: Any) -> dict[str, Any]:
     {'type': 'European', 'strike': 100.0, 'expiry': '2030-01-31', 'is_call': True}
     """
     known = _kinds()
-    require(type(contract).__name__ in known, "contract", contract, f"be one of {', '.join(known)}")
+    known_kind = known.get(type(contract).__name__) is type(contract)
+    require(known_kind, "contract", contract, f"be one of {', '.join(known)}")
     given = {f.name: getattr(contract, f.name) for f in dataclasses.fields(contract)}
     return {"type": type(contract).__name__} | {k: _plain(v) for k, v in given.items() if v is not None}
 
@@ -42,6 +43,7 @@ def _plain(value: Any) -> Any:
 
 def contract_from_json(terms: Mapping[str, Any]) -> Any:
     """The contract back from `to_json`; unknown types and terms are refused by name."""
+    require(isinstance(terms, Mapping), "contract", terms, "be a mapping with a type and terms")
     name = str(terms.get("type"))
     known = _kinds()
     if name not in known:
@@ -60,7 +62,7 @@ def contract_from_json(terms: Mapping[str, Any]) -> Any:
                 f"terms of {name}",
                 f"be among {', '.join(fields)}",
                 unknown[0],
-                f"Did you mean {near[0]}?" if near else "",
+                f"Did you mean {near[0]}?" if near else "Was it written by a newer version?",
             )
         )
     must = [

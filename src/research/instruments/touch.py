@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
+from research.conventions import check_fields
 from research.errors import InputError, require
 from research.instruments._expiry import check_expiry, check_positive, years_left
 
@@ -22,6 +23,7 @@ class Touch:
     amount: float = 1.0  # price units, > 0
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_positive("barrier", self.barrier)
         check_positive("amount", self.amount)
         check_expiry("Touch", self.expiry, self.tau)

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from datetime import date
 
+from research.conventions import check_fields
 from research.errors import require
 from research.instruments._expiry import check_expiry, check_positive, years_left
 
@@ -35,6 +36,7 @@ class VarianceSwap:
     elapsed_variance: float = 0.0  # sum of squared log returns since the start
 
     def __post_init__(self) -> None:
+        check_fields(self)
         _check("VarianceSwap", self.strike, self.notional, self.n_observations)
         check_expiry("VarianceSwap", self.expiry, self.tau)
         for name in ("elapsed", "elapsed_variance"):
@@ -56,6 +58,7 @@ class VolatilitySwap:
     notional: float = 1.0  # currency per 1.00 of volatility
 
     def __post_init__(self) -> None:
+        check_fields(self)
         _check("VolatilitySwap", self.strike, self.notional, None)
         check_expiry("VolatilitySwap", self.expiry, self.tau)
 

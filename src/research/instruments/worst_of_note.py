@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from research.arrays import Float1D
+from research.conventions import check_fields
 from research.errors import require
 from research.instruments._several import Fx, check_fx, check_initials, check_underlyings
 from research.instruments.airbag import Airbag
@@ -34,6 +35,7 @@ class WorstOfNote:
     fx: Fx | None = None  # of prices in another currency
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_underlyings(self.underlyings, least=1)
         check_initials(self.initials, len(self.underlyings))
         require(isinstance(self.note, Inner), "note", type(self.note).__name__,

@@ -28,6 +28,7 @@ from research.market.dividends import CashDividends
 from research.market.normal_smile import NormalSmile
 from research.market.snapshot import Snapshot, build_snapshot, flat_snapshot
 from research.market.surface import Smile, Surface
+from research.market.terms import snapshot_from_json, to_json
 
 # found when first used: they need a kernel, and a run's code closure holds what it used
 _LAZY = {
@@ -54,6 +55,8 @@ __all__ = [
     "flat_snapshot",
     "refuse_arbitrage",
     "simulate_chains",
+    "snapshot_from_json",
+    "to_json",
     "BasketSnapshot",
     "CashDividends",
     "Chains",

@@ -44,6 +44,7 @@ def find_arbitrage(surface: Surface, *, tolerance: float = 1e-10) -> pd.DataFram
         size (> 0) and its unit; in_vol, by how much the quote's vol would have to move to close it, to first order.
     """
     require(tolerance >= 0.0, "tolerance", tolerance, "be >= 0")
+    require(isinstance(surface, Surface), "surface", surface, "be a market.Surface", hint="A Snapshot has one: .quotes")
     rows = [row for smile in surface for row in _butterflies(smile, tolerance)]
     return _table([*rows, *_calendars(surface, tolerance)])
 

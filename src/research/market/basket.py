@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from research.arrays import numbers
+from research.conventions import check_fields, check_number, check_rates
 from research.errors import InputError, require, rule
 from research.market.curves import DiscountCurve
 
@@ -29,10 +31,12 @@ class Underlying:
     currency: str | None = None  # None: the payment currency
 
     def __post_init__(self) -> None:
+        check_fields(self)
         require(bool(self.name), "name", self.name, "not be empty")
         require(
             bool(np.isfinite(self.spot)) and self.spot > 0.0, f"spot of {self.name}", self.spot, "be finite and > 0"
         )
+        check_rates(f"dividend_yield of {self.name}", self.dividend_yield)
         good = bool(np.isfinite(self.dividend_yield))
         require(good, f"dividend_yield of {self.name}", self.dividend_yield, "be finite")
 
@@ -46,6 +50,7 @@ class ForeignCurrency:
     discount: DiscountCurve
 
     def __post_init__(self) -> None:
+        check_fields(self)
         require(
             bool(np.isfinite(self.rate)) and self.rate > 0.0, f"rate of {self.name}", self.rate, "be finite and > 0"
         )
@@ -69,6 +74,7 @@ class BasketSnapshot:
     currencies: tuple[ForeignCurrency, ...] = ()
 
     def __post_init__(self) -> None:
+        check_fields(self)
         object.__setattr__(self, "underlyings", tuple(self.underlyings))
         object.__setattr__(self, "currencies", tuple(self.currencies))
         require(len(self.underlyings) > 0, "underlyings", 0, "hold at least one")
@@ -106,7 +112,7 @@ class BasketSnapshot:
     def forward(self, name: str, tau: ArrayLike) -> Any:
         """Forward price in the underlying's own currency; float in, float out."""
         item, money = self.underlying(name), self.foreign(name)
-        t = np.asarray(tau, dtype=np.float64)
+        t = numbers(tau, "tau")
         curve = self.discount if money is None else money.discount
         out = item.spot * np.exp(-item.dividend_yield * t) / curve.df(t)
         return out if out.shape else float(out)
@@ -125,12 +131,14 @@ def flat_basket(
     currency: str = "CNY",
 ) -> BasketSnapshot:
     """A market of one rate (1/year, continuously compounded), all underlyings in the payment currency."""
-    curve = DiscountCurve(as_of=as_of, tau=np.array([1.0]), zero_rate=np.array([float(rate)]))
+    require(
+        isinstance(spots, Mapping), "spots", spots, "be a mapping of names to prices", hint='{"A": 100.0, "B": 50.0}'
+    )
+    curve = DiscountCurve(as_of=as_of, tau=np.array([1.0]), zero_rate=np.array([check_number("rate", rate)]))
     yields = dividend_yield if isinstance(dividend_yield, Mapping) else dict.fromkeys(spots, dividend_yield)
     unknown = sorted(set(yields) - set(spots))
     require(not unknown, "dividend_yield", unknown[:1], f"be of {', '.join(spots)}")
     items = tuple(
-        Underlying(name=name, spot=float(spot), dividend_yield=float(yields.get(name, 0.0)))
-        for name, spot in spots.items()
+        Underlying(name=name, spot=spot, dividend_yield=yields.get(name, 0.0)) for name, spot in spots.items()
     )
     return BasketSnapshot(as_of=as_of, discount=curve, underlyings=items, currency=currency)

@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from research.arrays import Float1D, vector
+from research.arrays import Float1D, numbers, vector
+from research.conventions import check_fields, check_rates
 from research.errors import require, require_all
 
 
@@ -37,26 +38,40 @@ class DiscountCurve:
     zero_rate: Float1D  # 1/year, continuously compounded, shape (n,)
 
     def __post_init__(self) -> None:
+        check_fields(self)
         tau, rate = vector(self.tau, "tau"), vector(self.zero_rate, "zero_rate")
         require(tau.size > 0, "tau", tau.size, "hold at least one node")
         require(tau.size == rate.size, "zero_rate", rate.size, f"have as many values as tau, {tau.size}")
         require_all(np.isfinite(tau) & (tau > 0.0), "tau", tau, "be finite and > 0 years")
         require_all(np.diff(tau) > 0.0, "tau", tau[1:], "increase")
         require_all(np.isfinite(rate), "zero_rate", rate, "be finite")
+        check_rates("zero_rate", rate)
         tau.flags.writeable = rate.flags.writeable = False
         object.__setattr__(self, "tau", tau)
         object.__setattr__(self, "zero_rate", rate)
 
     def zero_rate_at(self, tau: ArrayLike) -> Any:
         """Zero rate to `tau`, 1/year; float in, float out."""
-        t = np.asarray(tau, dtype=np.float64)
+        if type(tau) is float and 0.0 <= tau < np.inf:
+            return self._zero_rate(tau)
+        t = numbers(tau, "tau")
         require_all(np.isfinite(t) & (t >= 0.0), "tau", t, "be finite and >= 0 years")
         inside = np.interp(t, self.tau, self.zero_rate * self.tau) / np.where(t > 0.0, t, 1.0)
         rate = np.where(t <= self.tau[0], self.zero_rate[0], np.where(t >= self.tau[-1], self.zero_rate[-1], inside))
         return rate if rate.shape else float(rate)
 
+    def _zero_rate(self, tau: float) -> float:
+        """One number, a batch of contracts asks for it thousands of times; the same bits as in an array."""
+        if tau <= self.tau[0]:
+            return float(self.zero_rate[0])
+        if tau >= self.tau[-1]:
+            return float(self.zero_rate[-1])
+        return float(np.interp(tau, self.tau, self.zero_rate * self.tau) / tau)
+
     def df(self, tau: ArrayLike) -> Any:
         """Value today of one unit paid at `tau`; float in, float out."""
-        t = np.asarray(tau, dtype=np.float64)
+        if type(tau) is float and 0.0 <= tau < np.inf:
+            return float(np.exp(-self._zero_rate(tau) * tau))
+        t = numbers(tau, "tau")
         out = np.exp(-self.zero_rate_at(t) * t)
         return out if out.shape else float(out)

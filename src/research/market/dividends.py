@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from research.arrays import Float1D, vector
+from research.conventions import check_fields
 from research.errors import require, require_all
 
 MODELS = ("escrowed", "jump")
@@ -39,6 +40,7 @@ class CashDividends:
     model: str = "escrowed"  # or "jump"
 
     def __post_init__(self) -> None:
+        check_fields(self)
         tau, cash = vector(self.tau, "tau"), vector(self.cash, "cash")
         require(tau.size > 0, "tau", tau.size, "hold at least one dividend", hint="Leave cash_dividends at None.")
         require(tau.size == cash.size, "cash", cash.size, f"have as many values as tau, {tau.size}")

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from research.arrays import Float1D, vector
+from research.conventions import check_fields
 from research.errors import require, require_all
 
 
@@ -25,6 +26,7 @@ class NormalSmile:
     expiry: date | None = None
 
     def __post_init__(self) -> None:
+        check_fields(self)
         for name in ("tau", "forward", "df"):
             value = float(getattr(self, name))
             good = np.isfinite(value) and (value > 0.0 or name == "forward")

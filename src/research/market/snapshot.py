@@ -15,7 +15,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from research.arrays import Float1D
+from research.arrays import Float1D, numbers
+from research.conventions import check_fields, check_number, check_rates
 from research.errors import DataError, InputError, require
 from research.market.curves import DiscountCurve
 from research.market.dividends import CashDividends
@@ -41,11 +42,14 @@ class Snapshot:
     currency: str = ""  # of spot and prices, e.g. "EUR"; "" where it does not matter
 
     def __post_init__(self) -> None:
+        check_fields(self)
         require(np.isfinite(self.spot) and self.spot > 0.0, "spot", self.spot, "be finite and > 0")
         require(np.isfinite(self.dividend_yield), "dividend_yield", self.dividend_yield, "be finite")
         require(
             np.isfinite(self.borrow), "borrow", self.borrow, "be finite", hint="Decimal: 50 basis points are 0.005."
         )
+        check_rates("dividend_yield", self.dividend_yield)
+        check_rates("borrow", self.borrow)
         both = self.dividend_yields is not None and self.dividend_yield != 0.0
         require(not both, "dividend_yield", self.dividend_yield, "be 0 where there is a term structure of yields")
         if self.cash_dividends is not None:
@@ -55,7 +59,7 @@ class Snapshot:
 
     def yield_at(self, tau: ArrayLike) -> Any:
         """Mean yield and borrow cost up to `tau`, 1/year, without cash dividends; float in, float out."""
-        t = np.asarray(tau, dtype=np.float64)
+        t = numbers(tau, "tau")
         curve = self.dividend_yields
         flat = np.full(t.shape, self.dividend_yield)
         out = np.asarray(self.borrow + (flat if curve is None else curve.zero_rate_at(t)))
@@ -63,13 +67,13 @@ class Snapshot:
 
     def growth(self, tau: ArrayLike) -> Any:
         """What one unit of stock bought today is worth at `tau` in units of its forward: exp(-yield tau) / df."""
-        t = np.asarray(tau, dtype=np.float64)
+        t = numbers(tau, "tau")
         out = np.asarray(np.exp(-self.yield_at(t) * t) / self.discount.df(t))
         return out if out.shape else float(out)
 
     def forward(self, tau: ArrayLike) -> Any:
         """Forward price for delivery at `tau`; float in, float out. Cash paid up to then is off."""
-        t = np.asarray(tau, dtype=np.float64)
+        t = numbers(tau, "tau")
         out = self.spot * np.exp(-self.yield_at(t) * t) / self.discount.df(t)
         if self.cash_dividends is not None:
             paid, cash = self.cash_dividends.tau, self.cash_dividends.cash
@@ -102,8 +106,8 @@ def flat_snapshot(
     *, spot: float, rate: float = 0.0, dividend_yield: float = 0.0, as_of: date = date(2000, 1, 1)
 ) -> Snapshot:
     """A market of one spot, one rate and one yield (both 1/year, continuously compounded), without quotes."""
-    curve = DiscountCurve(as_of=as_of, tau=np.array([1.0]), zero_rate=np.array([float(rate)]))
-    return Snapshot(as_of=as_of, spot=float(spot), discount=curve, dividend_yield=float(dividend_yield))
+    curve = DiscountCurve(as_of=as_of, tau=np.array([1.0]), zero_rate=np.array([check_number("rate", rate)]))
+    return Snapshot(as_of=as_of, spot=spot, discount=curve, dividend_yield=dividend_yield)
 
 
 def build_snapshot(frame: pd.DataFrame, *, as_of: date | str | None = None) -> Snapshot:

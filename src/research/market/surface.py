@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from research.arrays import Float1D, vector
+from research.conventions import check_fields, check_vols
 from research.errors import require, require_all
 
 
@@ -29,6 +30,7 @@ class Smile:
     expiry: date | None = None
 
     def __post_init__(self) -> None:
+        check_fields(self)
         for name in ("tau", "forward", "df"):
             value = float(getattr(self, name))
             require(np.isfinite(value) and value > 0.0, name, value, "be finite and > 0")
@@ -39,6 +41,7 @@ class Smile:
         require_all(np.isfinite(strike) & (strike > 0.0), "strike", strike, "be finite and > 0")
         require_all(np.diff(strike) > 0.0, "strike", strike[1:], "increase", hint="Each strike once, sorted.")
         require_all(np.isfinite(vol) & (vol > 0.0), "vol", vol, "be finite and > 0")
+        check_vols("vol", vol)
         strike.flags.writeable = vol.flags.writeable = False
         object.__setattr__(self, "strike", strike)
         object.__setattr__(self, "vol", vol)
@@ -92,6 +95,7 @@ class Surface:
     smiles: tuple[Smile, ...]
 
     def __post_init__(self) -> None:
+        check_fields(self)
         object.__setattr__(self, "smiles", tuple(self.smiles))
         require(np.isfinite(self.spot) and self.spot > 0.0, "spot", self.spot, "be finite and > 0")
         require(len(self.smiles) > 0, "smiles", 0, "hold at least one smile")

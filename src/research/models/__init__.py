@@ -19,6 +19,8 @@
 | rough stochastic variance | `RoughBergomi` | Bayer, Friz & Gatheral (2016) |
 | stochastic variance times a function of time and spot | `LocalStochasticVol` | Jex, Henderson, Wang (1999) |
 | jumps; with stochastic variance; on a gamma clock | `Merton`, `Bates`, `VarianceGamma` | see `jumps` |
+
+Each is a frozen dataclass and plain data: `to_json(model)`, `model_from_json(terms)`.
 """
 
 from research.models import bachelier, black, correlation
@@ -39,12 +41,15 @@ from research.models.sabr import SABR
 from research.models.ssvi import ESSVI, SSVI, HestonLike, PowerLaw
 from research.models.svi import SVI, SVISurface
 from research.models.svi_forms import SVIJumpWings, SVINatural
+from research.models.terms import model_from_json, to_json
 
 __all__ = [
     "bachelier",
     "black",
     "correlation",
     "dupire",
+    "model_from_json",
+    "to_json",
     "ArbitrageFreeSABR",
     "Bachelier",
     "Bates",

@@ -24,7 +24,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from research.arrays import Float1D, reshape, vectors
+from research.arrays import Float1D, marks_nan, reshape, vectors
+from research.conventions import check_fields, check_terms
 from research.errors import InputError, NumericalError, require, require_all
 from research.models import bachelier, black
 
@@ -82,8 +83,10 @@ class ArbitrageFreeSABR:
     --------
     >>> model = ArbitrageFreeSABR(alpha=0.35, beta=0.25, rho=-0.1, nu=1.0)
     >>> law = model.law(1.0, 1.0)
-    >>> bool(law.mass.min() >= 0.0), round(law.mass.sum() + law.at_lower + law.at_upper, 12), round(law.calls(0.0), 12)
-    (True, 1.0, 1.0)
+    >>> bool(law.mass.min() >= 0.0), round(float(law.mass.sum()) + law.at_lower + law.at_upper, 12)
+    (True, 1.0)
+    >>> round(law.calls(0.0), 12)
+    1.0
     """
 
     abilities: ClassVar[frozenset[str]] = frozenset({"closed_form"})
@@ -97,6 +100,7 @@ class ArbitrageFreeSABR:
     n_time: int = 40  # steps
 
     def __post_init__(self) -> None:
+        check_fields(self)
         for name in ("alpha", "beta", "rho", "nu", "shift"):
             value = getattr(self, name)
             require(bool(np.isfinite(value)), name, value, "be finite")
@@ -116,6 +120,7 @@ class ArbitrageFreeSABR:
         require(bool(np.isfinite(tau)) and tau > 0.0, "tau", tau, "be finite and > 0 years")
         return _law(self, float(forward), float(tau))
 
+    @marks_nan("forward", "strike", "tau", "df", "is_call")
     def price(
         self, forward: ArrayLike, strike: ArrayLike, tau: ArrayLike, *, df: ArrayLike = 1.0, is_call: ArrayLike = True
     ) -> Any:
@@ -133,6 +138,7 @@ class ArbitrageFreeSABR:
             out[here] = _law(self, one, years).calls(k[here])
         return reshape(d * (out - np.where(call > 0.5, 0.0, f - k)), shape)
 
+    @marks_nan("forward", "strike", "tau")
     def vol_at(self, forward: ArrayLike, strike: ArrayLike, tau: ArrayLike) -> Any:
         """Lognormal implied vol of (forward + shift, strike + shift); nan where the strike holds no time value."""
         (f, k, t), shape = vectors(forward, strike, tau)
@@ -154,7 +160,7 @@ class ArbitrageFreeSABR:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> ArbitrageFreeSABR:
         """The model back from `to_json`."""
-        return cls(**values)
+        return cls(**check_terms(cls, values))
 
 
 def _price_at(m: ArbitrageFreeSABR, f: float, y: Float1D) -> Float1D:

@@ -21,7 +21,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import erfcx, ndtr
 
-from research.arrays import Float1D, FloatND, reshape, vectors
+from research.arrays import Float1D, FloatND, marks_nan, reshape, vectors
+from research.conventions import check_fields, check_terms
 from research.errors import InputError, require, require_all
 
 GREEKS = ("price", "delta", "gamma", "vega", "theta", "rho", "vanna", "volga")
@@ -40,7 +41,7 @@ class Bachelier:
     Examples
     --------
     >>> round(Bachelier(sigma=0.008).price(-0.002, 0.001, 2.0), 8)
-    0.00316942
+    0.00317127
     """
 
     abilities: ClassVar[frozenset[str]] = frozenset({"closed_form"})
@@ -48,6 +49,7 @@ class Bachelier:
     sigma: float  # price units / sqrt(year), >= 0
 
     def __post_init__(self) -> None:
+        check_fields(self)
         hint = "A normal vol is in price units: 20% of a forward of 100 is 20."
         require(
             bool(np.isfinite(self.sigma)) and self.sigma >= 0.0, "sigma", self.sigma, "be finite and >= 0", hint=hint
@@ -73,9 +75,10 @@ class Bachelier:
     @classmethod
     def from_json(cls, values: Mapping[str, float]) -> Bachelier:
         """The model back from `to_json`."""
-        return cls(sigma=float(values["sigma"]))
+        return cls(**check_terms(cls, values))
 
 
+@marks_nan("forward", "strike", "tau", "vol", "df", "is_call")
 def price(
     forward: ArrayLike,
     strike: ArrayLike,
@@ -111,6 +114,7 @@ def price(
     return reshape(d * (time_value(f, k, v * np.sqrt(t)) + np.maximum(s * (f - k), 0.0)), shape)
 
 
+@marks_nan("forward", "strike", "tau", "vol", "df", "is_call")
 def greeks(
     forward: ArrayLike,
     strike: ArrayLike,
@@ -149,6 +153,7 @@ def greeks(
     return {name: reshape(row, shape) for name, row in zip(GREEKS, out)}
 
 
+@marks_nan("price", "forward", "strike", "tau", "df", "is_call")
 def implied_vol(
     price: ArrayLike,
     forward: ArrayLike,

@@ -17,7 +17,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from research.arrays import Bool1D, Float1D, Float2D, reshape, reused, vectors
+from research.arrays import Bool1D, Float1D, Float2D, numbers, reshape, reused, vectors
 from research.core.models.black import BLOCK, black_greeks
 from research.core.models.implied_vol import implied_vols
 from research.errors import InputError, require, require_all
@@ -39,7 +39,7 @@ def _flags(is_call: ArrayLike) -> Any:
 def _inputs(is_call: ArrayLike, *values: ArrayLike) -> tuple[list[Float1D], Bool1D, tuple[int, ...]]:
     """Vectors of one size, or of size 1 where one number holds for all; what has the right layout is not copied."""
     flags = _flags(is_call)
-    arrays = [np.asarray(value, dtype=np.float64) for value in values]
+    arrays = [numbers(value, "arguments") for value in values]
     shape = next((a.shape for a in (*arrays, flags) if a.shape), ())
     ready = all(a.shape in ((), shape) for a in (*arrays, flags))
     if not (ready and all(a.flags.c_contiguous and (a.flags.writeable or not a.shape) for a in (*arrays, flags))):

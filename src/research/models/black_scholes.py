@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from research.arrays import FloatND
+from research.conventions import check_fields, check_terms, check_vols
 from research.errors import require
 
 
@@ -30,6 +31,7 @@ class BlackScholes:
     sigma: float  # volatility, 1/sqrt(year), decimal
 
     def __post_init__(self) -> None:
+        check_fields(self)
         require(
             bool(np.isfinite(self.sigma)) and self.sigma >= 0.0,
             "sigma",
@@ -37,6 +39,7 @@ class BlackScholes:
             "be finite and >= 0",
             hint="sigma is decimal: 20% is 0.20.",
         )
+        check_vols("sigma", self.sigma)
         object.__setattr__(self, "sigma", float(self.sigma))
 
     def vol(self, log_moneyness: ArrayLike, tau: ArrayLike) -> FloatND:
@@ -50,4 +53,4 @@ class BlackScholes:
     @classmethod
     def from_json(cls, values: Mapping[str, float]) -> BlackScholes:
         """The model back from `to_json`."""
-        return cls(sigma=float(values["sigma"]))
+        return cls(**check_terms(cls, values))

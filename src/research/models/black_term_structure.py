@@ -18,7 +18,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from research.arrays import FloatND
+from research.arrays import FloatND, numbers
+from research.conventions import check_fields, check_terms, check_vols
 from research.errors import require, require_all
 from research.models.black_scholes import BlackScholes
 
@@ -40,12 +41,14 @@ class BlackTermStructure:
     implied: tuple[float, ...]  # implied vol to each tau, 1/sqrt(year), decimal
 
     def __post_init__(self) -> None:
+        check_fields(self)
         tau, vol = np.array(self.tau, dtype=float), np.array(self.implied, dtype=float)
         require(tau.size > 0, "tau", 0, "hold at least one expiry")
         require(tau.size == vol.size, "implied", vol.size, f"have as many values as tau, {tau.size}")
         require_all(np.isfinite(tau) & (tau > 0.0), "tau", tau, "be finite and > 0 years")
         require_all(np.diff(tau) > 0.0, "tau", tau[1:], "increase")
         require_all(np.isfinite(vol) & (vol >= 0.0), "implied", vol, "be finite and >= 0")
+        check_vols("implied", vol)
         rise = np.diff(vol * vol * tau)
         require_all(rise >= 0.0, "implied", vol[1:], "not let total variance fall from one expiry to the next",
                     hint="implied^2 tau must not fall: such quotes allow a calendar arbitrage.")  # fmt: skip
@@ -54,7 +57,7 @@ class BlackTermStructure:
 
     def total_variance(self, tau: ArrayLike) -> FloatND:
         """vol^2 tau: linear between the nodes; before the first and after the last the forward vol there holds."""
-        t = np.asarray(tau, dtype=np.float64)
+        t = numbers(tau, "tau")
         nodes = np.array((0.0, *self.tau))
         w = np.array((0.0, *(v * v * x for v, x in zip(self.implied, self.tau))))
         last = (w[-1] - w[-2]) / (nodes[-1] - nodes[-2])
@@ -67,7 +70,7 @@ class BlackTermStructure:
 
     def vol(self, log_moneyness: ArrayLike, tau: ArrayLike) -> FloatND:
         """Implied vol to `tau` (years, > 0), whatever the strike."""
-        t = np.asarray(tau, dtype=np.float64)
+        t = numbers(tau, "tau")
         require_all(t > 0.0, "tau", t, "be > 0 years")
         out = np.sqrt(self.total_variance(t) / t)
         return np.broadcast_to(out, np.broadcast_shapes(np.shape(log_moneyness), t.shape)).copy()
@@ -83,4 +86,4 @@ class BlackTermStructure:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> BlackTermStructure:
         """The model back from `to_json`."""
-        return cls(tau=tuple(values["tau"]), implied=tuple(values["implied"]))
+        return cls(**check_terms(cls, values))

@@ -28,7 +28,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import gammaincc
 
-from research.arrays import Float1D, FloatND, reshape, vectors
+from research.arrays import Float1D, FloatND, marks_nan, reshape, vectors
+from research.conventions import check_fields, check_terms
 from research.errors import InputError, require, require_all
 from research.models import black
 from research.models._bessel_law import density_at, integrals, scaled_slope
@@ -45,7 +46,7 @@ class CEV:
     --------
     >>> model = CEV(sigma=2.0, beta=0.5)
     >>> round(model.price(100.0, 100.0, 1.0), 4), round(model.vol_at(100.0, 80.0, 1.0), 4)
-    (7.9726, 0.2114)
+    (7.9689, 0.2115)
     """
 
     abilities: ClassVar[frozenset[str]] = frozenset({"closed_form"})
@@ -54,6 +55,7 @@ class CEV:
     beta: float  # power of the forward; 1 is lognormal, 1/2 square root, 0 normal with absorption
 
     def __post_init__(self) -> None:
+        check_fields(self)
         for name in ("sigma", "beta"):
             value = getattr(self, name)
             require(bool(np.isfinite(value)), name, value, "be finite")
@@ -62,6 +64,7 @@ class CEV:
         near = f"be 1 or differ from it by {_NEAR_ONE:g}"
         require(self.beta == 1.0 or abs(self.beta - 1.0) >= _NEAR_ONE * (1.0 - 1e-9), "beta", self.beta, near)
 
+    @marks_nan("forward", "strike", "tau", "df", "is_call")
     def price(
         self, forward: ArrayLike, strike: ArrayLike, tau: ArrayLike, *, df: ArrayLike = 1.0, is_call: ArrayLike = True
     ) -> Any:
@@ -77,6 +80,7 @@ class CEV:
         f, k, t, d, sign, shape = self._read(forward, strike, tau, df, is_call)
         return reshape(d * (self._time_value(f, k, t)[0] + np.maximum(sign * (f - k), 0.0)), shape)
 
+    @marks_nan("forward", "strike", "tau", "df", "is_call")
     def greeks(
         self, forward: ArrayLike, strike: ArrayLike, tau: ArrayLike, *, df: ArrayLike = 1.0, is_call: ArrayLike = True
     ) -> dict[str, Any]:
@@ -102,6 +106,7 @@ class CEV:
         out = (value, delta, gamma, vega, theta, -t * value, vega * by_forward, vega * (1.0 / self.sigma + by_sigma))
         return {name: reshape(d * row, shape) for name, row in zip(GREEKS, out)}
 
+    @marks_nan("forward", "strike", "tau")
     def vol_at(self, forward: ArrayLike, strike: ArrayLike, tau: ArrayLike) -> Any:
         """Black's implied vol; arguments broadcast, float in, float out."""
         f, k, t, _, _, shape = self._read(forward, strike, tau, 1.0, True)
@@ -200,4 +205,4 @@ class CEV:
     @classmethod
     def from_json(cls, values: Mapping[str, float]) -> CEV:
         """The model back from `to_json`."""
-        return cls(sigma=float(values["sigma"]), beta=float(values["beta"]))
+        return cls(**check_terms(cls, values))

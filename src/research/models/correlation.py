@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from research.arrays import Float2D
+from research.arrays import Float2D, numbers
 from research.errors import InputError, NumericalError, require, require_all, rule
 
 _ZERO = 1e-12  # an eigenvalue above minus this is not negative
@@ -27,7 +27,7 @@ class CorrelationWarning(UserWarning):
 
 def check_correlation(value: ArrayLike, names: tuple[str, ...]) -> Float2D:
     """The matrix as floats, exactly symmetric; refuses a wrong shape or diagonal, and an entry outside [-1, 1]."""
-    matrix: Any = np.array(value, dtype=np.float64)
+    matrix: Any = np.array(numbers(value, "correlation"))
     n = len(names)
     if matrix.shape != (n, n):
         raise InputError(rule("correlation", f"have shape ({n}, {n}), one row a name", matrix.shape))
@@ -65,6 +65,9 @@ def nearest_correlation(matrix: Float2D, *, tolerance: float = 1e-11, max_iter: 
     >>> nearest[0].round(4).tolist(), round(distance, 4)
     ([1.0, 0.7607, 0.1573], 0.5278)
     """
+    matrix = numbers(matrix, "correlation")  # type: ignore[assignment]
+    square = matrix.ndim == 2 and matrix.shape[0] == matrix.shape[1] and bool(np.isfinite(matrix).all())
+    require(square, "correlation", matrix.shape, "be a square matrix of finite numbers")
     y, correction = matrix.copy(), np.zeros_like(matrix)
     for _ in range(max_iter):
         r = y - correction

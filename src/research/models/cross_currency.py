@@ -18,6 +18,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from research.conventions import check_fields, check_rates, check_terms, check_vols
 from research.errors import require
 
 
@@ -34,9 +35,13 @@ class CrossCurrency:
     fx_spot: float = 1.0  # currency of payment for one unit of that of the underlying
 
     def __post_init__(self) -> None:
+        check_fields(self)
         for name, value in asdict(self).items():
             require(bool(np.isfinite(value)), name, value, "be finite")
             object.__setattr__(self, name, float(value))
+        check_vols("sigma", self.sigma)
+        check_vols("fx_vol", self.fx_vol)
+        check_rates("payout_rate", self.payout_rate)
         require(self.sigma >= 0.0, "sigma", self.sigma, "be >= 0", hint="sigma is decimal: 20% is 0.20.")
         require(self.fx_vol >= 0.0, "fx_vol", self.fx_vol, "be >= 0")
         require(-1.0 <= self.correlation <= 1.0, "correlation", self.correlation, "lie in [-1, 1]")
@@ -55,4 +60,4 @@ class CrossCurrency:
     @classmethod
     def from_json(cls, values: Mapping[str, float]) -> CrossCurrency:
         """The model back from `to_json`."""
-        return cls(**{name: float(value) for name, value in values.items()})
+        return cls(**check_terms(cls, values))

@@ -18,7 +18,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from research.arrays import reshape, vectors
+from research.arrays import marks_nan, numbers, reshape, vectors
+from research.conventions import check_fields, check_terms
 from research.errors import require, require_all
 from research.models import black
 
@@ -30,7 +31,7 @@ class DisplacedDiffusion:
     Examples
     --------
     >>> round(DisplacedDiffusion(sigma=0.2, shift=0.03).price(-0.005, 0.0, 1.0), 8)
-    0.00042698
+    0.00053682
     """
 
     abilities: ClassVar[frozenset[str]] = frozenset({"implied_vol_at"})
@@ -39,31 +40,35 @@ class DisplacedDiffusion:
     shift: float  # price units; negative turns the skew around
 
     def __post_init__(self) -> None:
+        check_fields(self)
         for name in ("sigma", "shift"):
             value = getattr(self, name)
             require(bool(np.isfinite(value)), name, value, "be finite")
             object.__setattr__(self, name, float(value))
         require(self.sigma >= 0.0, "sigma", self.sigma, "be >= 0", hint="sigma is decimal: 20% is 0.20.")
 
+    @marks_nan("forward", "strike", "tau")
     def vol_at(self, forward: ArrayLike, strike: ArrayLike, tau: ArrayLike) -> Any:
         """Lognormal vol of (forward + shift, strike + shift): sigma everywhere."""
         (f, k, _), shape = vectors(forward, strike, tau)
         self._check(f, k)
         return reshape(np.full(f.size, self.sigma), shape)
 
+    @marks_nan("forward", "strike", "tau", "df", "is_call")
     def price(
         self, forward: ArrayLike, strike: ArrayLike, tau: ArrayLike, *, df: ArrayLike = 1.0, is_call: ArrayLike = True
     ) -> Any:
         """Present value of European options; all arguments broadcast together."""
-        f, k = np.asarray(forward, dtype=np.float64), np.asarray(strike, dtype=np.float64)
+        f, k = numbers(forward, "forward"), numbers(strike, "strike")
         self._check(f, k)
         return black.price(f + self.shift, k + self.shift, tau, self.sigma, df=df, is_call=is_call)
 
+    @marks_nan("forward", "strike", "tau", "df", "is_call")
     def greeks(
         self, forward: ArrayLike, strike: ArrayLike, tau: ArrayLike, *, df: ArrayLike = 1.0, is_call: ArrayLike = True
     ) -> dict[str, Any]:
         """As `black.greeks`; vega per unit of sigma."""
-        f, k = np.asarray(forward, dtype=np.float64), np.asarray(strike, dtype=np.float64)
+        f, k = numbers(forward, "forward"), numbers(strike, "strike")
         self._check(f, k)
         return black.greeks(f + self.shift, k + self.shift, tau, self.sigma, df=df, is_call=is_call)
 
@@ -79,4 +84,4 @@ class DisplacedDiffusion:
     @classmethod
     def from_json(cls, values: Mapping[str, float]) -> DisplacedDiffusion:
         """The model back from `to_json`."""
-        return cls(sigma=float(values["sigma"]), shift=float(values["shift"]))
+        return cls(**check_terms(cls, values))

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from research.arrays import Float1D, vector
+from research.conventions import check_fields, check_terms
 from research.core.models.garch import garch_log_likelihood, garch_variances
 from research.errors import require, require_all
 
@@ -37,6 +38,7 @@ class GARCH:
     beta: float  # weight of the last variance
 
     def __post_init__(self) -> None:
+        check_fields(self)
         for name, value in asdict(self).items():
             require(bool(np.isfinite(value)), name, value, "be finite")
         require(self.omega > 0.0, "omega", self.omega, "be > 0")
@@ -73,7 +75,7 @@ class GARCH:
     @classmethod
     def from_json(cls, values: Mapping[str, float]) -> GARCH:
         """The model back from `to_json`."""
-        return cls(**{name: float(values[name]) for name in ("mu", "omega", "alpha", "beta")})
+        return cls(**check_terms(cls, values))
 
 
 def conditional_variance(returns: ArrayLike, model: GARCH, *, initial: Initial = "sample") -> Float1D:

@@ -17,7 +17,8 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from research.arrays import Float1D, FloatND
+from research.arrays import Float1D, FloatND, numbers
+from research.conventions import check_fields, check_terms
 from research.core.models.levy import AFFINE
 from research.errors import require, require_all
 
@@ -37,6 +38,7 @@ class Heston:
     rho: float  # correlation of spot and variance, in [-1, 1]
 
     def __post_init__(self) -> None:
+        check_fields(self)
         for name, value in asdict(self).items():
             require(bool(np.isfinite(value)), name, value, "be finite")
             object.__setattr__(self, name, float(value))
@@ -62,11 +64,11 @@ class Heston:
     @classmethod
     def from_json(cls, values: Mapping[str, float]) -> Heston:
         """The model back from `to_json`."""
-        return cls(**{name: float(values[name]) for name in ("v0", "kappa", "theta", "sigma", "rho")})
+        return cls(**check_terms(cls, values))
 
     def average_variance(self, tau: ArrayLike) -> FloatND:
         """Expected mean variance up to `tau` (years), 1/year: the fair variance-swap rate."""
-        t = np.asarray(tau, dtype=float)
+        t = numbers(tau, "tau")
         require_all(t >= 0.0, "tau", t, "be >= 0 years")
         x = self.kappa * t
         with np.errstate(invalid="ignore", divide="ignore"):

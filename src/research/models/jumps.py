@@ -25,6 +25,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from research.arrays import Float1D
+from research.conventions import check_fields, check_terms, check_vols
 from research.core.models.levy import AFFINE, VARIANCE_GAMMA
 from research.errors import require
 from research.models.heston import Heston
@@ -47,12 +48,13 @@ class _Parameters:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
         """The model back from `to_json`."""
-        return cls(**{name: float(value) for name, value in values.items()})
+        return cls(**check_terms(cls, values))
 
 
 def _check_jumps(intensity: float, jump_mean: float, jump_std: float) -> None:
     require(intensity >= 0.0, "intensity", intensity, "be >= 0 jumps a year")
     require(jump_std >= 0.0, "jump_std", jump_std, "be >= 0")
+    check_vols("jump_std", jump_std)
     require(
         jump_mean + 0.5 * jump_std**2 < 50.0,
         "jump_mean",
@@ -74,8 +76,10 @@ class Merton(_Parameters):
     jump_std: float  # of the same
 
     def __post_init__(self) -> None:
+        check_fields(self)
         self._finite()
         require(self.sigma >= 0.0, "sigma", self.sigma, "be >= 0")
+        check_vols("sigma", self.sigma)
         _check_jumps(self.intensity, self.jump_mean, self.jump_std)
 
     def characteristic(self) -> tuple[int, Float1D]:
@@ -100,6 +104,7 @@ class Bates(_Parameters):
     jump_std: float  # of the same
 
     def __post_init__(self) -> None:
+        check_fields(self)
         self._finite()
         Heston(v0=self.v0, kappa=self.kappa, theta=self.theta, sigma=self.sigma, rho=self.rho)
         _check_jumps(self.intensity, self.jump_mean, self.jump_std)
@@ -120,8 +125,10 @@ class VarianceGamma(_Parameters):
     theta: float  # drift of the Brownian motion, 1/year
 
     def __post_init__(self) -> None:
+        check_fields(self)
         self._finite()
         require(self.sigma >= 0.0, "sigma", self.sigma, "be >= 0")
+        check_vols("sigma", self.sigma)
         require(self.nu > 0.0, "nu", self.nu, "be > 0 years")
         room = 1.0 - self.theta * self.nu - 0.5 * self.sigma**2 * self.nu
         require(room > 0.0, "1 - theta nu - sigma^2 nu / 2", room, "be > 0", hint="Else the forward is infinite.")

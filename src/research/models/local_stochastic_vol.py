@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from research.conventions import check_fields, check_terms
 from research.errors import require
 from research.models.heston import Heston
 from research.models.local_vol import LocalVol
@@ -33,6 +34,7 @@ class LocalStochasticVol:
     leverage: LocalVol  # L on a grid of time and log(spot / forward): its "vol" is a pure number, L^2 is interpolated
 
     def __post_init__(self) -> None:
+        check_fields(self)
         require(isinstance(self.heston, Heston), "heston", type(self.heston).__name__, "be a Heston")
         require(isinstance(self.leverage, LocalVol), "leverage", type(self.leverage).__name__, "be a LocalVol grid")
 
@@ -47,4 +49,5 @@ class LocalStochasticVol:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> LocalStochasticVol:
         """The model back from `to_json`."""
-        return cls(heston=Heston.from_json(values["heston"]), leverage=LocalVol.from_json(values["leverage"]))
+        given = check_terms(cls, values)
+        return cls(heston=Heston.from_json(given["heston"]), leverage=LocalVol.from_json(given["leverage"]))

@@ -25,7 +25,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from research.arrays import Float1D, Float2D, FloatND, reshape, vector, vectors
+from research.arrays import Float1D, Float2D, FloatND, numbers, reshape, vector, vectors
+from research.conventions import check_fields, check_terms, check_vols
 from research.errors import require, require_all
 from research.models.svi import SVISurface
 
@@ -56,8 +57,9 @@ class LocalVol:
     floored: int = 0  # nodes at the floor or the cap, because the surface had no local vol there
 
     def __post_init__(self) -> None:
+        check_fields(self)
         tau, y = vector(self.tau, "tau"), vector(self.log_moneyness, "log_moneyness")
-        vol: Float2D = np.array(self.vol, dtype=np.float64, order="C", copy=True)
+        vol: Any = np.array(numbers(self.vol, "vol"), order="C", copy=True)
         for name, nodes in (("tau", tau), ("log_moneyness", y)):
             require(nodes.size > 0, name, nodes.size, "hold at least one node")
             require_all(np.isfinite(nodes), name, nodes, "be finite")
@@ -65,6 +67,7 @@ class LocalVol:
         require(tau[0] >= 0.0, "tau", float(tau[0]), "be >= 0 years")
         require(vol.shape == (tau.size, y.size), "vol", vol.shape, f"have shape ({tau.size}, {y.size})")
         require_all(np.isfinite(vol) & (vol > 0.0), "vol", vol, "be finite and > 0", hint="A decimal: 20% is 0.20.")
+        check_vols("median of vol", float(np.median(vol)))  # a leverage may be large at the edge
         for name, array in (("tau", tau), ("log_moneyness", y), ("vol", vol)):
             array.flags.writeable = False
             object.__setattr__(self, name, array)
@@ -138,7 +141,7 @@ class LocalVol:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> LocalVol:
         """The model back from `to_json`."""
-        return cls(**values)
+        return cls(**check_terms(cls, values))
 
 
 def _place(nodes: Float1D, at: Float1D) -> tuple[Any, Any]:

@@ -21,7 +21,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from research.arrays import Float1D, Float2D, vector
+from research.arrays import Float1D, Float2D, numbers, vector
+from research.conventions import check_fields, check_terms, check_vols
 from research.errors import InputError, require, require_all, rule
 from research.models.correlation import CorrelationWarning, check_correlation, is_semidefinite, nearest_correlation
 
@@ -43,10 +44,11 @@ class MultiAssetBlackScholes:
     repaired_by: float = field(init=False, default=0.0)
 
     def __post_init__(self) -> None:
+        check_fields(self)
         names = tuple(self.names)
         twice = [name for name in names if names.count(name) > 1]
         require(len(names) > 0 and not twice, "names", twice[:1], "differ, and be at least one")
-        vols: Any = np.array(self.vols, dtype=np.float64)
+        vols: Any = np.array(numbers(self.vols, "vols"))
         vols = vols[:, None] if vols.ndim == 1 else vols
         tau = np.array([1.0]) if self.vol_tau is None else vector(self.vol_tau, "vol_tau")
         if vols.shape != (len(names), tau.size):
@@ -56,6 +58,7 @@ class MultiAssetBlackScholes:
         for name, row in zip(names, vols):
             require_all(np.isfinite(row) & (row >= 0.0), f"vol of {name}", row, "be finite and >= 0",
                         hint="Decimals are wanted: 20% is 0.20.")  # fmt: skip
+            check_vols(f"vol of {name}", row)
             rise = np.diff(row**2 * tau) >= -1e-14
             require_all(rise, f"vol of {name}", row[1:], "not let the total variance vol^2 tau fall")
         require_all(np.diff(tau, prepend=0.0) > 0.0, "vol_tau", tau, "be > 0 and increase")
@@ -100,7 +103,7 @@ class MultiAssetBlackScholes:
     def vol(self, name: str, tau: ArrayLike) -> Any:
         """Implied vol of one factor at tau (years), decimal."""
         i = self.position(name)
-        t = np.asarray(tau, dtype=np.float64)
+        t = numbers(tau, "tau")
         out = np.array([np.sqrt(self.covariance(float(x))[i, i] / x) if x > 0.0 else self.vols[i, 0] for x in t.flat])
         return out.reshape(t.shape) if t.shape else float(out[0])
 
@@ -114,7 +117,7 @@ class MultiAssetBlackScholes:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> MultiAssetBlackScholes:
         """The model back from `to_json`."""
-        return cls(**values)
+        return cls(**check_terms(cls, values))
 
     def __repr__(self) -> str:
         shown = ", ".join(f"{name} {row[-1]:.4g}" for name, row in zip(self.names, self.vols))

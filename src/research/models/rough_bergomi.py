@@ -20,7 +20,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from research.arrays import Float1D, Float2D, vector
+from research.arrays import Float1D, Float2D, numbers, vector
+from research.conventions import check_fields, check_terms
 from research.errors import require, require_all
 
 
@@ -37,13 +38,14 @@ class RoughBergomi:
     forward_tau: Float1D | None = None  # years up to which each holds, the last one goes on, shape (m,)
 
     def __post_init__(self) -> None:
+        check_fields(self)
         for name in ("hurst", "eta", "rho"):
             require(bool(np.isfinite(getattr(self, name))), name, getattr(self, name), "be finite")
             object.__setattr__(self, name, float(getattr(self, name)))
         require(0.0 < self.hurst <= 0.5, "hurst", self.hurst, "lie in (0, 1/2]", hint="Index options: about 0.1.")
         require(self.eta >= 0.0, "eta", self.eta, "be >= 0")
         require(-1.0 <= self.rho <= 1.0, "rho", self.rho, "lie in [-1, 1]")
-        xi = vector(np.atleast_1d(np.asarray(self.forward_variance, dtype=np.float64)), "forward_variance")
+        xi = vector(np.atleast_1d(numbers(self.forward_variance, "forward_variance")), "forward_variance")
         hint = "A variance is wanted: 20% vol is 0.04."
         require_all(np.isfinite(xi) & (xi >= 0.0), "forward_variance", xi, "be finite and >= 0", hint=hint)
         tau = np.array([1.0]) if self.forward_tau is None else vector(self.forward_tau, "forward_tau")
@@ -55,7 +57,7 @@ class RoughBergomi:
 
     def total_variance(self, tau: ArrayLike) -> Any:
         """Expected integral of the variance up to tau (years); float in, float out."""
-        t = np.asarray(tau, dtype=np.float64)
+        t = numbers(tau, "tau")
         require_all(t >= 0.0, "tau", t, "be >= 0 years")
         nodes = np.array([1.0]) if self.forward_tau is None else self.forward_tau
         total = np.concatenate(([0.0], np.cumsum(self.forward_variance * np.diff(nodes, prepend=0.0))))
@@ -72,7 +74,7 @@ class RoughBergomi:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> RoughBergomi:
         """The model back from `to_json`."""
-        return cls(**values)
+        return cls(**check_terms(cls, values))
 
     def __repr__(self) -> str:
         level = np.sqrt(self.forward_variance)

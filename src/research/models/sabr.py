@@ -17,7 +17,8 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from research.arrays import FloatND, reshape, vectors
+from research.arrays import FloatND, marks_nan, reshape, vectors
+from research.conventions import check_fields, check_terms
 from research.core.models.sabr import sabr_vols
 from research.errors import require, require_all
 
@@ -32,7 +33,7 @@ class SABR:
     --------
     >>> smile = SABR(alpha=0.2, beta=1.0, rho=-0.3, nu=0.5)
     >>> round(smile.vol_at(100.0, 100.0, 1.0), 6)
-    0.199871
+    0.202104
     """
 
     alpha: float  # volatility of the forward today, price^(1-beta) / sqrt(year), > 0
@@ -43,6 +44,7 @@ class SABR:
     formula: Formula = "obloj"  # or "hagan"; the same at beta = 1
 
     def __post_init__(self) -> None:
+        check_fields(self)
         for name in ("alpha", "beta", "rho", "nu", "shift"):
             value = getattr(self, name)
             require(bool(np.isfinite(value)), name, value, "be finite")
@@ -56,6 +58,7 @@ class SABR:
 
     abilities: ClassVar[frozenset[str]] = frozenset({"implied_vol_at"})
 
+    @marks_nan("forward", "strike", "tau")
     def vol_at(self, forward: ArrayLike, strike: ArrayLike, tau: ArrayLike) -> Any:
         """Lognormal implied vol of (forward + shift, strike + shift); arguments broadcast, float in, float out."""
         out, shape = self._vols(forward, strike, tau)
@@ -84,4 +87,4 @@ class SABR:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> SABR:
         """The smile back from `to_json`."""
-        return cls(**values)
+        return cls(**check_terms(cls, values))

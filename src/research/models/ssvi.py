@@ -32,7 +32,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from research.arrays import FloatND, reshape, vectors
+from research.arrays import FloatND, marks_nan, numbers, reshape, vectors
+from research.conventions import check_fields, check_terms
 from research.errors import require, require_all
 from research.models.svi import SVI, SVISurface
 
@@ -47,6 +48,7 @@ class PowerLaw:
     gamma: float  # in (0, 1/2]: above 1/2 short expiries hold butterflies
 
     def __post_init__(self) -> None:
+        check_fields(self)
         require(bool(np.isfinite(self.eta)) and self.eta > 0.0, "eta", self.eta, "be finite and > 0")
         hint = "Above 1/2 short expiries hold butterfly arbitrage; ESSVI is free of that bound."
         require(0.0 < self.gamma <= 0.5, "gamma", self.gamma, "lie in (0, 1/2]", hint=hint)
@@ -81,6 +83,7 @@ class HestonLike:
     lam: float  # >= (1 + |rho|) / 4
 
     def __post_init__(self) -> None:
+        check_fields(self)
         require(bool(np.isfinite(self.lam)) and self.lam > 0.0, "lam", self.lam, "be finite and > 0")
 
     def __call__(self, theta: ArrayLike) -> Any:
@@ -110,6 +113,7 @@ class _Surface:
         """(theta, psi, rho) at time tau >= 0, each of its shape."""
         raise AssertionError("defined by the class")
 
+    @marks_nan("k", "tau")
     def total_variance(self, k: ArrayLike, tau: ArrayLike) -> Any:
         """w at log moneyness `k` and time `tau`; the two broadcast together."""
         (x, t), shape = vectors(k, tau)
@@ -117,9 +121,10 @@ class _Surface:
         require_all(np.isfinite(t) & (t >= 0.0), "tau", t, "be finite and >= 0 years")
         return reshape(slice_variance(x, *self.at(t)), shape)
 
+    @marks_nan("k", "tau")
     def vol(self, k: ArrayLike, tau: ArrayLike) -> Any:
         """Implied vol at log moneyness `k` and time `tau`; the two broadcast together."""
-        t = np.asarray(tau, dtype=np.float64)
+        t = numbers(tau, "tau")
         require_all(t > 0.0, "tau", t, "be > 0 years")
         out = np.sqrt(np.asarray(self.total_variance(k, t)) / t)
         return out if out.shape else float(out)
@@ -162,6 +167,7 @@ class SSVI(_Surface):
     phi: PowerLaw | HestonLike
 
     def __post_init__(self) -> None:
+        check_fields(self)
         _nodes(self, ("theta",))
         require(-1.0 < self.rho < 1.0, "rho", self.rho, "lie in (-1, 1)")
         require(isinstance(self.phi, (PowerLaw, HestonLike)), "phi", self.phi, "be a PowerLaw or a HestonLike")
@@ -186,9 +192,13 @@ class SSVI(_Surface):
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> SSVI:
         """The surface back from `to_json`."""
-        phi = dict(values["phi"])
-        shape = {"power_law": PowerLaw, "heston": HestonLike}[phi.pop("kind")]
-        return cls(tau=tuple(values["tau"]), theta=tuple(values["theta"]), rho=float(values["rho"]), phi=shape(**phi))
+        given = check_terms(cls, values)
+        shapes, phi = {"power_law": PowerLaw, "heston": HestonLike}, given["phi"]
+        require(isinstance(phi, Mapping), "phi", phi, "be a mapping")
+        kind = phi.get("kind")
+        require(kind in shapes, "kind of phi", kind, f"be one of {', '.join(shapes)}")
+        shape = shapes[kind]
+        return cls(**given | {"phi": shape(**check_terms(shape, {k: v for k, v in phi.items() if k != "kind"}))})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,6 +220,7 @@ class ESSVI(_Surface):
     rho: tuple[float, ...]  # in (-1, 1)
 
     def __post_init__(self) -> None:
+        check_fields(self)
         _nodes(self, ("theta", "psi", "rho"))
         theta, psi, rho = (np.array(values) for values in (self.theta, self.psi, self.rho))
         require_all(psi > 0.0, "psi", psi, "be > 0")
@@ -226,7 +237,7 @@ class ESSVI(_Surface):
 
     def at(self, tau: ArrayLike) -> tuple[FloatND, FloatND, FloatND]:
         """(theta, psi, rho) at time tau >= 0, each of its shape."""
-        t, times = np.asarray(tau, dtype=np.float64), (0.0, *self.tau)
+        t, times = numbers(tau, "tau"), (0.0, *self.tau)
         psi = np.interp(t, times, (0.0, *self.psi))
         lean = np.interp(t, times, (0.0, *(p * r for p, r in zip(self.psi, self.rho))))
         rho = np.where(psi > 0.0, lean / np.where(psi > 0.0, psi, 1.0), self.rho[0])
@@ -243,7 +254,7 @@ class ESSVI(_Surface):
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> ESSVI:
         """The surface back from `to_json`."""
-        return cls(**{name: tuple(values[name]) for name in ("tau", "theta", "psi", "rho")})
+        return cls(**check_terms(cls, values))
 
 
 def slice_variance(k: ArrayLike, theta: ArrayLike, psi: ArrayLike, rho: ArrayLike) -> Any:
@@ -277,7 +288,7 @@ def _nodes(surface: Any, names: tuple[str, ...]) -> None:
 
 def _theta(times: tuple[float, ...], theta: tuple[float, ...], tau: ArrayLike) -> FloatND:
     """Linear from 0 at time 0 through the nodes; beyond the last the vol at the money holds."""
-    t = np.asarray(tau, dtype=np.float64)
+    t = numbers(tau, "tau")
     inside = np.interp(t, (0.0, *times), (0.0, *theta))
     return np.where(t > times[-1], theta[-1] * (t / times[-1]), inside)
 

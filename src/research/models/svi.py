@@ -22,7 +22,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from research.arrays import FloatND, reshape, vectors
+from research.arrays import FloatND, marks_nan, numbers, reshape, vectors
+from research.conventions import check_fields, check_terms
 from research.core.models.svi import svi_curves
 from research.errors import require, require_all
 
@@ -49,6 +50,7 @@ class SVI:
     sigma: float  # width of the bend, > 0
 
     def __post_init__(self) -> None:
+        check_fields(self)
         for name, value in asdict(self).items():
             require(bool(np.isfinite(value)), name, value, "be finite")
         require(self.b >= 0.0, "b", self.b, "be >= 0")
@@ -67,10 +69,12 @@ class SVI:
         """Steepness of total variance far left and far right, both >= 0."""
         return self.b * (1.0 - self.rho), self.b * (1.0 + self.rho)
 
+    @marks_nan("k")
     def total_variance(self, k: ArrayLike) -> Any:
         """w(k) at log moneyness `k`; float in, float out."""
         return self._curve(k, 0)
 
+    @marks_nan("k")
     def vol(self, k: ArrayLike, tau: float) -> Any:
         """Implied vol at log moneyness `k` for an expiry in `tau` years."""
         require(tau > 0.0, "tau", tau, "be > 0 years")
@@ -106,7 +110,7 @@ class SVI:
     @classmethod
     def from_json(cls, values: Mapping[str, float]) -> SVI:
         """The smile back from `to_json`."""
-        return cls(**{name: float(values[name]) for name in ("a", "b", "rho", "m", "sigma")})
+        return cls(**check_terms(cls, values))
 
     def _curve(self, k: ArrayLike, row: int) -> Any:
         (x,), shape = vectors(k)
@@ -139,6 +143,7 @@ class SVISurface:
     slices: tuple[SVI, ...]  # one an expiry
 
     def __post_init__(self) -> None:
+        check_fields(self)
         object.__setattr__(self, "tau", tuple(float(t) for t in self.tau))
         object.__setattr__(self, "slices", tuple(self.slices))
         require(len(self.tau) > 0, "tau", 0, "hold at least one expiry")
@@ -147,6 +152,7 @@ class SVISurface:
         require_all(np.isfinite(times) & (times > 0.0), "tau", times, "be finite and > 0 years")
         require_all(np.diff(times) > 0.0, "tau", times[1:], "increase")
 
+    @marks_nan("k", "tau")
     def total_variance(self, k: ArrayLike, tau: ArrayLike) -> Any:
         """w at log moneyness `k` and time `tau`; the two broadcast together."""
         (x, t), shape = vectors(k, tau)
@@ -163,9 +169,10 @@ class SVISurface:
         outside = np.where(after == 0, rows[0] * t / times[0], rows[-1] * t / times[-1])
         return reshape(np.where((after == 0) | (after == times.size), outside, between), shape)
 
+    @marks_nan("k", "tau")
     def vol(self, k: ArrayLike, tau: ArrayLike) -> Any:
         """Implied vol at log moneyness `k` and time `tau`; the two broadcast together."""
-        t = np.asarray(tau, dtype=np.float64)
+        t = numbers(tau, "tau")
         require_all(t > 0.0, "tau", t, "be > 0 years")
         out = np.sqrt(np.asarray(self.total_variance(k, t)) / t)
         return out if out.shape else float(out)
@@ -228,7 +235,8 @@ class SVISurface:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> SVISurface:
         """The surface back from `to_json`."""
-        return cls(tau=tuple(values["tau"]), slices=tuple(SVI.from_json(one) for one in values["slices"]))
+        given = check_terms(cls, values)
+        return cls(tau=given["tau"], slices=tuple(SVI.from_json(one) for one in given["slices"]))
 
 
 def _runs(flags: Any) -> list[tuple[int, int]]:

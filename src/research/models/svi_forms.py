@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass
 from math import isfinite, sqrt
 from typing import Any, ClassVar, Self
 
+from research.conventions import check_fields, check_terms
 from research.errors import require
 from research.models.svi import SVI
 
@@ -40,7 +41,7 @@ class _Form:
     @classmethod
     def from_json(cls, values: Mapping[str, float]) -> Self:
         """The smile back from `to_json`."""
-        return cls(**{name: float(value) for name, value in values.items()})
+        return cls(**check_terms(cls, values))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +55,7 @@ class SVINatural(_Form):
     zeta: float  # curvature, > 0
 
     def __post_init__(self) -> None:
+        check_fields(self)
         self._finite()
         require(-1.0 < self.rho < 1.0, "rho", self.rho, "lie in (-1, 1)")
         require(self.omega > 0.0, "omega", self.omega, "be > 0")
@@ -97,6 +99,7 @@ class SVIJumpWings(_Form):
     tau: float  # years (ACT/365F), > 0
 
     def __post_init__(self) -> None:
+        check_fields(self)
         self._finite()
         require(self.tau > 0.0, "tau", self.tau, "be > 0 years")
         require(self.v > 0.0, "v", self.v, "be > 0", hint="v is a variance: 20% vol is 0.04.")

@@ -29,16 +29,13 @@
 | `monte_carlo` | European | rough_paths | conditional Black | McCrickerd & Pakkanen (2018) |
 | `paths` | all but American, Bermudan; `Composed` | paths | blocks of paths of any model | Andersen (2008) |
 | `longstaff_schwartz` | American, Bermudan | paths | rule and dual, any model | Andersen & Broadie (2004) |
+| `quadrature` | notes without memory | lognormal | exact normal steps, date by date | Andricopoulos et al. (2003) |
 | `longstaff_schwartz` | American | lognormal | exercise by regression, dual upper bound | Longstaff & Schwartz (2001) |
 
 Of notes and Asian options: `term_sheet` (outcomes, life, margin), `solve` (the fair coupon), `greeks` (by simulation).
-Of contracts on several underlyings: `basket_greeks`.
-Of notes: `term_sheet` (outcomes, life, margin), `solve` (the fair coupon). Of everything: `greeks`; `ladder` (spot x
-vol), `vega_buckets`, `rho_buckets`; `quote` (issuer credit, funding, liquidity, model reserve, overlays as lines).
-| `quadrature` | notes without memory | lognormal | exact normal steps, date by date | Andricopoulos et al. (2003) |
-
-Of notes and Asian options: `term_sheet` (outcomes, life, margin), `solve` (the fair coupon), `greeks` (by simulation),
-`note_grid` (every date and spot, for hedges).
+Of contracts on several underlyings: `basket_greeks`. Of notes also `note_grid` (every date and spot, for hedges). Of
+everything: `greeks`; `ladder` (spot x vol), `vega_buckets`, `rho_buckets`; `quote` (issuer credit, funding, liquidity,
+model reserve, overlays as lines). Of a book across underlyings, models and markets: `portfolio`.
 """
 
 from __future__ import annotations
@@ -60,6 +57,7 @@ _LAZY = {
     "vega_buckets": "ladders",
     "rho_buckets": "ladders",
     "quote": "adjustments",
+    "portfolio": "book",
     "Quote": "adjustments",
     "adjustments": "",
     "Solved": "term_sheets",
@@ -98,6 +96,7 @@ __all__ = [
     "note_grid",
     "paths",
     "pde",
+    "portfolio",
     "price",
     "quadrature",
     "quote",

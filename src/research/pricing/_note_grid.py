@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from research.arrays import BoolND, Float1D, Float2D, FloatND, vector
-from research.errors import require, require_all
+from research.errors import NoEngineError, require, require_all
 from research.market import Snapshot
 from research.pricing import _notes
+from research.pricing._calls import check_snapshot
 from research.pricing.quadrature import walk_of
 
 _LEVELS = ("up", "down", "pay", "knock_in", "coupon_level", "coupon", "low", "high", "accrual")
@@ -107,6 +108,9 @@ def note_grid(
     nodes : float, default 2.0
         In the standard deviation of the shortest step.
     """
+    check_snapshot(snapshot)
+    kind = type(item).__name__
+    require(kind in _notes.BUILD, "instrument", kind, f"be one of {', '.join(_notes.BUILD)}", error=NoEngineError)
     v = vector(vols, "vols")
     require(v.size > 0, "vols", v.shape, "hold at least one vol")
     require_all(np.diff(v, prepend=0.0) > 0.0, "vols", v, "be > 0 and increase")

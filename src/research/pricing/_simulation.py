@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from research.arrays import Float1D, Float2D, Int2D, Int3D
+from research.conventions import check_fields
 from research.core._tasks import share
 from research.core.random import brownian, sobol
 from research.errors import NumericalError, require
@@ -41,6 +42,7 @@ class Settings:
     progress: Any = None
 
     def __post_init__(self) -> None:
+        check_fields(self)
         require(self.sampler in ("sobol", "philox"), "sampler", self.sampler, "be 'sobol' or 'philox'")
         most = self.n_paths if self.n_paths is not None else 1
         require(1 <= most <= MAX_PATHS, "n_paths", self.n_paths, f"lie in [1, {MAX_PATHS}]")

@@ -30,8 +30,10 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from research.conventions import check_fields, check_number, check_rates
 from research.errors import InputError, require
 from research.market import Snapshot
+from research.pricing import _calls
 from research.pricing.price import Price, price
 
 SIDES = ("buyer", "seller")
@@ -47,7 +49,9 @@ class IssuerCredit:
     source: str  # where the spread comes from, e.g. "CDS 5y mid, 2026-06-30"
 
     def __post_init__(self) -> None:
+        check_fields(self)
         _finite("spread", self.spread)
+        check_rates("spread", self.spread)
         require(self.spread >= 0.0, "spread", self.spread, "be >= 0", hint="Decimal: 50 basis points are 0.005.")
         require(0.0 <= self.recovery < 1.0, "recovery", self.recovery, "lie in [0, 1)")
         _said("source", self.source)
@@ -66,7 +70,9 @@ class Funding:
     source: str
 
     def __post_init__(self) -> None:
+        check_fields(self)
         _finite("spread", self.spread)
+        check_rates("spread", self.spread)
         _said("source", self.source)
 
     def amount(self, base: float, life: float, side: Side) -> float:
@@ -88,6 +94,7 @@ class Liquidity:
     source: str
 
     def __post_init__(self) -> None:
+        check_fields(self)
         for name in ("vol_spread", "spot_spread", "size_factor", "exit_cost", "spot"):
             _finite(name, getattr(self, name))
             require(getattr(self, name) >= 0.0, name, getattr(self, name), "be >= 0")
@@ -110,6 +117,13 @@ class ModelReserve:
     source: str
 
     def __post_init__(self) -> None:
+        check_fields(self)
+        must, hint = "be pairs of a model's name and its value", "model_reserve makes them."
+        require(isinstance(self.values, (tuple, list)), "values", self.values, must, hint=hint)
+        for one in self.values:
+            pair = isinstance(one, (tuple, list)) and len(one) == 2 and isinstance(one[0], str)
+            require(pair, "values", self.values, must, hint=hint)
+        object.__setattr__(self, "values", tuple((name, check_number(name, value)) for name, value in self.values))
         require(len(self.values) >= 1, "values", self.values, "hold at least one model")
         for name, value in self.values:
             _finite(f"value under {name}", value)
@@ -136,10 +150,12 @@ class Overlay:
     fixed: float = 0.0  # price units; > 0 raises the price
 
     def __post_init__(self) -> None:
+        check_fields(self)
         for name in ("name", "reason", "owner"):
             _said(name, getattr(self, name))
         for name in ("spread", "notional", "fixed"):
             _finite(name, getattr(self, name))
+        check_rates("spread", self.spread)
         require(self.spread == 0.0 or self.notional > 0.0, "notional", self.notional, "be > 0 where there is a spread")
 
     def amount(self, base: float, life: float, side: Side) -> float:
@@ -210,6 +226,12 @@ def quote(
     options
         As for `price`.
     """
+    items, one_only = _calls.items_of(instrument)
+    require(one_only, "instrument", f"{len(items)} contracts", "be one contract", hint="quote each, then `total`.")
+    _calls.check_model(model)
+    _calls.check_snapshot(snapshot)
+    many = isinstance(adjustments, Sequence) and not isinstance(adjustments, str)
+    require(many, "adjustments", adjustments, "be a list", hint=f"Of {', '.join(KINDS)}.")
     require(side in SIDES, "side", side, "be 'buyer' or 'seller'")
     for one in adjustments:
         require(type(one) in KINDS.values(), "adjustment", type(one).__name__, f"be one of {', '.join(KINDS)}")
@@ -218,7 +240,7 @@ def quote(
                     f"not lie before as_of, {snapshot.as_of}",
                     hint="The overlay has lapsed: renew it or leave it out.")  # fmt: skip
     found: Price = price(instrument, model, snapshot, **options)
-    base, years = float(found.value), _life(instrument, snapshot) if life is None else float(life)
+    base, years = float(found.value), _life(instrument, snapshot) if life is None else check_number("life", life)
     _finite("base", base)
     require(math.isfinite(years) and years >= 0.0, "life", years, "be finite and >= 0 years")
     lines = tuple((one, one.amount(base, years, side)) for one in adjustments)

@@ -46,13 +46,13 @@ class Engine:
 
 CATALOGUE: tuple[Engine, ...] = (
     Engine("analytic", "European", "implied_vol", "analytic", "4e-16 of the larger of forward and strike",
-           "0.1 us an option", "Black's formula at the model's own implied vol"),
+           "1 us an option in a list", "Black's formula at the model's own implied vol"),
     Engine("analytic", "European", "implied_vol_at", "analytic", "4e-16 of the larger of forward and strike",
            "0.2 us an option", "Black's formula at the model's own implied vol of this forward", "value_at"),
     Engine("analytic", "European", "closed_form", "analytic", "1e-14 of the larger of forward and strike",
            "0.5 us an option, 20 us under CEV", "the model's own closed form", "value_closed"),
     Engine("fourier", "European", "characteristic_function", "fourier", "bound given with each price, at most 1e-10",
-           "0.5 us an option in a grid", "Lewis' integral on a tilted contour"),
+           "1 us an option in a grid", "Lewis' integral on a tilted contour"),
     Engine("cosine", "European", "real_characteristic_function", "cosine", "stated with each price, 1e-11 when smooth",
            "5 us an option in a smile", "Fourier cosine series, for any characteristic function"),
     Engine("monte_carlo", "European", "rough_paths", "rough_bergomi", "a standard error; of vol about 5 bp by the grid",
@@ -72,7 +72,7 @@ CATALOGUE: tuple[Engine, ...] = (
     Engine("analytic", "PartialLookback", "lognormal", "lookback", "1e-12 of spot",
            "1 ms an option", "one integral over the price at the switch", "partial"),
     Engine("analytic", "Digital", "lognormal", "barrier", "1e-14 of the amount",
-           "0.1 us an option in a batch", "the probability in Black's formula", "digitals"),
+           "1 us an option in a list", "the probability in Black's formula", "digitals"),
     *(Engine("analytic", "Digital", needs, "static", "stated with each price, 1e-11 when smooth",
              "1 ms an option", "the probability of the model's own smile", "digitals")
       for needs in ("implied_vol", "implied_vol_at", "real_characteristic_function")),
@@ -134,7 +134,7 @@ CATALOGUE: tuple[Engine, ...] = (
     Engine("analytic", "Asian", "lognormal", "asian", "1e-14 of spot; geometric averages only",
            "0.1 ms an option", "the geometric average is lognormal"),
     *(Engine("monte_carlo", contract, "lognormal", "monte_carlo", "a standard error of choice",
-             "20 ms at 1 bp for a snowball", "Sobol' paths, daily barriers filled in where they can be reached")
+             "0.1 s at 1 bp for a snowball", "Sobol' paths, daily barriers filled in where they can be reached")
       for contract in ("Autocallable", "Phoenix", "SharkFin", "RangeAccrual", "DoubleNoTouch", "Airbag",
                        "StructuredDeposit")),
     Engine("analytic", "DoubleNoTouch", "lognormal", "double_barrier", "of order 1 / looks, stated",
@@ -169,7 +169,8 @@ CATALOGUE: tuple[Engine, ...] = (
       for contract in ("Autocallable", "Phoenix", "SharkFin", "RangeAccrual", "DoubleNoTouch", "Airbag",
                        "StructuredDeposit")),
     Engine("longstaff_schwartz", "American", "lognormal", "longstaff_schwartz", "a standard error, and an upper bound",
-           "10 ms for 10,000 paths and 50 dates", "exercise rule by regression, its value on fresh paths"),
+           "20 ms for 10,000 paths and 50 dates, 0.1 s with the upper bound",
+           "exercise rule by regression, its value on fresh paths"),
     *(Engine("longstaff_schwartz", contract, "paths", "paths.exercise", "a standard error, and an upper bound",
              "1 s for 10,000 paths and 50 dates", "exercise rule by regression, for any model that has paths")
       for contract in ("American", "Bermudan")),

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from research.arrays import Float1D, Float2D, Int1D, reshape, vectors
+from research.arrays import Float1D, Float2D, Int1D, marks_nan, reshape, vectors
 from research.core.pricing.fourier import heston_values
 from research.core.pricing.fourier_smile import heston_smiles
-from research.errors import NumericalError, require_all, rule
+from research.errors import NumericalError, require, require_all, rule
 from research.instruments import European
 from research.market import Snapshot
 from research.models.heston import Heston
@@ -33,6 +33,7 @@ _MANY = 256  # options an expiry from which they are interpolated between the po
 _LONG = 4096  # of them share one grid
 
 
+@marks_nan("forward", "strike", "tau", "df", "is_call")
 def price(
     model: Heston,
     forward: ArrayLike,
@@ -67,6 +68,7 @@ def price(
     return price_with_error(model, forward, strike, tau, df=df, is_call=is_call)[0]
 
 
+@marks_nan("forward", "strike", "tau", "df", "is_call")
 def price_with_error(
     model: Heston,
     forward: ArrayLike,
@@ -83,7 +85,11 @@ def price_with_error(
     NumericalError
         When the finest rule does not settle an option.
     """
-    sign = np.where(np.asarray(is_call, dtype=bool), 1.0, -1.0)
+    hint = "pricing.price has an engine for each model."
+    require(isinstance(model, Heston), "model", model, "be a Heston", hint=hint)
+    flags = np.asarray(is_call)
+    require(flags.dtype == bool, "is_call", is_call, "be True or False, or an array of these")
+    sign = np.where(flags, 1.0, -1.0)
     (f, k, t, d, s), shape = vectors(forward, strike, tau, df, sign)
     require_all((f > 0.0) & np.isfinite(f), "forward", f, "be finite and > 0")
     require_all((k > 0.0) & np.isfinite(k), "strike", k, "be finite and > 0")

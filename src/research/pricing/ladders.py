@@ -13,7 +13,7 @@ delta: log(strike / forward) keeps its vol); a model with dynamics of its own fo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -26,6 +26,7 @@ from research.errors import require, require_all
 from research.instruments import European
 from research.market import DiscountCurve, Smile, Snapshot, Surface
 from research.models import black
+from research.pricing import _calls
 from research.pricing._bumps import bumped, shifted
 from research.pricing.price import choose, price
 from research.pricing.sensitivities import GREEKS, greeks, spot_table, vols
@@ -70,6 +71,7 @@ def ladder(
         Columns spot, spot_move, vol_move, what `which` asks for, and pnl (against the unmoved market) where it asks for
         the value; n x m rows, vol within spot.
     """
+    which = (which,) if isinstance(which, str) else which
     moves, lifts = vector(np.atleast_1d(spot), "spot"), vector(np.atleast_1d(vol), "vol")
     require_all(np.isfinite(moves) & (moves > 0.0), "spot", moves, "be finite multiples > 0 of the spot",
                 hint="A fall by 10 % is 0.9.")  # fmt: skip
@@ -77,9 +79,11 @@ def ladder(
     unknown = [name for name in which if name not in GREEKS]
     require(not unknown, "which", unknown[:1], f"be among {', '.join(GREEKS)}")
     require(sticky in ("strike", "moneyness"), "sticky", sticky, "be 'strike' or 'moneyness'")
-    items = list(instruments) if isinstance(instruments, Iterable) else [instruments]
-    units = np.ones(len(items)) if quantities is None else vector(quantities, "quantities")
-    require(units.size == len(items), "quantities", units.size, f"be as many as instruments, {len(items)}")
+    items, units = _book(instruments, snapshot, quantities)
+    _calls.check_model(model)
+    method = options.get("method", "auto")
+    engines = [e for item in {type(i): i for i in items}.values() for e in choose(item, model, method)]
+    _calls.check_options(engines, {k: v for k, v in options.items() if k != "method"})
     out = {name: np.full((moves.size, lifts.size, len(items)), np.nan) for name in which}
     base = np.empty(len(items))
     still = snapshot.cash_dividends is None  # else the forward is not proportional to the spot
@@ -100,6 +104,17 @@ def ladder(
                     out[name][a, b, rest] = node[name]
         base[rest] = np.asarray(price(here, model, snapshot, **options).value)
     return _frame(snapshot, moves, lifts, {n: v * units for n, v in out.items()}, base * units, by_contract)
+
+
+def _book(instruments: Any, snapshot: Any, quantities: ArrayLike | None) -> tuple[list[Any], Float1D]:
+    """The contracts and how many of each, in a market of one underlying."""
+    items, _ = _calls.items_of(instruments)
+    _calls.check_snapshot(snapshot)
+    require(isinstance(snapshot, Snapshot), "snapshot", snapshot, "be a market.Snapshot")
+    units = np.ones(len(items)) if quantities is None else vector(quantities, "quantities")
+    require(units.size == len(items), "quantities", units.size, f"be as many as instruments, {len(items)}")
+    require_all(np.isfinite(units), "quantities", units, "be finite")
+    return items, units
 
 
 def _frame(
@@ -191,8 +206,9 @@ def vega_buckets(
     """
     require(by in ("expiry", "quote"), "by", by, "be 'expiry' or 'quote'")
     require(0.0 < bump < 0.1, "bump", bump, "lie in (0, 0.1)")
-    items = list(instruments) if isinstance(instruments, Iterable) else [instruments]
-    units = np.ones(len(items)) if quantities is None else vector(quantities, "quantities")
+    items, units = _book(instruments, snapshot, quantities)
+    hint = "A function of a snapshot that gives a model: lambda s: calibration.fit(SVISurface, s).model"
+    require(callable(calibrate) and not isinstance(calibrate, type), "calibrate", calibrate, "be a function", hint=hint)
     surface, rows = snapshot.quotes, []
     for n, smile in enumerate(surface):
         for j in range(len(smile)) if by == "quote" else [None]:
@@ -226,8 +242,7 @@ def rho_buckets(
         Columns tau, zero_rate, rho (price per 1.00 of that rate), rho_per_bp.
     """
     require(0.0 < bump < 0.1, "bump", bump, "lie in (0, 0.1)")
-    items = list(instruments) if isinstance(instruments, Iterable) else [instruments]
-    units = np.ones(len(items)) if quantities is None else vector(quantities, "quantities")
+    items, units = _book(instruments, snapshot, quantities)
     curve, slopes = snapshot.discount, []
     for node in range(curve.tau.size):
         value = []

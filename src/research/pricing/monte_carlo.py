@@ -16,7 +16,8 @@ looked at daily are filled in by a bridge only where they can be reached; nothin
 | antithetic | also the mirror image of each path |
 | control | linear controls: spot and put at maturity; the geometric Asian option and the average |
 | replicates | scrambles, at least 16 |
-| progress | called with (paths so far, standard error) after each round; True draws a bar |
+| progress | called with (paths so far, standard error) after each round; True: a bar, or lines without a terminal |
+| | (as is done for a run to a standard error); False: nothing |
 
 References
 ----------
@@ -28,24 +29,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
 
-from research.arrays import Float1D, Float2D
+from research.arrays import Float1D, Float2D, numbers
+from research.conventions import check_names
 from research.core.pricing.note import N_MOMENTS, note_tasks
 from research.core.random import brownian
 from research.core.random.brownian import brownian_paths
-from research.errors import require, require_all
+from research.errors import NoEngineError, require, require_all
 from research.instruments import Asian
 from research.market import Snapshot
 from research.models import black
 from research.pricing import _asian, _notes
-from research.pricing._progress import bar
+from research.pricing._calls import check_able, check_snapshot
+from research.pricing._progress import shown
 from research.pricing._simulation import Estimate, Problem, Settings, estimate, rows_of, tables_of
 from research.pricing.catalogue import Values
 
+OPTIONS = (Settings,)  # what `value` takes
 _LEAST_VOL = 1e-8  # a vol of 0 is taken as this: paths stay forwards to 1e-8
 
 
@@ -58,10 +61,12 @@ def value(items: Sequence[Any], model: Any, snapshot: Snapshot, **options: Any) 
 
 def simulate(item: Any, model: Any, snapshot: Snapshot, **options: Any) -> Estimate:
     """Value, standard error, replicates and counted means of one contract; options as in the module."""
+    check_able(model)
+    check_snapshot(snapshot)
+    check_names("a simulation", options, Settings)
     progress = options.pop("progress", None)
-    context: AbstractContextManager[Any] = bar(options.get("std_error")) if progress is True else nullcontext(progress)
-    with context as callback:
-        settings = Settings(progress=callback or None, **options)
+    with shown(progress, options.get("std_error")) as callback:
+        settings = Settings(progress=callback, **options)
         if isinstance(item, Asian):
             exact = _asian.closed_form(item, model.sigma, snapshot)
             if exact is not None:
@@ -106,6 +111,10 @@ def sample(
         value (present value of what the path pays), time (years to its last payment), outcome (0 knocked out, 1 at
         maturity, 2 at maturity after a knock-in), spot (at maturity, knocked out or not)
     """
+    check_able(model)
+    check_snapshot(snapshot)
+    kind = type(item).__name__
+    require(kind in _notes.BUILD, "instrument", kind, f"be one of {', '.join(_notes.BUILD)}", error=NoEngineError)
     require(n_paths >= 1, "n_paths", n_paths, "be >= 1")
     require(first_path >= 0, "first_path", first_path, "be >= 0")
     samples = np.empty((4, n_paths))
@@ -134,7 +143,9 @@ def paths(
 
     A path is a function of (seed, path) and, with Sobol' points, of the replicate: any slice can be made again alone.
     """
-    t = np.array(times, dtype=np.float64)
+    check_able(model)
+    check_snapshot(snapshot)
+    t = np.array(numbers(times, "times"))
     require(t.ndim == 1 and t.size > 0, "times", t.shape, "be a vector of at least one time")
     require_all(np.diff(t, prepend=0.0) > 0.0, "times", t, "be > 0 and increase")
     require(n_paths >= 1 and first_path >= 0, "n_paths", n_paths, "be >= 1, and first_path >= 0")

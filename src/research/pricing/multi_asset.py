@@ -20,7 +20,6 @@ Kemna, Vorst (1990), J. Banking and Finance 14, 113-129 (geometric control).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -31,12 +30,15 @@ from research.core.random.brownian import brownian_paths
 from research.instruments import BestOf, Rainbow, WorstOf, WorstOfNote
 from research.pricing import worst_of
 from research.pricing._lognormals import lognormals
-from research.pricing._progress import bar
+from research.pricing._progress import shown
 from research.pricing._simulation import Estimate, Problem, Settings, estimate
 from research.pricing.catalogue import Values
 from research.pricing.linear import Books, Linear, black_value, terms
 
 Payoff = Callable[[Float2D], tuple[Float1D, Float1D, Float1D]]  # ratios S / F, shape (n, paths): value, two controls
+
+
+OPTIONS = (Settings,)  # what `value` takes
 
 
 def value(items: Sequence[Any], model: Any, snapshot: Any, **options: Any) -> Values:
@@ -49,9 +51,8 @@ def value(items: Sequence[Any], model: Any, snapshot: Any, **options: Any) -> Va
 def simulate(item: Any, model: Any, snapshot: Any, **options: Any) -> Estimate:
     """Value, standard error and replicates; of a note also life, knocked out, knocked in, loss (`means`)."""
     progress = options.pop("progress", None)
-    context: AbstractContextManager[Any] = bar(options.get("std_error")) if progress is True else nullcontext(progress)
-    with context as callback:
-        settings = Settings(progress=callback or None, **options)
+    with shown(progress, options.get("std_error")) as callback:
+        settings = Settings(progress=callback, **options)
         return estimate(problem(item, model, snapshot, settings), settings)
 
 

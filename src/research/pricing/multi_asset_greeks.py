@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 
 from research.arrays import Float1D
+from research.conventions import check_number
 from research.errors import require
 from research.market import BasketSnapshot
 from research.models.correlation import is_semidefinite
@@ -73,6 +74,7 @@ def basket_greeks(
         for name, given in (("spot", spot_bump), ("vol", vol_bump), ("correlation", correlation_bump))
     }
     for name, size in bump.items():
+        check_number(f"{name}_bump", size)
         require(0.0 < size < 0.5, f"{name}_bump", size, "lie in (0, 0.5)")
     base = run(model, snapshot)
     names = _underlyings(item)

@@ -1,21 +1,22 @@
 """`price(instruments, model, snapshot, method=...) -> Price`: one verb; the engine is found by what the model can do.
 
 Contracts of many kinds may come together: they are grouped by kind, and each group is priced in one call of its engine.
+With `errors="mark"` a contract that cannot be priced is a row of nan that says why, and the rest is priced.
 """
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Iterable
+import warnings
 from dataclasses import dataclass, is_dataclass
-from typing import Any
+from difflib import get_close_matches
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
-from research.errors import NoEngineError, NumericalError, require
+from research.errors import NoEngineError, NumericalError, require, rule
 from research.market import BasketSnapshot, Snapshot
-from research.pricing import carry
+from research.pricing import _calls, carry
 from research.pricing.catalogue import CATALOGUE, Engine, Values, abilities, engines_for
 
 
@@ -29,28 +30,38 @@ class Price:
     method: Any  # "fourier"; an array of shape (n,) when kinds of contracts are mixed
     model: str  # name of the model's class
     why: str = ""  # why "auto" took this engine
+    contract: Any = ""  # name of the contract's class; an array of shape (n,) for several
+    reason: Any = ""  # as `why`, of each
+    refused: Any = ""  # why there is no price, of each; "" where there is one
 
     def __float__(self) -> float:
+        n = np.size(self.value)
+        hint = "Use .value, or .to_frame()."
+        require(np.ndim(self.value) == 0, "the price", f"{n} prices", "be one number", hint=hint)
         return float(self.value)
 
     def to_frame(self) -> pd.DataFrame:
-        """One row a contract: value, std_error, error, method."""
+        """One row a contract: contract, method, value, std_error, error, why, refused (why there is no price)."""
         n = np.size(self.value)
-        columns = {name: np.broadcast_to(getattr(self, name), n) for name in ("value", "std_error", "error", "method")}
-        return pd.DataFrame(columns)
+        names = {"contract": "contract", "method": "method", "value": "value", "std_error": "std_error",
+                 "error": "error", "why": "reason", "refused": "refused"}  # fmt: skip
+        return pd.DataFrame({name: np.broadcast_to(getattr(self, field), n) for name, field in names.items()})
 
     def __repr__(self) -> str:
         if np.ndim(self.value):
-            n, error = np.size(self.value), np.nanmax(self.error)
-            how = ", ".join(dict.fromkeys(np.atleast_1d(self.method).tolist()))
-            return f"Price({n} values by {how} under {self.model}, error <= {error:.1e})"
+            n, lost = np.size(self.value), int(np.count_nonzero(np.asarray(self.refused) != ""))
+            error = float(np.nanmax(self.error)) if lost < n else float("nan")
+            how = ", ".join(name for name in dict.fromkeys(np.atleast_1d(self.method).tolist()) if name)
+            less = f", {lost} refused" if lost else ""
+            return f"Price({n} values by {how or 'nothing'} under {self.model}, error <= {error:.1e}{less})"
         spread = f", standard error {self.std_error:.1e}" if self.std_error else f", error <= {self.error:.1e}"
         return f"Price({self.value:.10g} by {self.method} under {self.model}{spread})"
 
 
 def price(
-    instruments: Any, model: Any, snapshot: Snapshot | BasketSnapshot, *, method: str = "auto", **options: Any
-) -> Price:
+    instruments: Any, model: Any, snapshot: Snapshot | BasketSnapshot, *, method: str = "auto",
+    errors: Literal["raise", "mark"] = "raise", **options: Any,
+) -> Price:  # fmt: skip
     """Present value of contracts under a model, with the snapshot's spot, discount factors and yield.
 
     Parameters
@@ -59,9 +70,14 @@ def price(
     model : an object with `abilities`, e.g. BlackScholes, Heston or SVISurface
     snapshot : Snapshot, or BasketSnapshot for contracts on several underlyings
     method : str, default "auto"
-        A method that `methods(instrument, model)` lists; "auto" takes the first of them that does not refuse.
+        A method that `methods(instrument, model)` lists; "auto" takes the first of them that takes the options and does
+        not refuse.
+    errors : "raise" or "mark", default "raise"
+        What a contract gets that cannot be priced (expired, breached, beyond its engine): an error that stops the
+        call, or nan and the reason in its row, and one warning with the count. Use "mark" for a book.
     options
-        Passed to the engine, e.g. `n_steps=501`.
+        Of the engines, e.g. `n_steps=501`. Where kinds are mixed each engine gets those that it knows; an option that
+        no engine of the call knows is refused.
 
     Returns
     -------
@@ -72,52 +88,136 @@ def price(
     ------
     NoEngineError
         When no engine, or not this one, can price such a contract under such a model; names those that can.
+
+    Examples
+    --------
+    >>> from research.instruments import European
+    >>> from research.market import flat_snapshot
+    >>> from research.models import BlackScholes
+    >>> price(European(strike=100.0, tau=1.0), BlackScholes(sigma=0.2), flat_snapshot(spot=100.0))
+    Price(7.965567455 by analytic under BlackScholes, error <= 4.0e-14)
     """
-    one = not isinstance(instruments, Iterable)
-    items: list[Any] = [instruments] if one else list(instruments)
-    require(len(items) > 0, "instruments", items, "hold at least one instrument")
+    require(errors in ("raise", "mark"), "errors", errors, "be 'raise' or 'mark'")
+    items, one = _calls.items_of(instruments)
+    return _price(rows_of(items, model, snapshot, method, errors, options), items, model, one)
+
+
+def rows_of(
+    items: list[Any], model: Any, snapshot: Any, method: str, errors: str, options: dict[str, Any], *,
+    known: bool = True,
+) -> Rows:  # fmt: skip
+    """The rows of `price`, without a warning for marked ones; `known`: refuse options that no engine knows."""
+    _calls.check_model(model)
+    _calls.check_snapshot(snapshot)
     groups: dict[str, list[int]] = {}
     for position, item in enumerate(items):
         groups.setdefault(type(item).__name__, []).append(position)
-    able = {kind: choose(items[at[0]], model, method) for kind, at in groups.items()}  # refuse before any work
-    check_currencies(items, snapshot)
-    market: Any = snapshot
-    plain = isinstance(snapshot, BasketSnapshot) or carry.only_borrow(snapshot)
-    if plain and isinstance(snapshot, Snapshot):
-        market = carry.folded(snapshot)
-    chosen: dict[str, Engine] = {}
-    value, std_error, error = np.empty(len(items)), np.empty(len(items)), np.empty(len(items))
-    used = np.empty(len(items), dtype=object)
-    for kind, at in groups.items():
-        these = [items[i] for i in at]
-        if plain:
-            found, chosen[kind] = _first(able[kind], these, model, market, options)
-        else:
-            found, chosen[kind] = _carried(able[kind], these, model, market, method, options)
-        value[at], std_error[at], error[at], used[at] = found.value, found.std_error, found.error, chosen[kind].method
-    name, why = _name(model), "; ".join(dict.fromkeys(e.why for e in chosen.values()))
+    out = Rows(len(items))
+    able: dict[str, list[Engine]] = {}
+    for kind, at in groups.items():  # refuse before any work
+        try:
+            able[kind] = choose(items[at[0]], model, method)
+        except NoEngineError as error:
+            if errors == "raise":
+                raise
+            out.refuse(at, error)
+    if errors == "raise":
+        check_currencies(items, snapshot)
+    if known:
+        _calls.check_options([e for engines in able.values() for e in engines], options)
+    if known and method == "auto" and len(able) == 1:  # contracts of one kind: the options say which engine is meant
+        able = {kind: _calls.meant_by(engines, options) for kind, engines in able.items()}
+    for kind, engines in able.items():
+
+        def attempt(some: list[int], engines: list[Engine] = engines) -> None:
+            these = [items[i] for i in some]
+            if errors == "mark":
+                check_currencies(these, snapshot)
+            out.fill(some, *_values(engines, these, model, snapshot, method, options))
+
+        _calls.by_halves(groups[kind], attempt, out.refuse, errors == "raise")
+    if known:
+        _calls.check_options(out.engines, options, [e for engines in able.values() for e in engines])
+    return out
+
+
+class Rows:
+    """The rows of the answer as they are found."""
+
+    def __init__(self, n: int) -> None:
+        self.value, self.std_error, self.error = (np.full(n, np.nan) for _ in range(3))
+        self.engines: dict[Engine, None] = {}  # that were used
+        self.method, self.why, self.refused = (np.full(n, "", dtype=object) for _ in range(3))
+
+    def fill(self, at: list[int], found: Values, engine: Engine) -> None:
+        """Rows that one engine has priced."""
+        self.value[at], self.std_error[at], self.error[at] = found.value, found.std_error, found.error
+        self.method[at], self.why[at] = engine.method, engine.why
+        self.engines[engine] = None
+
+    def refuse(self, at: list[int], error: Exception) -> None:
+        """Rows without a price."""
+        self.refused[at] = str(error)
+
+
+def _values(
+    engines: list[Engine], items: list[Any], model: Any, snapshot: Any, method: str, options: dict[str, Any]
+) -> tuple[Values, Engine]:
+    """What the first engine that does not refuse says of contracts of one kind, whatever the stock pays."""
+    _calls.check_market(engines[0], items[0], snapshot)
+    if isinstance(snapshot, BasketSnapshot):
+        return _first(engines, items, model, snapshot, options)
+    if carry.only_borrow(snapshot):
+        return _first(engines, items, model, carry.folded(snapshot), options)
+    return _carried(engines, items, model, snapshot, method, options)
+
+
+def warn_of(refused: Any, what: str) -> None:
+    """One warning that counts what could not be priced; for a function that a user calls through one other."""
+    lost = np.flatnonzero(refused != "")
+    if lost.size:
+        first = f"the first is row {lost[0]}: {refused[lost[0]]}"
+        text = f"{lost.size} of {refused.size} {what} could not be priced ({first}) Their values are nan."
+        warnings.warn(text, RuntimeWarning, stacklevel=4)
+
+
+def _price(out: Rows, items: list[Any], model: Any, one: bool) -> Price:
+    """The answer out of its rows; a warning counts those that were refused."""
+    warn_of(out.refused, "contracts")
+    why = "; ".join(dict.fromkeys(text for text in out.why if text))
+    name = _name(model)
     if one:
         return Price(
-            value=float(value[0]),
-            std_error=float(std_error[0]),
-            error=float(error[0]),
-            method=used[0],
-            model=name,
-            why=why,
-        )
-    how = used[0] if len({e.method for e in chosen.values()}) == 1 else used
-    return Price(value=value, std_error=std_error, error=error, method=how, model=name, why=why)
+            value=float(out.value[0]), std_error=float(out.std_error[0]), error=float(out.error[0]),
+            method=out.method[0], model=name, why=why, contract=type(items[0]).__name__, reason=out.why[0],
+            refused=out.refused[0],
+        )  # fmt: skip
+    how = out.method[0] if len(set(out.method)) == 1 else out.method
+    kinds = np.array([type(item).__name__ for item in items], dtype=object)
+    return Price(
+        value=out.value, std_error=out.std_error, error=out.error, method=how, model=name, why=why, contract=kinds,
+        reason=out.why, refused=out.refused,
+    )  # fmt: skip
 
 
 def methods(instrument: Any, model: Any) -> pd.DataFrame:
     """The engines that can price this contract under this model, best first: expected error, cost, when to use it.
 
+    Parameters
+    ----------
+    instrument : a contract, or the name of its class, "European"
+    model : as for `price`
+
     Returns
     -------
     DataFrame with columns method, error, cost, why
     """
-    first = {e.method: e for e in reversed(engines_for(instrument, model))}  # a method may ask for either ability
-    rows = [(e.method, e.error, e.cost, e.why) for e in engines_for(instrument, model) if first[e.method] is e]
+    _calls.check_model(model)
+    kind = instrument if isinstance(instrument, str) else type(instrument).__name__
+    check_kind(kind)
+    able = engines_for(kind, model)
+    first = {e.method: e for e in reversed(able)}  # a method may ask for either ability
+    rows = [(e.method, e.error, e.cost, e.why) for e in able if first[e.method] is e]
     return pd.DataFrame(rows, columns=["method", "error", "cost", "why"])
 
 
@@ -130,22 +230,18 @@ def _first(
 ) -> tuple[Values, Engine]:
     """What the first engine gives that does not refuse; a curve or rates may be beyond what its line can say."""
     refusal: Exception | None = None
+    lost: set[str] = set()  # options of engines that have refused
     for engine in engines:
-        function = engine.load()
-        if refusal is not None and not _takes(function, options):
+        own = _calls.taken(engine, options)
+        if lost - set(own):
             continue  # the options were meant for an engine that has refused
         try:
-            return function(items, model, snapshot, **options), engine
+            return engine.load()(items, model, snapshot, **own), engine
         except (NoEngineError, NumericalError) as error:
             refusal = error
+            lost |= set(own)
     assert refusal is not None
     raise refusal
-
-
-def _takes(function: Any, options: dict[str, Any]) -> bool:
-    """Does an engine know these options?"""
-    known = inspect.signature(function).parameters.values()
-    return any(p.kind is p.VAR_KEYWORD for p in known) or {p.name for p in known} >= set(options)
 
 
 def check_currencies(items: list[Any], snapshot: Snapshot | BasketSnapshot) -> None:
@@ -169,13 +265,23 @@ def _carried(
     return found, next(e for e in engines_for(items[0], model) if e.method == used)
 
 
+def check_kind(kind: str) -> None:
+    """Refuse what is no contract that any engine prices."""
+    known = list(dict.fromkeys(e.contract for e in CATALOGUE))
+    if kind not in known:
+        near = get_close_matches(kind, known, n=1)
+        hint = f"Did you mean {near[0]}?" if near else ""
+        raise NoEngineError(f"instrument must be one of {', '.join(known)}; got {kind}." + (f" {hint}" if hint else ""))
+
+
 def choose(item: Any, model: Any, method: str) -> list[Engine]:
     """The engines to try in turn, or NoEngineError with what would do."""
     kind, able = type(item).__name__, engines_for(item, model)
     lines = [e for e in CATALOGUE if e.contract == kind]
-    if not lines or not is_dataclass(item):
-        known = ", ".join(dict.fromkeys(e.contract for e in CATALOGUE))
-        raise NoEngineError(f"instrument must be one of {known}; got {kind}.")
+    check_kind(item.__name__ if isinstance(item, type) else kind)
+    if not is_dataclass(item) or isinstance(item, type):
+        raise NoEngineError(rule("instrument", "have terms", kind if not isinstance(item, type) else item.__name__,
+                                 "Give them: European(strike=100.0, tau=1.0)."))  # fmt: skip
     available = f"Available: {', '.join(repr(e.method) for e in able) or 'none'}."
     if method == "auto":
         if not able:
@@ -183,7 +289,9 @@ def choose(item: Any, model: Any, method: str) -> list[Engine]:
             raise NoEngineError(f"{_name(model)} has none of {needs}, needed to price {kind}. {available}")
         return able
     every = dict.fromkeys(e.method for e in CATALOGUE)
-    require(method in every, "method", method, f"be 'auto' or one of {', '.join(map(repr, every))}", hint=available)
+    near = get_close_matches(method, every, n=1) if isinstance(method, str) and method not in every else []
+    hint = f"Did you mean {near[0]!r}? {available}" if near else available
+    require(method in every, "method", method, f"be 'auto' or one of {', '.join(map(repr, every))}", hint=hint)
     for engine in able:
         if engine.method == method:
             return [engine]

@@ -203,6 +203,7 @@ def estimate(
     model: RoughBergomi,
     maturities: Float1D,
     options: Options,
+    unit: float = 1.0,
     *,
     n_paths: int | None = None,
     std_error: float | None = None,
@@ -211,7 +212,6 @@ def estimate(
     seed: int = 1,
     sampler: str = "sobol",
     replicates: int = 32,
-    unit: float = 1.0,
 ) -> tuple[Float2D, int]:
     """Undiscounted values, one row a replicate, shape (replicates, n_options), and the number of pairs.
 
@@ -251,6 +251,9 @@ def estimate(
             raise NumericalError(
                 f"std_error must reach {std_error:g}; got {error:g} with {done * replicates} pairs. Raise n_paths."
             )
+
+
+OPTIONS = (estimate,)  # what `value` takes
 
 
 def value(items: Sequence[European], model: RoughBergomi, snapshot: Snapshot, **options: Any) -> Values:

@@ -30,7 +30,8 @@ in Financial Engineering, section 7.1; Fornberg (1988), Math. Comp. 51, 699-706 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import contextlib
+from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from typing import Any, Literal
 
@@ -38,12 +39,14 @@ import numpy as np
 import pandas as pd
 
 from research.arrays import Float1D
-from research.errors import require
+from research.conventions import check_number
+from research.errors import NoEngineError, require
 from research.instruments import European
 from research.market import Snapshot
 from research.models import BlackScholes, BlackTermStructure, SVISurface, black
+from research.pricing import _calls
 from research.pricing._bumps import DAYS, Shifted, aged, bumped, shifted
-from research.pricing.price import choose, price
+from research.pricing.price import choose, price, rows_of, warn_of
 
 GREEKS = ("value", "delta", "gamma", "vega", "theta", "rho", "vanna", "volga", "charm", "speed")
 DERIVED = {"vega_per_vol_point": ("vega", 100.0), "theta_per_day": ("theta", DAYS), "rho_per_bp": ("rho", 1e4)}
@@ -76,6 +79,7 @@ def greeks(
     vol_bump: float = 0.01,
     rate_bump: float | None = None,
     days: float = 1.0,
+    errors: Literal["raise", "mark"] = "raise",
     **options: Any,
 ) -> pd.DataFrame:
     """Sensitivities of one contract, or of many with one row each; units and methods as in the module.
@@ -95,6 +99,8 @@ def greeks(
     vol_bump : float, 1/sqrt(year)
     rate_bump : float, 1/year, default 0.01 for simulations, else 0.0001
     days : float, whole calendar days for theta and charm
+    errors : "raise" or "mark", default "raise"
+        As for `price`; with "mark" the column `refused` says why a row holds nan.
 
     Returns
     -------
@@ -102,16 +108,23 @@ def greeks(
         One contract: a row a Greek with columns greek, value, std_error, unit, error, method, how. Several: a row a
         contract with columns contract, method, the Greeks, and `<greek>_std_error` where there was a simulation.
     """
+    which = (which,) if isinstance(which, str) else which
     known = (*GREEKS, *DERIVED)
     unknown = [name for name in which if name not in known]
     require(not unknown, "which", unknown[:1], f"be among {', '.join(known)}")
+    require(errors in ("raise", "mark"), "errors", errors, "be 'raise' or 'mark'")
     require(sticky in ("strike", "moneyness"), "sticky", sticky, "be 'strike' or 'moneyness'")
+    _calls.check_model(model)
+    _calls.check_snapshot(snapshot)
+    hint = "basket_greeks has those of several underlyings."
+    require(isinstance(snapshot, Snapshot), "snapshot", snapshot, "be a market.Snapshot", hint=hint)
+    for name, size in (("days", days), ("vol_bump", vol_bump), ("spot_bump", spot_bump), ("rate_bump", rate_bump)):
+        check_number(name, 1.0 if size is None else size)
     require(days >= 1.0 and days == int(days), "days", days, "be a whole number of calendar days, at least 1")
     require(spot_bump is None or 0.0 < spot_bump < 0.25, "spot_bump", spot_bump, "lie in (0, 0.25)")
     require(0.0 < vol_bump < 1.0, "vol_bump", vol_bump, "lie in (0, 1)")
-    one = not isinstance(instruments, Iterable)
-    items: list[Any] = [instruments] if one else list(instruments)
-    require(len(items) > 0, "instruments", items, "hold at least one instrument")
+    require(rate_bump is None or 0.0 < rate_bump < 0.5, "rate_bump", rate_bump, "lie in (0, 0.5)")
+    items, one = _calls.items_of(instruments)
     require(one or not parameters, "parameters", parameters, "be False for several contracts")
     wanted = list(dict.fromkeys([*(DERIVED[n][0] if n in DERIVED else n for n in which)]))
     bumps = {"spot": spot_bump, "vol": vol_bump, "rate": rate_bump, "days": days, "sticky": sticky}
@@ -119,9 +132,26 @@ def greeks(
     for position, item in enumerate(items):
         groups.setdefault(type(item).__name__, []).append(position)
     found: list[tuple[list[int], str, Table]] = []
+    refused = np.full(len(items), "", dtype=object)
+    engines: list[Any] = []
     for at in groups.values():
-        for some, how, table in _group([items[i] for i in at], model, snapshot, method, wanted, bumps, options):
-            found.append(([at[i] for i in some], how, table))
+        with contextlib.suppress(NoEngineError):  # said when its turn comes
+            engines += choose(items[at[0]], model, method)
+    own = {k: v for k, v in options.items() if k != "n_seeds"}
+    _calls.check_options(engines, own)
+    if method == "auto" and len(groups) == 1 and engines:
+        meant = _calls.meant_by(engines, own)[0]
+        method = method if meant is engines[0] else meant.method
+
+    def attempt(some: list[int]) -> None:
+        for rows, how, table in _group([items[i] for i in some], model, snapshot, method, wanted, bumps, options):
+            found.append(([some[i] for i in rows], how, table))
+
+    def refuse(some: list[int], error: Exception) -> None:
+        refused[some] = str(error)
+
+    for at in groups.values():
+        _calls.by_halves(at, attempt, refuse, one or errors == "raise")
     for _, _, table in found:
         for name in which:
             if name in DERIVED and DERIVED[name][0] in table:
@@ -135,7 +165,11 @@ def greeks(
             by = by_parameter(items[0], model, snapshot, method=engine, **options)
             table, names = table | by, [*names, *by]
         return _long(table, names, engine)
-    return _wide(items, found, names)
+    wide = _wide(items, found, names)
+    if errors == "mark":
+        warn_of(refused, "contracts")
+        return wide.assign(refused=refused)
+    return wide
 
 
 def by_parameter(item: Any, model: Any, snapshot: Snapshot, *, method: str = "auto", **options: Any) -> Table:
@@ -168,15 +202,16 @@ def _group(
     engine = choose(items[0], model, method)[0]
     everyone = list(range(len(items)))
     if engine.method in _SIMULATIONS:
-        return [([i], engine.method, _simulated(items[i], model, snapshot, engine.method, wanted, bumps, options))
+        own = _calls.taken(engine, options) | {k: v for k, v in options.items() if k == "n_seeds"}
+        return [([i], engine.method, _simulated(items[i], model, snapshot, engine.method, wanted, bumps, own))
                 for i in everyone]  # fmt: skip
     surface = "implied_vol" in model.abilities
     still = bumps["sticky"] == "strike" or isinstance(model, BlackScholes)
     calm = still and snapshot.cash_dividends is None  # with cash the forward is not proportional to the spot
     if isinstance(items[0], European) and engine.method == "analytic" and surface and calm:
         return [(everyone, engine.method, closed_form(items, model, snapshot, wanted))]
-    first = price(items, model, snapshot, method=method, **options)
-    used = np.broadcast_to(np.asarray(first.method, dtype=object), len(items))[0]
+    first = rows_of(items, model, snapshot, method, "raise", options, known=False)
+    used = first.method[0]
     table = differences(items, model, snapshot, str(used), wanted, bumps, options, first)
     exact = [n for n in ("delta", "gamma", "speed") if n in wanted]
     if isinstance(items[0], European) and used in ("fourier", "cosine") and exact and _proportional(model, snapshot):
@@ -266,7 +301,7 @@ def differences(
     dv, dr, days = bumps["vol"], bumps["rate"] or (1e-3 if grid else 1e-4), bumps["days"]
     known: dict[tuple[float, ...], Float1D] = {}
     if first is not None:
-        known[(0, 0, 0, 0)] = np.atleast_1d(np.asarray(first.value))
+        known[(0, 0, 0, 0)] = first.value
 
     def at(spot: int = 0, vol: int = 0, rate: int = 0, age: int = 0) -> Float1D:
         key = (spot, vol, rate, age)
@@ -274,7 +309,7 @@ def differences(
             there = bumped(snapshot, spot=spot * e, rate=rate * dr, days=age * days)
             moved = shifted(model, vol * dv, snapshot) if vol else model
             contracts = [aged(item, age * days) for item in items] if age else items
-            known[key] = np.asarray(price(contracts, moved, there, method=method, **options).value)
+            known[key] = rows_of(contracts, moved, there, method, "raise", options, known=False).value
         return known[key]
 
     return _stencils(at, wanted, snapshot.spot * e, dv, dr, days / DAYS, "differences")

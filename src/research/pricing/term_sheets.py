@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from research.conventions import check_number
 from research.errors import NoEngineError, NumericalError, require, rule
 from research.instruments import DualCurrencyDeposit
 from research.market import Snapshot
@@ -93,7 +94,7 @@ def term_sheet(
     _check_note(item)
     if isinstance(item, DualCurrencyDeposit):
         return dual_currency.sheet(item, model, snapshot, issue_price=issue_price, **options)
-    issue = float(item.notional if issue_price is None else issue_price)
+    issue = item.notional if issue_price is None else check_number("issue_price", issue_price)
     found = simulate(item, model, snapshot, **options)
     life, out, inside, loss = (float(x) for x in found.means)
     e_life, e_out, e_in, e_loss = (float(x) for x in found.mean_errors)
@@ -151,7 +152,8 @@ def solve(
     require("std_error" not in options, "std_error", options.get("std_error"), "be left out", hint="Give n_paths.")
     if isinstance(item, DualCurrencyDeposit):
         return _solve_closed(item, wanted, model, snapshot, issue_price, margin, options)
-    target = float(item.notional if issue_price is None else issue_price) - margin
+    issue = item.notional if issue_price is None else check_number("issue_price", issue_price)
+    target = issue - check_number("margin", margin)
     given = {**options, "control": False, "sampler": "sobol"}
     none, one = (simulate(replace(item, **{wanted: at}), model, snapshot, **given).replicates for at in (0.0, 1.0))
     slope = float((one - none).mean())

@@ -7,7 +7,7 @@
 | option | meaning |
 |---|---|
 | n_paths, std_error, seed, antithetic, replicates | as for `monte_carlo` |
-| progress | True draws a bar, as is done on a terminal for a run to a standard error; or a function |
+| progress | True shows how far it is, as is done for a run to a standard error; False; or a function |
 | sampler | "sobol", "philox"; default Sobol' points where the path has few enough dimensions |
 | control | True: discounted spot; "lognormal": also the same contract at one volatility on the same motion; False |
 | scheme, steps_per_year | of the model, see `pricing.paths` |
@@ -29,21 +29,21 @@ Glasserman (2004), Monte Carlo Methods in Financial Engineering, chapters 4 and 
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from research.arrays import Float2D, Int1D, Int2D, Int3D
+from research.conventions import check_number
 from research.core.pricing._moments import N_BASE
 from research.core.random import sobol
 from research.errors import NoEngineError, NumericalError, require
 from research.market import Snapshot
 from research.models import BlackScholes
-from research.pricing._progress import bar
+from research.pricing._calls import check_snapshot
+from research.pricing._progress import shown
 from research.pricing._simulation import Estimate, Problem, Settings, estimate
 from research.pricing.catalogue import Values
 from research.pricing.paths.generators import Block, Generator, Logs, Request, generator
@@ -79,6 +79,9 @@ class _Control:
     twin_error: float = 0.0  # standard error of `twin`
 
 
+OPTIONS = (Settings, Options)  # what `value` takes
+
+
 def block_size(n_rows: int, n: int) -> int:
     """Paths in one block, a power of two unless there are fewer."""
     fit = _BYTES // (8 * max(n_rows, 1))
@@ -96,8 +99,6 @@ def simulate(item: Any, model: Any, snapshot: Snapshot, **options: Any) -> Estim
     """Value, standard error and replicates of one contract; options as in the module."""
     progress = options.pop("progress", None)
     target = options.pop("std_error", None)
-    if progress is None and target is not None and sys.stdout.isatty():
-        progress = True
     own = {name: options.pop(name) for name in Options.__dataclass_fields__ if name in options}
     chosen, sampler = Options(**own), options.pop("sampler", None)
     paid = payoff(item, Terms(snapshot=snapshot, survival=chosen.survival, watched=chosen.watched))
@@ -108,11 +109,8 @@ def simulate(item: Any, model: Any, snapshot: Snapshot, **options: Any) -> Estim
             made = _made(model, snapshot, paid, chosen, sampler)
     control = _controls(item, made, paid, snapshot, chosen, target)
     stop = target if target is None or control.twin_error == 0.0 else 0.94 * target
-    context: AbstractContextManager[Any] = bar(target) if progress is True else nullcontext(progress)
-    with context as callback:
-        settings = Settings(
-            progress=callback or None, sampler=sampler, std_error=stop, control=bool(chosen.control), **options
-        )
+    with shown(progress, target) as callback:
+        settings = Settings(progress=callback, sampler=sampler, std_error=stop, control=bool(chosen.control), **options)
         found = estimate(_problem(made, paid, control, settings), settings)
     if not np.isfinite(found.value):
         raise NumericalError(f"value must be finite; got {found.value}. The payoff is not finite on some path.")
@@ -234,6 +232,8 @@ def sample(
     >>> block.spot.shape
     (2, 3)
     """
+    check_number("n_paths", n_paths)
+    check_snapshot(snapshot)
     require(n_paths >= 1 and first_path >= 0, "n_paths", n_paths, "be >= 1, and first_path >= 0")
     settings = Settings(sampler=sampler, seed=seed, replicates=max(16, replicate + 1))
     request = Request(

@@ -287,6 +287,9 @@ def bounds(
     )
 
 
+OPTIONS = (bounds,)  # what `value` takes
+
+
 def value(items: Sequence[Any], model: Any, snapshot: Snapshot, **options: Any) -> Values:
     """The engine's door for `pricing.price`: the lower bound; error is its distance to the upper one."""
     found = [bounds(item, model, snapshot, **options) for item in items]

@@ -26,7 +26,7 @@ class Case:
     name: str
     terms: dict[str, Any]  # of the contract; "type" is its class
     model: dict[str, Any]  # of the model; "type" is its class
-    market: dict[str, float]  # spot, rate, dividend_yield
+    market: dict[str, Any]  # spot, rate, dividend_yield; spots by name for contracts on several underlyings
     published: tuple[float, float, str] | None = None  # value, half a unit of its last digit, source
     options: dict[str, dict[str, Any]] = field(default_factory=dict)  # of an engine, by method
 
@@ -46,11 +46,15 @@ def _at(spot: float = 100.0, rate: float = 0.03, dividend_yield: float = 0.01) -
 
 def _case(
     name: str, contract: str, terms: dict[str, Any], model: dict[str, Any] | None = None,
-    market: dict[str, float] | None = None, published: tuple[float, float, str] | None = None, **options: Any,
+    market: dict[str, Any] | None = None, published: tuple[float, float, str] | None = None, **options: Any,
 ) -> Case:  # fmt: skip
     given = {"type": contract, **terms}
     return Case(name=name, terms=given, model=model or _bs(0.2), market=market or _at(), published=published,
                 options=options)  # fmt: skip
+
+
+def _two(rate: float = 0.03) -> dict[str, Any]:
+    return {"spots": {"A": 100.0, "B": 95.0}, "rate": rate, "dividend_yield": {"A": 0.01, "B": 0.02}}
 
 
 _HAUG = _at(100.0, 0.08, 0.04)
@@ -60,11 +64,21 @@ _JUMPS = {"intensity": 0.8, "jump_mean": -0.1, "jump_std": 0.15}
 _MERTON = {"type": "Merton", "sigma": 0.15, **_JUMPS}
 _BATES = {"type": "Bates", "v0": 0.04, "kappa": 2.0, "theta": 0.05, "sigma": 0.5, "rho": -0.6, **_JUMPS}
 _VG = {"type": "VarianceGamma", "sigma": 0.12, "nu": 0.2, "theta": -0.14}
+_PAIR = {"type": "MultiAssetBlackScholes", "names": ["A", "B"], "vols": [0.2, 0.3],
+         "correlation": [[1.0, 0.5], [0.5, 1.0]]}  # fmt: skip
+_CROSS = {"type": "CrossCurrency", "sigma": 0.2, "fx_vol": 0.1, "correlation": -0.3, "payout_rate": 0.02,
+          "fx_spot": 7.0}  # fmt: skip
+_NAMES = {"underlyings": ["A", "B"]}
+_RANKED = {**_NAMES, "initials": [100.0, 95.0], "strike": 1.0, "notional": 100.0, "tau": 1.0}
 _FIFTHS, _QUARTERS = (0.2, 0.4, 0.6, 0.8, 1.0), (0.25, 0.5, 0.75, 1.0)
 _MONTHS = tuple(21 * k / 252 for k in range(3, 13))
 _KNOCK = {"strike": 90.0, "tau": 0.5, "rebate": 3.0}
 _YEAR = {"strike": 100.0, "tau": 1.0}
 _DAILY = {"initial": 100.0, "tau": 1.0}
+_AVERAGE = {"type": "Pay", "at": 1.0, "amount": {"type": "Apply", "function": "max", "of": [
+    {"type": "Apply", "function": "-", "of": [{"type": "Statistic", "kind": "average", "schedule": list(_FIFTHS)},
+                                              {"type": "Constant", "value": 100.0}]},
+    {"type": "Constant", "value": 0.0}]}}  # fmt: skip
 
 CASES: tuple[Case, ...] = (
     _case("call", "European", {"strike": 105.0, "tau": 1.0}),
@@ -131,4 +145,32 @@ CASES: tuple[Case, ...] = (
                                          "tau": 0.4}),
     _case("variance", "VarianceSwap", {"strike": 0.2, "tau": 1.0}),
     _case("variance, Heston", "VarianceSwap", {"strike": 0.2, "tau": 1.0}, _FO),
+    _case("volatility", "VolatilitySwap", {"strike": 0.2, "tau": 1.0}),
+    _case("volatility, Heston", "VolatilitySwap", {"strike": 0.2, "tau": 1.0}, _FO),
+    _case("chosen in 146 days", "Chooser", {"tau": 0.4, "call": {"type": "European", **_YEAR},
+                                            "put": {"type": "European", **_YEAR, "is_call": False}}),
+    _case("switch in 146 days", "PartialLookback", {**_YEAR, "switch": 0.4}),
+    _case("square", "Power", {"strike": 1e4, "power": 2.0, "tau": 1.0}),
+    _case("square, Heston", "Power", {"strike": 1e4, "power": 2.0, "tau": 1.0}, _FO),
+    _case("trigger above", "Gap", {**_YEAR, "trigger": 105.0}),
+    _case("between 95 and 110", "Supershare", {"low": 95.0, "high": 110.0, "tau": 1.0}),
+    _case("logarithm", "LogContract", _YEAR),
+    _case("logarithm, Heston", "LogContract", _YEAR, _FO),
+    _case("dual-currency deposit 双货币存款", "DualCurrencyDeposit", {"strike": 102.0, "coupon": 0.06, "tau": 0.2}),
+    _case("rate fixed", "Quanto", {**_YEAR, "fx": 1.2}, _CROSS),
+    _case("rate of the day", "Compo", {"strike": 700.0, "tau": 1.0}, _CROSS),
+    _case("called and averaged, written down", "Composed", {"payments": [_AVERAGE]}),
+    _case("called and averaged, Heston", "Composed", {"payments": [_AVERAGE]}, _FO),
+    _case("one for the other", "Exchange", {"receive": "A", "give": "B", "tau": 1.0}, _PAIR, _two()),
+    _case("spread of 5", "Spread", {"long": "A", "short": "B", "strike": 5.0, "tau": 1.0}, _PAIR, _two()),
+    _case("who does better", "Outperformance", {"long": "A", "short": "B", "initials": [100.0, 95.0], "tau": 1.0},
+          _PAIR, _two()),
+    _case("half and half", "Basket", {**_NAMES, "weights": [0.5, 0.5], "strike": 98.0, "tau": 1.0}, _PAIR, _two()),
+    _case("best of two", "BestOf", _RANKED, _PAIR, _two()),
+    _case("worst of two put", "WorstOf", {**_RANKED, "is_call": False}, _PAIR, _two()),
+    _case("weights by rank 彩虹", "Rainbow", {**_RANKED, "rank_weights": [0.7, 0.3]}, _PAIR, _two()),
+    _case("worst-of snowball 双标的雪球", "WorstOfNote",
+          {**_NAMES, "initials": [100.0, 95.0],
+           "note": {"type": "Autocallable", "initial": 1.0, "observations": _QUARTERS, "knock_out": 1.0, "coupon": 0.15,
+                    "knock_in": 0.7}}, _PAIR, _two()),
 )  # fmt: skip

@@ -1,0 +1,39 @@
+"""Options of a function or of a settings class: unknown names refused with what was meant, values of the right kind."""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from difflib import get_close_matches
+from typing import Any
+
+from research.conventions.fields import check_kinds
+from research.errors import InputError, rule
+
+
+def options_in(source: Any) -> dict[str, Any]:
+    """Options and annotations of a function (what is keyword only) or of a dataclass (its fields)."""
+    hints = typing.get_type_hints(source)
+    if isinstance(source, type):
+        return {name: hints[name] for name in getattr(source, "__dataclass_fields__", ())}
+    known = inspect.signature(source).parameters.values()
+    return {p.name: hints.get(p.name, Any) for p in known if p.kind is p.KEYWORD_ONLY}
+
+
+def check_names(who: str, given: dict[str, Any], *sources: Any) -> None:
+    """Refuse options that `who` does not take; `sources` as in `options_in`."""
+    known = [name for source in sources for name in options_in(source)]
+    for name in given:
+        if name not in known:
+            near = get_close_matches(name, known, n=1)
+            must = f"be one that {who} takes ({', '.join(known) or 'none'})"
+            raise InputError(rule("option", must, name, f"Did you mean {near[0]}?" if near else ""))
+
+
+def check_call(who: str, function: Any, given: dict[str, Any]) -> dict[str, Any]:
+    """The options of a call, each of its kind; refuses unknown names and says which are lacking."""
+    check_names(who, given, function)
+    for p in inspect.signature(function).parameters.values():
+        if p.kind is p.KEYWORD_ONLY and p.default is p.empty and p.name not in given:
+            raise InputError(f"{who} must have the option {p.name}; got {', '.join(given) or 'none'}.")
+    return check_kinds(options_in(function), given)
