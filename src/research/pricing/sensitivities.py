@@ -39,7 +39,7 @@ import pandas as pd
 
 from research.arrays import Float1D
 from research.errors import require
-from research.instruments import European
+from research.instruments import European, VolatilitySwap
 from research.market import Snapshot
 from research.models import BlackScholes, BlackTermStructure, SVISurface, black
 from research.pricing._bumps import DAYS, Shifted, aged, bumped, shifted
@@ -167,6 +167,8 @@ def _group(
     """Tables of contracts of one kind, with their positions."""
     engine = choose(items[0], model, method)[0]
     everyone = list(range(len(items)))
+    if isinstance(items[0], VolatilitySwap) and set(wanted) - {"theta", "charm"}:
+        wanted = [name for name in wanted if name not in ("theta", "charm")]  # it starts today: tomorrow has no value
     if engine.method in _SIMULATIONS:
         return [([i], engine.method, _simulated(items[i], model, snapshot, engine.method, wanted, bumps, options))
                 for i in everyone]  # fmt: skip
