@@ -205,7 +205,7 @@ def kirk_value(given: Linear) -> tuple[float, float]:
 
 
 def bjerksund_stensland_value(given: Linear) -> tuple[float, float]:
-    """The value of exercising where S1 > a S2^b / E[S2^b], a = F2 + K, b = F2 / a; error: distance to the exact value."""
+    """The value of exercising where S1 > a S2^b / E[S2^b], a = F2 + K, b = F2 / a; error: how far from exact."""
     f1, f2, k, s1, s2, rho = _spread_terms(given, "bjerksund_stensland")
     a, b = f2 + k, f2 / (f2 + k)
     std = np.sqrt(max(s1 * s1 - 2.0 * b * rho * s1 * s2 + (b * s2) ** 2, 0.0))
