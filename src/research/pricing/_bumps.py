@@ -12,7 +12,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, is_dataclass, replace
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ from research.errors import InputError, require
 from research.market import DiscountCurve, Snapshot
 
 DAYS = 365.0
-_TIMES = ("tau", "times", "fixings", "observations")
+_TIMES = ("tau", "times", "fixings", "observations", "start", "switch", "resets", "at", "schedule")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,15 +76,26 @@ def bumped(snapshot: Snapshot, *, spot: float = 0.0, rate: float = 0.0, days: fl
 
 
 def aged(item: Any, days: float) -> Any:
-    """The contract `days` later: times in years get shorter; dates stay, as the snapshot's own day moves."""
-    change: dict[str, Any] = {}
-    for name in _TIMES:
-        value = getattr(item, name, None)
-        if isinstance(value, float):
-            change[name] = _less(value, days)
-        elif isinstance(value, tuple) and value and not isinstance(value[0], date):
-            change[name] = tuple(_less(v, days) for v in value)
-    return replace(item, **change) if change else item
+    """The contract `days` later: times in years get shorter; dates stay, as the snapshot's own day moves.
+
+    Contracts within (the option of a compound, the payments of a composed one) age too; a variance swap has run longer.
+    """
+    if type(item).__name__ == "VolatilitySwap":
+        raise InputError(
+            "A VolatilitySwap starts today and has no value tomorrow. Leave theta and charm out of `which`."
+        )
+    change = {name: _older(name, getattr(item, name), days) for name in (f.name for f in fields(item))}
+    return replace(item, **change)
+
+
+def _older(name: str, value: Any, days: float) -> Any:
+    if isinstance(value, tuple):
+        return tuple(_older(name, each, days) for each in value)
+    if is_dataclass(value):
+        return aged(value, days)
+    if name == "elapsed":
+        return value + days / DAYS
+    return _less(value, days) if name in _TIMES and isinstance(value, float) else value
 
 
 def _less(tau: float, days: float) -> float:

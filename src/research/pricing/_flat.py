@@ -1,12 +1,27 @@
-"""What the engines share that take one rate up to expiry."""
+"""What the engines share that take one rate up to expiry, and how much rounding a probability of theirs suffers."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 
 from research.arrays import Float1D
 from research.errors import NoEngineError, require_all
 from research.market import Snapshot
+
+_ULP = 4e-16
+
+
+def sensitivity_to_rounding(std: Any, drift: Any, *exponents: Any) -> Any:
+    """What rounding does to Phi((x + drift) / std) e^exponent with x, a logarithm of prices, good to the last digit.
+
+    A probability moves by up to 0.4 / std times the error of x: with a vol of 0.2 % and an hour that is 2e4 times.
+    """
+    grown = 2.0 + 1.0 / std + np.abs(drift) / std
+    for exponent in exponents:
+        grown = grown + np.abs(exponent)
+    return _ULP * grown
 
 
 def flat_rates(snapshot: Snapshot, tau: Float1D, method: str) -> Float1D:

@@ -31,6 +31,7 @@ from research.core.models.levy import AFFINE, VARIANCE_GAMMA, levy_log_cfs
 from research.core.pricing.cosine import cosine_puts
 from research.errors import NoEngineError, NumericalError, rule
 from research.models import black
+from research.pricing._flat import sensitivity_to_rounding
 from research.pricing.cosine import log_price_range
 
 Complex = NDArray[np.complex128]
@@ -121,7 +122,9 @@ class Lognormal:
         """P(X < log K) and its error, shape (n,) each."""
         if self.std == 0.0:
             return np.where(log_strike > 0.0, 1.0, 0.0), np.zeros_like(log_strike)
-        return ndtr(log_strike / self.std + 0.5 * self.std), np.full(log_strike.size, 1e-15)
+        d = log_strike / self.std + 0.5 * self.std
+        error = 1e-15 + np.exp(-0.5 * np.minimum(d * d, 1400.0)) * sensitivity_to_rounding(self.std, 0.0)
+        return ndtr(d), error
 
 
 def _levy(kind: int, p: Float1D, tau: float, u: Float1D) -> Complex:

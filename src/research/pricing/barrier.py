@@ -24,7 +24,7 @@ from research.errors import require
 from research.instruments import Barrier, Digital, Touch
 from research.market import Snapshot
 from research.models.black_scholes import BlackScholes
-from research.pricing._flat import flat_rates
+from research.pricing._flat import flat_rates, sensitivity_to_rounding
 from research.pricing.catalogue import Values
 
 _SHIFT = 0.5825971579390107  # -zeta(1/2) / sqrt(2 pi)
@@ -53,7 +53,12 @@ class _Terms:
 
     @property
     def log_ratio(self) -> float:
-        return float(np.log(self.barrier / self.spot))
+        return _log_ratio(self.barrier, self.spot)
+
+
+def _log_ratio(a: float, b: float) -> float:
+    """log(a / b), to the last digit where the two are close: it is multiplied by powers of many thousands."""
+    return float(np.log1p((a - b) / b) if 0.5 * b < a < 2.0 * b else np.log(a / b))
 
 
 def _times_cdf(log_factor: float, d: float) -> float:
@@ -66,7 +71,7 @@ def _times_cdf(log_factor: float, d: float) -> float:
 def _vanilla(t: _Terms, strike: float, limit: float, phi: float, eta: float, *, mirrored: bool) -> float:
     """A, B (from the spot) or C, D (from its mirror image): phi times asset less strike beyond `limit`, with a side."""
     power = t.log_ratio if mirrored else 0.0
-    x = (np.log(t.spot / limit) + 2.0 * power) / t.std + (1.0 + t.mu) * t.std
+    x = (_log_ratio(t.spot, limit) + 2.0 * power) / t.std + (1.0 + t.mu) * t.std
     asset = _times_cdf(np.log(t.spot) - t.dividend_yield * t.tau + 2.0 * (t.mu + 1.0) * power, eta * x)
     cash = _times_cdf(np.log(strike) - t.rate * t.tau + 2.0 * t.mu * power, eta * (x - t.std))
     return phi * (asset - cash)
@@ -83,13 +88,25 @@ def _untouched(t: _Terms) -> float:
 def _at_hit(t: _Terms) -> float:
     """F: one unit when the barrier is hit."""
     square = t.mu**2 + 2.0 * t.rate / t.sigma**2
-    require(square >= 0.0, "rate", t.rate, "be higher for a payment at the hit: mu^2 + 2 r / sigma^2 must be >= 0",
-            hint="Use method='pde' for a knock-out with a rebate.")  # fmt: skip
-    root = float(np.sqrt(square))
+    root = float(np.sqrt(abs(square)))
+    if square < 0.0:
+        return _at_hit_of_a_debtor(t, root)
     z = t.log_ratio / t.std + root * t.std
     return _times_cdf((t.mu + root) * t.log_ratio, t.eta * z) + _times_cdf(
         (t.mu - root) * t.log_ratio, t.eta * (z - 2.0 * root * t.std)
     )
+
+
+def _at_hit_of_a_debtor(t: _Terms, root: float) -> float:
+    """F where a negative rate makes the root imaginary: twice the real part of one term, by Faddeeva."""
+    from scipy.special import wofz
+
+    x, y = t.eta * t.log_ratio / t.std, t.eta * root * t.std
+    u = -(x + 1j * y) / np.sqrt(2.0)  # Phi(x + iy) = erfc(u) / 2, erfc(u) = exp(-u^2) w(iu)
+    power = t.mu * t.log_ratio + 1j * root * t.log_ratio
+    if u.real >= 0.0:
+        return float((np.exp(power - u * u) * wofz(1j * u)).real)
+    return float((2.0 * np.exp(power) - np.exp(power - u * u) * wofz(-1j * u)).real)
 
 
 def _knock_out(t: _Terms, strike: float, phi: float) -> float:
@@ -127,6 +144,13 @@ def _market(
     return _Terms(snapshot.spot, barrier, tau, sigma, rate, snapshot.dividend_yield, eta)
 
 
+def _rounding(t: _Terms, size: float) -> float:
+    """Of contracts that pay about `size`; yields and rates below 0 make it more."""
+    grown = size * max(1.0, float(np.exp(-t.rate * t.tau)), float(np.exp(-t.dividend_yield * t.tau)))
+    drift = (abs(t.mu) + 1.0) * t.std**2
+    return float(grown * (_ROUNDING + sensitivity_to_rounding(t.std, drift, 2.0 * (abs(t.mu) + 1.0) * t.log_ratio)))
+
+
 def barriers(items: Sequence[Barrier], model: BlackScholes, snapshot: Snapshot) -> Values:
     """Single-barrier options with rebates."""
     tau = np.array([item.years(snapshot.as_of) for item in items])
@@ -135,7 +159,7 @@ def barriers(items: Sequence[Barrier], model: BlackScholes, snapshot: Snapshot) 
     for i, item in enumerate(items):
         item.check_alive(snapshot.spot)
         t = _market(item, float(tau[i]), item.barrier, item.direction, model.sigma, float(rate[i]), snapshot)
-        value[i], error[i] = _barrier_value(item, t), _ROUNDING * (snapshot.spot + item.strike)
+        value[i], error[i] = _barrier_value(item, t), _rounding(t, snapshot.spot + item.strike + item.rebate)
         if item.n_monitoring is not None:
             move = _SHIFT * t.std / np.sqrt(item.n_monitoring)
             watched = item.barrier * float(np.exp(-t.eta * move))
@@ -152,18 +176,18 @@ def touches(items: Sequence[Touch], model: BlackScholes, snapshot: Snapshot) -> 
     """One-touch and no-touch contracts."""
     tau = np.array([item.years(snapshot.as_of) for item in items])
     rate = flat_rates(snapshot, tau, "analytic")
-    value = np.empty(tau.size)
+    value, error = np.empty(tau.size), np.empty(tau.size)
     for i, item in enumerate(items):
         item.check_alive(snapshot.spot)
         t = _market(item, float(tau[i]), item.barrier, item.direction, model.sigma, float(rate[i]), snapshot)
+        error[i] = _rounding(t, item.amount)
         if not item.is_touch:
             value[i] = item.amount * _untouched(t)
         elif item.pays_at == "hit":
             value[i] = item.amount * _at_hit(t)
         else:
             value[i] = item.amount * (np.exp(-t.rate * t.tau) - _untouched(t))
-    amount = np.array([item.amount for item in items])
-    return Values(value, np.zeros_like(value), _ROUNDING * amount)
+    return Values(value, np.zeros_like(value), error)
 
 
 def digitals(items: Sequence[Digital], model: BlackScholes, snapshot: Snapshot) -> Values:
@@ -179,4 +203,9 @@ def digitals(items: Sequence[Digital], model: BlackScholes, snapshot: Snapshot) 
         d2 = np.where(std > 0.0, np.log(forward / strike) / std - 0.5 * std, np.copysign(np.inf, forward - strike))
     cash = np.array([item.pays == "cash" for item in items])
     value = amount * df * np.where(cash, ndtr(sign * d2), forward * ndtr(sign * (d2 + std)))
-    return Values(value, np.zeros_like(value), _ROUNDING * amount * np.where(cash, 1.0, snapshot.spot))
+    with np.errstate(divide="ignore"):
+        close = np.where(
+            np.isfinite(d2), np.exp(-0.5 * np.minimum(d2**2, 1400.0)) * sensitivity_to_rounding(std, 0.0), 0.0
+        )
+    error = amount * df * np.where(cash, 1.0, forward) * (_ROUNDING + close)
+    return Values(value, np.zeros_like(value), error)

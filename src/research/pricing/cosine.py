@@ -2,11 +2,14 @@
 
 The density of the log price is expanded in cosines on a range of some standard deviations. Each round doubles the
 terms and widens the range; a price is taken when two rounds agree, and their difference is stated as its error. Smooth
-densities settle in two rounds; those of Variance Gamma at short times decay slowly and take more.
+densities settle in two rounds; those of Variance Gamma at short times decay slowly and take more. Two rounds can agree
+and both be wrong in two ways, which are looked for: a tail like exp(-p x), p the moment that explodes at expiry, that
+reaches beyond the range; and a characteristic function that dies and comes back, as it does for many jumps of one size.
 
 References
 ----------
 Fang & Oosterlee (2008), SIAM J. Scientific Computing 31, 826-848.
+Andersen & Piterbarg (2007), "Moment explosions in stochastic volatility models", Finance and Stochastics 11, prop. 3.1.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from research.arrays import Float1D, reshape, vectors
-from research.core.models.levy import VARIANCE_GAMMA, levy_cumulants
+from research.core.models.levy import VARIANCE_GAMMA, levy_cumulants, levy_log_cfs
 from research.core.pricing.cosine import cosine_puts
 from research.errors import NumericalError, require_all, rule
 from research.instruments import European
@@ -29,7 +32,10 @@ from research.pricing.catalogue import Values
 _ROUNDS = tuple((2**power, 2.0 * power - 4.0) for power in range(7, 17))  # terms, half width in standard deviations
 _AGREE = 1e-11  # of the larger of forward and strike: prices that agree so well are settled
 _ENOUGH = 1e-6  # the worst that is given away, with its error
-_ROUNDING = 2e-16  # a term
+_ROUNDING, _SUM = 2e-16, 5e-13  # a term; the sum, whose terms cancel where the range is narrow
+_FAST, _DOUBT = 1e3, 20.0  # a smooth density gains thousands from round to round; else the last step is no bound
+_TAIL = 23.0  # exp(-23) is 1e-10: what a tail may leave beyond the first range
+_MANY = 5.0  # jumps in the life: two of them, of one size, leave a valley of exp(-10) in the characteristic function
 
 
 def price_with_error(
@@ -76,22 +82,30 @@ def _puts(model: Any, tau: float, log_strike: Float1D, size: Float1D) -> tuple[F
     """Undiscounted puts over their strikes, and errors; `size` is the larger of forward and strike over strike."""
     kind, p = model.characteristic()
     centre, spread, reach = log_price_range(kind, p, tau)
-    value, gap = np.full(log_strike.size, np.nan), np.full(log_strike.size, np.inf)
+    if spread + reach == 0.0:  # nothing moves: the price ends at its forward
+        return np.maximum(-np.expm1(-log_strike), 0.0), np.zeros_like(log_strike)
+    value, gap, last = np.full(log_strike.size, np.nan), np.full(log_strike.size, np.inf), np.full(log_strike.size, np.inf)
     rest = np.arange(log_strike.size)
     for n_terms, width in _ROUNDS:
         trial = np.empty(rest.size)
         half = width * spread + 0.1 * width * reach
         cosine_puts(kind, p, tau, centre - half, 2.0 * half, n_terms, log_strike[rest], trial)
         change = np.abs(trial - value[rest])
-        value[rest], gap[rest] = trial, np.where(np.isnan(change), np.inf, change) + _ROUNDING * n_terms * size[rest]
+        change[np.isnan(change)] = np.inf
+        with np.errstate(invalid="ignore"):
+            slow = change > last[rest] / _FAST  # two rounds that agree no better than the two before say little
+        value[rest], last[rest] = trial, change
+        gap[rest] = np.where(slow, _DOUBT, 1.0) * change + _ROUNDING * n_terms * size[rest]
+        if _comes_back(kind, p, tau, np.pi * n_terms / (2.0 * half)):
+            gap[rest] = np.inf
         rest = rest[gap[rest] > _AGREE * size[rest]]
         if rest.size == 0:
             break
-    bad = np.flatnonzero(~(gap <= _ENOUGH * size))
+    bad = np.flatnonzero(~(gap <= _DOUBT * _ENOUGH * size))
     if bad.size:
         what = f"settle for every option; got a change of {gap[bad[0]]:.1e} at log moneyness {log_strike[bad[0]]:.3g}"
         raise NumericalError(rule("the cosine series", what, model, f"({bad.size} of {log_strike.size} options)."))
-    return value, gap
+    return value, gap + _SUM * size
 
 
 def log_price_range(kind: int, p: Float1D, tau: float) -> tuple[float, float, float]:
@@ -116,7 +130,50 @@ def log_price_range(kind: int, p: Float1D, tau: float) -> tuple[float, float, fl
     rate = intensity * tau
     centre = cumulants[0] + rate * (mean - np.expm1(mean + 0.5 * deviation**2))
     reach = abs(mean) + 8.0 * deviation + 8.0 * np.sqrt(rate * (mean**2 + deviation**2)) if rate > 0.0 else 0.0
-    return centre, np.sqrt(cumulants[1] + np.sqrt(cumulants[2])), reach
+    spread = float(np.sqrt(cumulants[1] + np.sqrt(cumulants[2])))
+    return centre, spread, reach + _tail(p, tau, 10.0 * spread)
+
+
+def _tail(p: Float1D, tau: float, half: float) -> float:
+    """How far the exponential tails of stochastic variance reach beyond `half`."""
+    if p[3] <= 0.0 or half <= 0.0:
+        return 0.0
+    enough, least = _TAIL / half, np.inf
+    for sign in (-1.0, 1.0):
+        if enough <= 1.0 and sign > 0.0:
+            continue  # the first moment never explodes
+        high = enough
+        if _explosion(p, sign * high) > tau:
+            continue
+        low = 0.0 if sign < 0.0 else 1.0
+        for _ in range(40):
+            middle = 0.5 * (low + high)
+            low, high = (middle, high) if _explosion(p, sign * middle) > tau else (low, middle)
+        least = min(least, high)
+    return max(_TAIL / least - half, 0.0) if np.isfinite(least) else 0.0
+
+
+def _explosion(p: Float1D, moment: float) -> float:
+    """When E[S^moment] becomes infinite, years."""
+    _, kappa, _, sigma, rho = p[:5]
+    chi = rho * sigma * moment - kappa
+    d = chi * chi - sigma * sigma * (moment * moment - moment)
+    root = float(np.sqrt(abs(d)))
+    if d < 0.0:
+        return 2.0 / root * (np.arctan2(root, chi))
+    if chi <= 0.0:
+        return np.inf
+    return np.inf if root == 0.0 else float(np.log((chi + root) / (chi - root)) / root) if chi > root else np.inf
+
+
+def _comes_back(kind: int, p: Float1D, tau: float, u: float) -> bool:
+    """Whether the characteristic function may return beyond u: jumps of one size do not calm it, the rest has not yet."""
+    if kind == VARIANCE_GAMMA or p[5] * tau < _MANY or p[7] * u > 7.0:
+        return False
+    calm, log_size, angle = p.copy(), np.empty(1), np.empty(1)
+    calm[5] = 0.0
+    levy_log_cfs(kind, np.array([u]), tau, calm, log_size, angle)
+    return bool(log_size[0] > -27.0)
 
 
 def value(items: Sequence[European], model: Any, snapshot: Snapshot) -> Values:

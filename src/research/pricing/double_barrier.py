@@ -28,7 +28,7 @@ from research.market import Snapshot
 from research.models import black
 from research.models.black_scholes import BlackScholes
 from research.pricing._corridor import SERIES, Corridor, Series, inside, leaves
-from research.pricing._flat import flat_rates
+from research.pricing._flat import flat_rates, sensitivity_to_rounding
 from research.pricing.catalogue import Values
 
 SHIFT = 0.5825971579390107  # -zeta(1/2) / sqrt(2 pi)
@@ -135,7 +135,9 @@ def _left_by(m: _Market) -> tuple[Any, Any]:
 
 def _watched(formula: Callable[[_Market], Float1D], m: _Market, looks: Float1D, size: Any) -> Values:
     """Values, and what the shift of the barriers leaves: of order 1 / n where the shift is of order 1 / sqrt(n)."""
-    value, error = formula(m), np.asarray(_ROUNDING * size)
+    c, grown = m.corridor, np.maximum(1.0, np.maximum(m.df, m.df * m.forward / m.spot))
+    lean = (np.abs(m.drift) / c.std**2 + 2.0) * (c.high - c.low)
+    value, error = formula(m), size * grown * (_ROUNDING + sensitivity_to_rounding(c.std, m.drift, lean))
     if np.any(np.isfinite(looks)):
         shifted = formula(m.shifted(looks))
         value, error = shifted, error + np.abs(shifted - value) / np.sqrt(looks)

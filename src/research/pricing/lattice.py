@@ -72,9 +72,25 @@ def price_with_error(
     terms = (s, k, t, v, r, q, np.where(call > 0.5, 1.0, -1.0))
     fine, coarse = (_values(terms, exercise, n | 1) for n in (n_steps, n_steps // 2))
     lost = np.isnan(fine) | np.isnan(coarse)
-    require_all(~lost, "vol", v, "move the spot more than the rates do in a step", hint="Use more n_steps.")
+    wide = v * np.sqrt(t * n_steps) > 20.0
+    hint = "The tree leaves the range of floats: use fewer n_steps." if np.any(lost & wide) else "Use more n_steps."
+    require_all(~lost, "vol", v, "move the spot more than the rates do in a step, and not out of sight", hint=hint)
     error = _BOUND * np.abs(fine - coarse) + _ROUNDING * np.maximum(s, k)
+    if exercise == "american":
+        error += _unseen_time_value(terms, fine, n_steps | 1)
     return reshape(fine, shape), reshape(error, shape)
+
+
+def _unseen_time_value(terms: tuple[Float1D, ...], value: Float1D, n: int) -> Float1D:
+    """Where both trees exercise at once they agree, and see no boundary nearer than a node: the time value one away."""
+    s, k, t, v, r, q, sign = terms
+    out, inside = np.zeros_like(value), sign * (s - k)
+    at = np.flatnonzero((inside > 0.0) & (value <= inside * (1.0 + 1e-14)))
+    if at.size:
+        moved = s[at] * np.exp(-sign[at] * v[at] * np.sqrt(t[at] / n))
+        there = _values((moved, *(x[at] for x in (k, t, v, r, q, sign))), "american", n)
+        out[at] = np.nan_to_num(there - np.maximum(sign[at] * (moved - k[at]), 0.0))
+    return out
 
 
 def _values(terms: tuple[Float1D, ...], exercise: str | Sequence[Sequence[float]], n: int) -> Float1D:

@@ -196,16 +196,16 @@ def _spread_terms(given: Linear, method: str) -> tuple[float, float, float, floa
 
 
 def kirk_value(given: Linear) -> tuple[float, float]:
-    """Kirk's formula; its error is not known: the distance to Bjerksund and Stensland is given."""
+    """Kirk's formula; error: the distance to the exact value."""
     f1, f2, k, s1, s2, rho = _spread_terms(given, "kirk")
     b = f2 / (f2 + k)
     std = np.sqrt(max(s1 * s1 - 2.0 * rho * s1 * b * s2 + (b * s2) ** 2, 0.0))
     value = given.unit * black_value(f1, f2 + k, std, given.sign)
-    return float(value), abs(value - bjerksund_stensland_value(given)[0])
+    return float(value), _distance(float(value), given)
 
 
 def bjerksund_stensland_value(given: Linear) -> tuple[float, float]:
-    """The value of exercising where S1 > a S2^b / E[S2^b], a = F2 + K, b = F2 / a; error: 1e-3, by experience."""
+    """The value of exercising where S1 > a S2^b / E[S2^b], a = F2 + K, b = F2 / a; error: how far from exact."""
     f1, f2, k, s1, s2, rho = _spread_terms(given, "bjerksund_stensland")
     a, b = f2 + k, f2 / (f2 + k)
     std = np.sqrt(max(s1 * s1 - 2.0 * b * rho * s1 * s2 + (b * s2) ** 2, 0.0))
@@ -217,7 +217,14 @@ def bjerksund_stensland_value(given: Linear) -> tuple[float, float]:
     d3 = (level - 0.5 * s1 * s1 + square) / std
     call = f1 * ndtr(d1) - f2 * ndtr(d2) - k * ndtr(d3)
     value = call if given.sign > 0.0 else call - (f1 - f2 - k)  # parity
-    return float(given.unit * max(value, 0.0)), 1e-3 * float(given.unit * max(value, 0.0))
+    value = float(given.unit * max(value, 0.0))
+    return value, _distance(value, given)
+
+
+def _distance(value: float, given: Linear) -> float:
+    """How far an approximation may lie from the exact value: no rule of thumb holds far out of the money."""
+    exact, error = quadrature_value(given)
+    return abs(value - exact) + error
 
 
 def moment_value(given: Linear) -> tuple[float, float]:

@@ -67,6 +67,7 @@ def basket_greeks(
     DataFrame with columns greek, first, second, value, std_error, unit
         `first` and `second` name the underlyings or factors; std_error is 0 for a deterministic method.
     """
+    require(not isinstance(item, (list, tuple)), "item", type(item).__name__, "be one contract")
     noisy = _is_simulated(item, model, snapshot, method)
     run = _simulated(item, options) if noisy else _exact(item, method, options)
     bump = {

@@ -24,7 +24,7 @@ from research.market import Snapshot
 from research.models import black
 from research.models.black_scholes import BlackScholes
 from research.pricing._bivariate import bivariate_normal_cdf
-from research.pricing._flat import flat_rates
+from research.pricing._flat import flat_rates, sensitivity_to_rounding
 from research.pricing.catalogue import Values
 from research.pricing.double_barrier import SHIFT
 
@@ -139,7 +139,12 @@ def value(items: Sequence[PartialBarrier], model: BlackScholes, snapshot: Snapsh
         watched = switch if item.watched == "start" else t - switch
         moves.append(0.0 if looks is None else float(SHIFT * model.sigma * np.sqrt(watched / looks)))
     found = _present(items, markets, [0.0] * len(moves))
-    error = _ROUNDING * (snapshot.spot + np.array([item.strike for item in items]))
+    size = snapshot.spot + np.array([item.strike + item.rebate for item in items])
+    grown = np.array([max(1.0, m.df, m.df * m.forward / m.spot) for m in markets])
+    short = np.array(
+        [np.sqrt(m.variance * min(m.share, 1.0 - m.share)) for m in markets]
+    )  # of the two parts of the life
+    error = size * grown * (_ROUNDING + sensitivity_to_rounding(short, 0.0))
     if any(moves):
         shifted = _present(items, markets, moves)
         error = error + np.abs(shifted - found) / np.sqrt([item.n_monitoring or 1 for item in items])

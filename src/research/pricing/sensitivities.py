@@ -41,7 +41,7 @@ import pandas as pd
 from research.arrays import Float1D
 from research.conventions import check_number
 from research.errors import NoEngineError, require
-from research.instruments import European
+from research.instruments import European, VolatilitySwap
 from research.market import Snapshot
 from research.models import BlackScholes, BlackTermStructure, SVISurface, black
 from research.pricing import _calls
@@ -201,6 +201,8 @@ def _group(
     """Tables of contracts of one kind, with their positions."""
     engine = choose(items[0], model, method)[0]
     everyone = list(range(len(items)))
+    if isinstance(items[0], VolatilitySwap) and set(wanted) - {"theta", "charm"}:
+        wanted = [name for name in wanted if name not in ("theta", "charm")]  # it starts today: tomorrow has no value
     if engine.method in _SIMULATIONS:
         own = _calls.taken(engine, options) | {k: v for k, v in options.items() if k == "n_seeds"}
         return [([i], engine.method, _simulated(items[i], model, snapshot, engine.method, wanted, bumps, own))

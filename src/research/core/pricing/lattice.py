@@ -18,6 +18,7 @@ from research.core._jit import inlined, parallel
 from research.core.math.elementary import exp, log
 
 _MIDDLE = 6.0  # standard deviations: a strike further out leaves the tree where it is
+_LARGEST = 600.0  # of a logarithm: prices up to 1e260, with room for the spot
 
 
 @inlined
@@ -76,7 +77,7 @@ def lattice_values(
     out: Float1D,
 ) -> None:
     """out[i] = value of option i; exercise (m, n): 1.0 where step 0 .. n - 1 of option i allows exercise. n is odd."""
-    for i in prange(out.size):
+    for i in prange(out.size):  # nan where the outermost prices leave what a float can hold
         n = exercise.shape[1]
         std, dt = vol[i] * sqrt(tau[i]), tau[i] / n
         d2 = (log(spot[i] / strike[i]) + (rate[i] - dividend_yield[i]) * tau[i]) / std - 0.5 * std
@@ -84,5 +85,8 @@ def lattice_values(
         p, q = _peizer_pratt(d2, n), _peizer_pratt(d2 + std, n)
         growth = exp((rate[i] - dividend_yield[i]) * dt)
         up, down = growth * q / p, growth * (1.0 - q) / (1.0 - p)
+        if n * log(up) > _LARGEST or n * log(down) < -_LARGEST:
+            out[i] = np.nan
+            continue
         value, power = np.empty(n + 1), np.empty(n + 1)
         out[i] = _rolled_back(spot[i], strike[i], sign[i], up, down, p, exp(-rate[i] * dt), exercise[i], value, power)

@@ -1,0 +1,100 @@
+"""Theta and charm: whatever a contract's dates are made of, a day that passes is a day less for each of them."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+
+from research.errors import InputError
+from research.instruments import (
+    Asian,
+    Autocallable,
+    Bermudan,
+    Chooser,
+    Cliquet,
+    Composed,
+    Compound,
+    European,
+    ForwardStart,
+    PartialBarrier,
+    PartialLookback,
+    Pay,
+    VarianceSwap,
+    VolatilitySwap,
+)
+from research.instruments.expressions import average, maximum, touched_above, where
+from research.market import flat_snapshot
+from research.models import BlackScholes
+from research.pricing import greeks, price
+
+MARKET = flat_snapshot(spot=100.0, rate=0.04, dividend_yield=0.01)
+MODEL = BlackScholes(sigma=0.25)
+
+
+def by_date(days: int) -> date:
+    return MARKET.as_of + timedelta(days=days)
+
+
+def by_years(days: int) -> float:
+    return days / 365
+
+
+def until(at: Any, days: int = 365) -> dict[str, Any]:
+    return {"expiry": at(days)} if at is by_date else {"tau": at(days)}
+
+
+def composed(at: Any) -> Composed:
+    three = (at(100), at(200), at(300))
+    amount = where(touched_above(115.0, three[:2]), 8.0, maximum(average(three) - 100.0, 0.0))
+    return Composed(payments=(Pay(at=at(300), amount=amount),))
+
+
+MAKERS = {
+    "compound": lambda at: Compound(option=European(strike=100.0, **until(at)), strike=6.0, **until(at, 150)),
+    "chooser": lambda at: Chooser(call=European(strike=100.0, **until(at)),
+                                  put=European(strike=95.0, is_call=False, **until(at, 300)), **until(at, 150)),
+    "forward start": lambda at: ForwardStart(start=at(100), **until(at)),
+    "partial barrier": lambda at: PartialBarrier(strike=100.0, barrier=90.0, direction="down", knock="out",
+                                                 watched="start", switch=at(100), **until(at)),
+    "partial lookback": lambda at: PartialLookback(switch=at(100), **until(at)),
+    "cliquet": lambda at: Cliquet(resets=(at(100), at(200), at(300)), local_floor=0.0, local_cap=0.05),
+    "asian": lambda at: Asian(fixings=(at(100), at(200)), strike=100.0, average="geometric"),
+    "bermudan": lambda at: Bermudan(strike=100.0, **{"dates" if at is by_date else "times": (at(100), at(200))}),
+    "variance swap": lambda at: VarianceSwap(strike=0.2, elapsed=0.5, elapsed_variance=0.01, **until(at)),
+    "snowball": lambda at: Autocallable(initial=100.0, observations=(at(100), at(200)), knock_out=1.03, coupon=0.1,
+                                        knock_in=0.8, knock_in_daily=False),
+    "composed": composed,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_times_in_years_age_like_dates(name):
+    given = {"method": "analytic"} if name == "asian" else {"n_paths": 1 << 11} if name == "composed" else {}
+    dated, timed = (
+        greeks(MAKERS[name](at), MODEL, MARKET, which=("theta", "charm"), **given) for at in (by_date, by_years)
+    )
+    assert np.abs(dated["value"] - timed["value"]).max() <= 1e-9 * np.abs(dated["value"]).max()
+
+
+def test_theta_of_a_swap_that_has_run_is_the_loss_of_a_day_without_moves():
+    def after(days: int) -> float:
+        passed = 0.5 + days / 365
+        swap = VarianceSwap(strike=0.2, tau=1.0 - days / 365, elapsed=passed, elapsed_variance=0.01)
+        return float(price(swap, MODEL, MARKET))
+
+    found = greeks(MAKERS["variance swap"](by_years), MODEL, MARKET, which=("theta",))["value"][0]
+    assert found == pytest.approx((after(1) - after(-1)) * 365 / 2, rel=1e-3)
+
+
+def test_a_volatility_swap_has_no_tomorrow():
+    swap = VolatilitySwap(strike=0.2, tau=1.0)
+    assert set(greeks(swap, MODEL, MARKET)["greek"]) == {
+        "value", "delta", "gamma", "vega", "rho", "vanna", "volga", "speed"
+    }  # fmt: skip
+    book = greeks([swap, European(strike=100.0, tau=1.0)], MODEL, MARKET)
+    assert np.isnan(book["theta"][0]) and np.isfinite(book["theta"][1])
+    with pytest.raises(InputError, match="starts today and has no value tomorrow"):
+        greeks(swap, MODEL, MARKET, which=("theta",))
