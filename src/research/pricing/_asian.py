@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import ndtr
@@ -16,34 +17,80 @@ from research.pricing._simulation import Problem
 
 
 def _parts(item: Asian, sigma: float, snapshot: Snapshot) -> tuple[Float1D, Float2D, Float1D]:
-    """(variance times, fixings, terms) of core.pricing.asian."""
+    """(variance times, fixings, terms) of core.pricing.asian, without the level of G."""
     times = item.years(snapshot.as_of)
     n = times.size + item.n_fixed
-    fixings = np.column_stack((snapshot.forward(times), sigma * sigma * times, np.full(times.size, 1.0 / n)))
+    variance = sigma * sigma * times
+    fixings = np.empty((times.size, 3))
+    fixings[:, 0], fixings[:, 1], fixings[:, 2] = snapshot.forward(times), variance, 1.0 / n
     past = item.n_fixed * item.fixed_mean / n
     df = snapshot.discount.df(float(times[-1]))
     if item.strike is None:  # S - A - past
-        terms = np.array([df, past, 1.0 if item.is_call else -1.0, 1.0])
+        terms = np.array([df, past, 1.0 if item.is_call else -1.0, 1.0, 0.0])
     else:
-        terms = np.array([df, item.strike - past, 1.0 if item.is_call else -1.0, 0.0])
-    return sigma * sigma * times, fixings, terms
+        terms = np.array([df, item.strike - past, 1.0 if item.is_call else -1.0, 0.0, 0.0])
+    return variance, fixings, terms
 
 
-def geometric_value(fixings: Float2D, terms: Float1D) -> float:
+def geometric_value(law: _Law, fixings: Float2D, terms: Float1D) -> float:
     """Present value of the option on the geometric average, or on S less it (then terms[1] must be 0).
 
     log G is normal with the variance sum of a_i a_j min(v_i, v_j) / g^2 (Kemna and Vorst 1990; Margrabe 1978).
     """
-    forward, v, a = fixings.T
-    g, last = a.sum(), fixings[-1]
-    share = a / g
-    spread = float(share @ np.minimum.outer(v, v) @ share)
-    mean = float(g * np.exp(share @ (np.log(forward) - 0.5 * v) + 0.5 * spread))
-    df, strike, sign, kind = terms
+    df, strike, sign, kind = terms[:4]
     if kind == 1.0:
-        std = np.sqrt(max(last[1] + spread - 2.0 * float(share @ v), 0.0))
-        return _black(last[0], mean, std, df, sign)
-    return _black(mean, strike, np.sqrt(spread), df, sign)
+        last = fixings[-1]
+        std = np.sqrt(max(last[1] + law.spread - 2.0 * float(law.share @ fixings[:, 1]), 0.0))
+        return _black(last[0], law.forward, std, df, sign)
+    return _black(law.forward, strike, math.sqrt(law.spread), df, sign)
+
+
+class _Law(NamedTuple):
+    """The law of log G, and of V given it."""
+
+    share: Float1D  # weights that sum to 1
+    spread: float  # variance of log G
+    forward: float  # mean of G
+    given: tuple[float, float, float]  # mean of V as a polynomial in log G less its mean
+
+
+def _law(fixings: Float2D) -> _Law:
+    forward, v, a = fixings.T
+    g = float(a.sum())
+    share, level = a / g, np.log(forward) - 0.5 * v
+    before = np.cumsum(share)
+    with_mean = np.cumsum(share * v) + v * (before[-1] - before)  # variances do not fall
+    spread = float(share @ with_mean)
+    apart = level - share @ level
+    beta = with_mean / spread - 1.0
+    rest = v - 2.0 * with_mean + spread - beta * beta * spread
+    given = float(share @ (apart * apart + rest)), 2.0 * float(share @ (apart * beta)), float(share @ (beta * beta))
+    return _Law(share, spread, g * math.exp(float(share @ level) + 0.5 * spread), given)
+
+
+def second_order(law: _Law, terms: Float1D) -> tuple[float, float]:
+    """(level of G, present value) of G (1 + V / 2) against the strike, exercised where G passes the level.
+
+    The level is where the mean of G (1 + V / 2) given G is the strike. Under the measure of G, u = log G - its mean is
+    normal with mean `spread`.
+    """
+    df, strike, sign = terms[:3]
+    (c0, c1, c2), spread, s = law.given, law.spread, math.sqrt(law.spread)
+    if strike <= 0.0:  # always passed
+        level, plain, inside, edge, d = 0.0, max(sign, 0.0), max(sign, 0.0), 0.0, 0.0
+    else:
+        start = math.log(strike / law.forward) + 0.5 * spread
+        u = start
+        for _ in range(8):
+            u = start - math.log1p(0.5 * max(c0 + u * (c1 + u * c2), 0.0))
+        level = law.forward * math.exp(u - 0.5 * spread)
+        d = (spread - u) / s  # exercised where the standard normal passes -d under the measure of G, s - d under ours
+        plain, inside = float(ndtr(sign * (d - s))), float(ndtr(sign * d))
+        edge = sign * math.exp(-0.5 * d * d) / math.sqrt(2.0 * math.pi)
+    second = inside - d * edge  # of z^2 there; edge is that of z
+    moment = c0 * inside + c1 * (spread * inside + s * edge)
+    moment += c2 * (spread * spread * inside + 2.0 * spread * s * edge + spread * second)
+    return level, float(df * sign * (law.forward * (inside + 0.5 * moment) - strike * plain))
 
 
 def _black(forward: float, strike: float, std: float, df: float, sign: float) -> float:
@@ -64,8 +111,11 @@ def problem(item: Asian, sigma: float, snapshot: Snapshot) -> Problem:
     def run(tables, seed, rows, order, weights, out):  # type: ignore[no-untyped-def]
         asian_tasks(tables, seed, rows, order, weights, fixings, terms, out)
 
-    average = float(fixings[:, 0] @ fixings[:, 2])
-    twin = float("nan") if seasoned_strike else geometric_value(fixings, terms)
+    average, law = float(fixings[:, 0] @ fixings[:, 2]), _law(fixings)
+    if item.strike is not None:
+        terms[4], twin = second_order(law, terms)
+    else:
+        twin = float("nan") if seasoned_strike else geometric_value(law, fixings, terms)
     return Problem(variance=variance, run=run, n_moments=N_BASE, controls=(twin, average))
 
 
@@ -74,4 +124,4 @@ def closed_form(item: Asian, sigma: float, snapshot: Snapshot) -> float | None:
     if item.average == "arithmetic":
         return None
     _, fixings, terms = _parts(item, sigma, snapshot)
-    return geometric_value(fixings, terms)
+    return geometric_value(_law(fixings), fixings, terms)
