@@ -244,7 +244,22 @@ def _load_tbb() -> str:
     return str(config.THREADING_LAYER)
 
 
+def _whole_vectors() -> None:
+    """Let LLVM use all of a 512-bit register, unless the user chose a processor himself.
+
+    By default it keeps to half of one on Intel's processors, where a program that seldom uses the whole slows down its
+    other code; here nearly all the time goes into such loops, and they gain up to a third. No bits change.
+    """
+    if config.CPU_NAME is None and config.CPU_FEATURES is None:
+        from numba.core.codegen import get_host_cpu_features
+
+        features = get_host_cpu_features()
+        if "+avx512f" in features:
+            config.CPU_FEATURES = features + ",-prefer-256-bit"
+
+
 THREADING_LAYER = _load_tbb()
+_whole_vectors()
 
 
 def n_threads() -> int:
