@@ -1,4 +1,4 @@
-"""The control of an arithmetic average: its closed form against plain simulation, and what it leaves of the variance."""
+"""The control of an arithmetic average: its closed form against plain simulation, and what variance it leaves."""
 
 from __future__ import annotations
 
