@@ -17,27 +17,26 @@ from research.pricing._simulation import Problem
 
 
 def _parts(item: Asian, sigma: float, snapshot: Snapshot) -> tuple[Float1D, Float2D, Float1D]:
-    """(variance times, fixings, terms) of core.pricing.asian, without the level of G."""
+    """(variance times, fixings, terms) of core.pricing.asian."""
     times = item.years(snapshot.as_of)
     n = times.size + item.n_fixed
-    variance = sigma * sigma * times
-    fixings = np.empty((times.size, 3))
-    fixings[:, 0], fixings[:, 1], fixings[:, 2] = snapshot.forward(times), variance, 1.0 / n
+    fixings = np.column_stack((snapshot.forward(times), sigma * sigma * times, np.full(times.size, 1.0 / n)))
     past = item.n_fixed * item.fixed_mean / n
     df = snapshot.discount.df(float(times[-1]))
     if item.strike is None:  # S - A - past
-        terms = np.array([df, past, 1.0 if item.is_call else -1.0, 1.0, 0.0])
+        terms = np.array([df, past, 1.0 if item.is_call else -1.0, 1.0])
     else:
-        terms = np.array([df, item.strike - past, 1.0 if item.is_call else -1.0, 0.0, 0.0])
-    return variance, fixings, terms
+        terms = np.array([df, item.strike - past, 1.0 if item.is_call else -1.0, 0.0])
+    return sigma * sigma * times, fixings, terms
 
 
-def geometric_value(law: _Law, fixings: Float2D, terms: Float1D) -> float:
+def geometric_value(fixings: Float2D, terms: Float1D) -> float:
     """Present value of the option on the geometric average, or on S less it (then terms[1] must be 0).
 
     log G is normal with the variance sum of a_i a_j min(v_i, v_j) / g^2 (Kemna and Vorst 1990; Margrabe 1978).
     """
-    df, strike, sign, kind = terms[:4]
+    law = _law(fixings)
+    df, strike, sign, kind = terms
     if kind == 1.0:
         last = fixings[-1]
         std = np.sqrt(max(last[1] + law.spread - 2.0 * float(law.share @ fixings[:, 1]), 0.0))
@@ -62,18 +61,19 @@ def _law(fixings: Float2D) -> _Law:
     with_mean = np.cumsum(share * v) + v * (before[-1] - before)  # variances do not fall
     spread = float(share @ with_mean)
     apart = level - share @ level
-    beta = with_mean / spread - 1.0
+    beta = with_mean / spread - 1.0 if spread > 0.0 else np.zeros_like(v)
     rest = v - 2.0 * with_mean + spread - beta * beta * spread
     given = float(share @ (apart * apart + rest)), 2.0 * float(share @ (apart * beta)), float(share @ (beta * beta))
     return _Law(share, spread, g * math.exp(float(share @ level) + 0.5 * spread), given)
 
 
-def second_order(law: _Law, terms: Float1D) -> tuple[float, float]:
+def second_order(fixings: Float2D, terms: Float1D) -> tuple[float, float]:
     """(level of G, present value) of G (1 + V / 2) against the strike, exercised where G passes the level.
 
     The level is where the mean of G (1 + V / 2) given G is the strike. Under the measure of G, u = log G - its mean is
     normal with mean `spread`.
     """
+    law = _law(fixings)
     df, strike, sign = terms[:3]
     (c0, c1, c2), spread, s = law.given, law.spread, math.sqrt(law.spread)
     if strike <= 0.0:  # always passed
@@ -111,11 +111,12 @@ def problem(item: Asian, sigma: float, snapshot: Snapshot) -> Problem:
     def run(tables, seed, rows, order, weights, out):  # type: ignore[no-untyped-def]
         asian_tasks(tables, seed, rows, order, weights, fixings, terms, out)
 
-    average, law = float(fixings[:, 0] @ fixings[:, 2]), _law(fixings)
+    average = float(fixings[:, 0] @ fixings[:, 2])
     if item.strike is not None:
-        terms[4], twin = second_order(law, terms)
+        level, twin = second_order(fixings, terms)
     else:
-        twin = float("nan") if seasoned_strike else geometric_value(law, fixings, terms)
+        level, twin = 0.0, float("nan") if seasoned_strike else geometric_value(fixings, terms)
+    terms = np.append(terms, level)
     return Problem(variance=variance, run=run, n_moments=N_BASE, controls=(twin, average))
 
 
@@ -124,4 +125,4 @@ def closed_form(item: Asian, sigma: float, snapshot: Snapshot) -> float | None:
     if item.average == "arithmetic":
         return None
     _, fixings, terms = _parts(item, sigma, snapshot)
-    return geometric_value(_law(fixings), fixings, terms)
+    return geometric_value(fixings, terms)
