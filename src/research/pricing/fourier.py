@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from research.arrays import Float1D, Float2D, Int1D, reshape, vectors
+from research.core._tasks import share
 from research.core.pricing.fourier import heston_values
 from research.core.pricing.fourier_smile import heston_smiles
 from research.errors import NumericalError, require_all, rule
@@ -31,6 +32,7 @@ _ROUNDING = 4e-15  # of the sums, relative
 _CHUNK = 128  # options that share one evaluation of the characteristic function
 _MANY = 256  # options an expiry from which they are interpolated between the points of a grid
 _LONG = 4096  # of them share one grid
+_FEW = 512  # options below which one thread is quicker
 
 
 def price(
@@ -159,7 +161,12 @@ def _one_rule(
     value, gap = np.empty_like(x), np.empty_like(x)
     kernel = heston_smiles if many else heston_values
     x, forward, strike = (np.ascontiguousarray(each) for each in (x, forward, strike))
-    kernel(parameters, years, first, x, forward, strike, h, value, gap)
+
+    def work(part: slice) -> None:
+        ends = first[part.start : part.stop + 1]
+        kernel(parameters[part], years[part], ends, x, forward, strike, h, value, gap)
+
+    share(years.size, work, small=x.size < _FEW)
     return value, gap
 
 

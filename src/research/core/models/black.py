@@ -19,10 +19,9 @@ from __future__ import annotations
 from math import sqrt
 
 import numpy as np
-from numba import prange
 
 from research.arrays import Bool1D, Float1D, Float2D, Int1D
-from research.core._jit import inlined, parallel
+from research.core._jit import inlined, kernel
 from research.core.math.elementary import exp, log, log1p, log_join, log_ratio, log_split
 from research.core.math.normal import mills, mills_pair
 
@@ -222,24 +221,24 @@ def _copy(source: Float1D, out: Float2D, row: int, start: int, stop: int) -> Non
         out[row, start + m] = source[m]
 
 
-@parallel
+@kernel
 def black_greeks(
-    forward: Float1D, strike: Float1D, tau: Float1D, vol: Float1D, df: Float1D, is_call: Bool1D, out: Float2D,
-    bad: Int1D,
+    forward: Float1D, strike: Float1D, tau: Float1D, vol: Float1D, df: Float1D, is_call: Bool1D, first: int,
+    out: Float2D, bad: Int1D,
 ) -> None:  # fmt: skip
     """Fill out, shape (1, n), (6, n) or (10, n): price; delta, gamma, vega, theta, rho; vanna, volga, charm, speed.
 
-    Inputs have shape (n,), or (1,) where one number holds for all. bad, shape (ceil(n / 512),), counts the rows of a
-    block whose input makes no sense; their results do not either. Delta, gamma and speed are by the forward; vega,
-    vanna, volga per 1.00 of vol; theta and charm as a year passes (-d/dtau), and rho at a fixed forward, the zero rate
-    being -log(df) / tau. Where nothing is left to chance (vol or tau 0) they are the limits: a call at the money has
-    delta df / 2 and infinite gamma. One exponential and two Mills' ratios serve all; the series for small vols is
-    summed only where there are any.
+    Inputs have shape (n,), or (1,) where one number holds for all. Blocks of 512 options from number `first` on are
+    filled, one for each element of bad, which counts the rows whose input makes no sense; their results do not either.
+    Delta, gamma and speed are by the forward; vega, vanna, volga per 1.00 of vol; theta and charm as a year passes
+    (-d/dtau), and rho at a fixed forward, the zero rate being -log(df) / tau. Where nothing is left to chance (vol or
+    tau 0) they are the limits: a call at the money has delta df / 2 and infinite gamma. One exponential and two Mills'
+    ratios serve all; the series for small vols is summed only where there are any.
     """
     n = out.shape[1]
-    for block in prange(bad.size):
-        i, j = block * BLOCK, min((block + 1) * BLOCK, n)
-        w, spare, side = np.empty((11, BLOCK)), np.empty((5, BLOCK)), np.empty(BLOCK, np.bool_)
+    w, spare, side = np.empty((11, BLOCK)), np.empty((5, BLOCK)), np.empty(BLOCK, np.bool_)
+    for block in range(bad.size):
+        i, j = (first + block) * BLOCK, min((first + block + 1) * BLOCK, n)
         f, k = rows_of(forward, i, j, spare[0]), rows_of(strike, i, j, spare[1])
         t, v, d = rows_of(tau, i, j, spare[2]), rows_of(vol, i, j, spare[3]), rows_of(df, i, j, spare[4])
         call = sides_of(is_call, i, j, side)

@@ -28,10 +28,9 @@ from __future__ import annotations
 from math import pi, sqrt
 
 import numpy as np
-from numba import prange
 
 from research.arrays import Float1D, Float2D, Int1D
-from research.core._jit import inlined, kernel, parallel
+from research.core._jit import inlined, kernel
 from research.core.math.elementary import exp, sincos
 from research.core.models.black import black_time_value
 from research.core.models.heston import heston_log_cf, heston_log_cf_gradient, heston_scales, heston_shift
@@ -209,7 +208,7 @@ def cautious(gap: Float1D) -> None:
         before, last = last, here
 
 
-@parallel
+@kernel
 def heston_values(
     parameters: Float2D, tau: Float1D, first: Int1D, x: Float1D, forward: Float1D, strike: Float1D, h: float,
     value: Float1D, gap: Float1D,
@@ -220,7 +219,7 @@ def heston_values(
     x = log(F/K) increases. gap gets the difference between the rules of step h and 2h, relative to sqrt(F K), the
     largest of five neighbours.
     """
-    for g in prange(tau.size):
+    for g in range(tau.size):
         p, start, stop = parameters[g], first[g], first[g + 1]
         even, odd = value, gap
         split = split_sides(x, start, stop, heston_shift(tau[g], p))

@@ -15,10 +15,9 @@ from __future__ import annotations
 from math import factorial, pi, sqrt
 
 import numpy as np
-from numba import prange
 
 from research.arrays import Float1D, Float2D, Int1D
-from research.core._jit import inlined, kernel, parallel
+from research.core._jit import inlined, kernel
 from research.core.math.elementary import exp, sincos
 from research.core.models.black import black_time_value
 from research.core.models.heston import heston_scales, heston_shift
@@ -179,13 +178,13 @@ def heston_smile(
     return w
 
 
-@parallel
+@kernel
 def heston_smiles(
     parameters: Float2D, tau: Float1D, first: Int1D, x: Float1D, forward: Float1D, strike: Float1D, h: float,
     value: Float1D, gap: Float1D,
 ) -> None:  # fmt: skip
     """As `fourier.heston_values`, for groups of many quotes."""
-    for g in prange(tau.size):
+    for g in range(tau.size):
         p, start, stop = parameters[g], first[g], first[g + 1]
         split = split_sides(x, start, stop, heston_shift(tau[g], p))
         w = 0.0
