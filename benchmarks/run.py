@@ -33,6 +33,7 @@ WORKLOADS = [
     "monte_carlo",
     "paths",
     "multi_asset",
+    "exotics",
     "value_at_risk",
     "sweeps",
     "notebook_runs",

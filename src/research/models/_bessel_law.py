@@ -15,7 +15,6 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
-from scipy.special import ive
 
 from research.arrays import BoolND, Float1D, FloatND
 
@@ -36,6 +35,8 @@ def _rule() -> tuple[FloatND, FloatND]:
 
 def scaled_bessel(nu: float, y: FloatND) -> FloatND:
     """exp(-y) I_nu(y) for y >= 0."""
+    from scipy.special import ive
+
     big = np.hypot(nu, y) > _UNIFORM
     if not big.any():
         return np.asarray(ive(nu, y))

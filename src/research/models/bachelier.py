@@ -19,7 +19,6 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import erfcx, ndtr
 
 from research.arrays import Float1D, FloatND, marks_nan, reshape, vectors
 from research.conventions import check_fields, check_terms
@@ -128,6 +127,8 @@ def greeks(
 
     Where nothing is left to chance they are the limits: a call at the money has delta df / 2 and infinite gamma.
     """
+    from scipy.special import ndtr
+
     (f, k, t, v, d, s), shape = vectors(forward, strike, tau, vol, df, _signs(is_call))
     _check(f, k, t, v, d)
     std = v * np.sqrt(t)
@@ -207,6 +208,8 @@ def time_value(forward: FloatND, strike: FloatND, std: FloatND) -> FloatND:
 
 def _h(x: FloatND) -> FloatND:
     """phi(x) - x Phi(-x) for x >= 0."""
+    from scipy.special import ndtr
+
     out = np.empty_like(x)
     near = x < _NEAR
     a = x[near]
@@ -225,6 +228,8 @@ def _ratio(x: FloatND) -> FloatND:
 
 def _std(value: FloatND, gap: FloatND) -> FloatND:
     """s with s h(gap / s) = value."""
+    from scipy.special import erfcx
+
     money = gap <= 1e-300
     g, v = np.where(money, 1.0, gap), np.where(value > 0.0, value, 1.0)
     w = np.sqrt(1.0 + np.log1p(g / v))

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from research.arrays import Bool1D, Float1D, Float2D, numbers, reshape, reused, vectors
+from research.core._tasks import share
 from research.core.models.black import BLOCK, black_greeks
 from research.core.models.implied_vol import implied_vols
 from research.errors import InputError, require, require_all
@@ -25,6 +26,7 @@ from research.errors import InputError, require, require_all
 FIRST = ("price", "delta", "gamma", "vega", "theta", "rho")
 GREEKS = (*FIRST, "vanna", "volga")
 HIGHER = (*GREEKS, "charm", "speed")
+_FEW = 16_384  # options below which one thread is quicker
 _NEGATIVE = "Black's model has no negative prices."
 _NAMES = ("forward", "strike", "tau", "vol", "df")
 
@@ -55,7 +57,7 @@ def _values(inputs: list[Float1D], is_call: Bool1D, shape: tuple[int, ...], n_ro
     out: Any = reused(n_rows, n)
     bad = np.empty(-(-n // BLOCK), dtype=np.int64)
     f, k, t, v, d = inputs
-    black_greeks(f, k, t, v, d, is_call, out, bad)
+    share(bad.size, lambda part: black_greeks(f, k, t, v, d, is_call, part.start, out, bad[part]), small=n < _FEW)
     if bad.any():
         out[:, _lost(inputs, shape, n)] = np.nan
     return out  # type: ignore[no-any-return]
@@ -190,7 +192,12 @@ def implied_vol(
     (p, f, k, t, d), flags, shape = _inputs(is_call, price, forward, strike, tau, df)
     n = int(np.prod(shape))
     out: Any = reused(n)
-    implied_vols(p, f, k, t, d, flags, out)
+    inputs = (p, f, k, t, d, flags)
+
+    def work(part: slice) -> None:
+        implied_vols(*(x[part] if x.size > 1 else x for x in inputs), out[part])
+
+    share(n, work, small=n < _FEW // 4)
     if np.isnan(out.sum()):
         _explain([np.broadcast_to(x, n) for x in (p, f, k, t, d, flags)], shape, on_error)
     return reshape(out, shape)

@@ -26,7 +26,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import gammaincc
 
 from research.arrays import Float1D, FloatND, marks_nan, reshape, vectors
 from research.conventions import check_fields, check_terms
@@ -128,6 +127,8 @@ class CEV:
         return self._defect(forward, tau, self.beta > 1.0)
 
     def _defect(self, forward: ArrayLike, tau: ArrayLike, there: bool) -> Any:
+        from scipy.special import gammaincc
+
         f, _, t, _, _, shape = self._read(forward, 1.0, tau, 1.0, True)
         out = np.zeros_like(f)
         if there:
@@ -150,6 +151,8 @@ class CEV:
 
     def _time_value(self, f: Float1D, k: Float1D, t: Float1D) -> tuple[FloatND, FloatND]:
         """Undiscounted out-of-the-money price, and the probability to end there."""
+        from scipy.special import gammaincc
+
         if self.beta == 1.0:
             out = np.asarray(black.price(f, k, t, self.sigma, is_call=k >= f))
             return out, np.zeros_like(out)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import ndtr
@@ -34,16 +35,62 @@ def geometric_value(fixings: Float2D, terms: Float1D) -> float:
 
     log G is normal with the variance sum of a_i a_j min(v_i, v_j) / g^2 (Kemna and Vorst 1990; Margrabe 1978).
     """
-    forward, v, a = fixings.T
-    g, last = a.sum(), fixings[-1]
-    share = a / g
-    spread = float(share @ np.minimum.outer(v, v) @ share)
-    mean = float(g * np.exp(share @ (np.log(forward) - 0.5 * v) + 0.5 * spread))
+    law = _law(fixings)
     df, strike, sign, kind = terms
     if kind == 1.0:
-        std = np.sqrt(max(last[1] + spread - 2.0 * float(share @ v), 0.0))
-        return _black(last[0], mean, std, df, sign)
-    return _black(mean, strike, np.sqrt(spread), df, sign)
+        last = fixings[-1]
+        std = np.sqrt(max(last[1] + law.spread - 2.0 * float(law.share @ fixings[:, 1]), 0.0))
+        return _black(last[0], law.forward, std, df, sign)
+    return _black(law.forward, strike, math.sqrt(law.spread), df, sign)
+
+
+class _Law(NamedTuple):
+    """The law of log G, and of V given it."""
+
+    share: Float1D  # weights that sum to 1
+    spread: float  # variance of log G
+    forward: float  # mean of G
+    given: tuple[float, float, float]  # mean of V as a polynomial in log G less its mean
+
+
+def _law(fixings: Float2D) -> _Law:
+    forward, v, a = fixings.T
+    g = float(a.sum())
+    share, level = a / g, np.log(forward) - 0.5 * v
+    before = np.cumsum(share)
+    with_mean = np.cumsum(share * v) + v * (before[-1] - before)  # variances do not fall
+    spread = float(share @ with_mean)
+    apart = level - share @ level
+    beta = with_mean / spread - 1.0 if spread > 0.0 else np.zeros_like(v)
+    rest = v - 2.0 * with_mean + spread - beta * beta * spread
+    given = float(share @ (apart * apart + rest)), 2.0 * float(share @ (apart * beta)), float(share @ (beta * beta))
+    return _Law(share, spread, g * math.exp(float(share @ level) + 0.5 * spread), given)
+
+
+def second_order(fixings: Float2D, terms: Float1D) -> tuple[float, float]:
+    """(level of G, present value) of G (1 + V / 2) against the strike, exercised where G passes the level.
+
+    The level is where the mean of G (1 + V / 2) given G is the strike. Under the measure of G, u = log G - its mean is
+    normal with mean `spread`.
+    """
+    law = _law(fixings)
+    df, strike, sign = terms[:3]
+    (c0, c1, c2), spread, s = law.given, law.spread, math.sqrt(law.spread)
+    if strike <= 0.0:  # always passed
+        level, plain, inside, edge, d = 0.0, max(sign, 0.0), max(sign, 0.0), 0.0, 0.0
+    else:
+        start = math.log(strike / law.forward) + 0.5 * spread
+        u = start
+        for _ in range(8):
+            u = start - math.log1p(0.5 * max(c0 + u * (c1 + u * c2), 0.0))
+        level = law.forward * math.exp(u - 0.5 * spread)
+        d = (spread - u) / s  # exercised where the standard normal passes -d under the measure of G, s - d under ours
+        plain, inside = float(ndtr(sign * (d - s))), float(ndtr(sign * d))
+        edge = sign * math.exp(-0.5 * d * d) / math.sqrt(2.0 * math.pi)
+    second = inside - d * edge  # of z^2 there; edge is that of z
+    moment = c0 * inside + c1 * (spread * inside + s * edge)
+    moment += c2 * (spread * spread * inside + 2.0 * spread * s * edge + spread * second)
+    return level, float(df * sign * (law.forward * (inside + 0.5 * moment) - strike * plain))
 
 
 def _black(forward: float, strike: float, std: float, df: float, sign: float) -> float:
@@ -65,7 +112,11 @@ def problem(item: Asian, sigma: float, snapshot: Snapshot) -> Problem:
         asian_tasks(tables, seed, rows, order, weights, fixings, terms, out)
 
     average = float(fixings[:, 0] @ fixings[:, 2])
-    twin = float("nan") if seasoned_strike else geometric_value(fixings, terms)
+    if item.strike is not None:
+        level, twin = second_order(fixings, terms)
+    else:
+        level, twin = 0.0, float("nan") if seasoned_strike else geometric_value(fixings, terms)
+    terms = np.append(terms, level)
     return Problem(variance=variance, run=run, n_moments=N_BASE, controls=(twin, average))
 
 

@@ -84,7 +84,11 @@ def _puts(model: Any, tau: float, log_strike: Float1D, size: Float1D) -> tuple[F
     centre, spread, reach = log_price_range(kind, p, tau)
     if spread + reach == 0.0:  # nothing moves: the price ends at its forward
         return np.maximum(-np.expm1(-log_strike), 0.0), np.zeros_like(log_strike)
-    value, gap, last = np.full(log_strike.size, np.nan), np.full(log_strike.size, np.inf), np.full(log_strike.size, np.inf)
+    value, gap, last = (
+        np.full(log_strike.size, np.nan),
+        np.full(log_strike.size, np.inf),
+        np.full(log_strike.size, np.inf),
+    )
     rest = np.arange(log_strike.size)
     for n_terms, width in _ROUNDS:
         trial = np.empty(rest.size)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from research.arrays import Float1D, Float2D, Int1D, marks_nan, reshape, vectors
+from research.core._tasks import share
 from research.core.pricing.fourier import heston_values
 from research.core.pricing.fourier_smile import heston_smiles
 from research.errors import NumericalError, require, require_all, rule
@@ -31,6 +32,7 @@ _ROUNDING = 4e-15  # of the sums, relative
 _CHUNK = 128  # options that share one evaluation of the characteristic function
 _MANY = 256  # options an expiry from which they are interpolated between the points of a grid
 _LONG = 4096  # of them share one grid
+_FEW = 512  # options below which one thread is quicker
 
 
 @marks_nan("forward", "strike", "tau", "df", "is_call")
@@ -65,7 +67,9 @@ def price(
     >>> round(price(model, 100.0, 100.0, 1.0), 6)
     5.785155
     """
-    return price_with_error(model, forward, strike, tau, df=df, is_call=is_call)[0]
+    (f, k, t, d, s), shape = _inputs(model, forward, strike, tau, df, is_call)
+    time_value, _ = _alive(model, f, k, t)
+    return reshape(_settled(f, k, d, s, time_value), shape)
 
 
 @marks_nan("forward", "strike", "tau", "df", "is_call")
@@ -85,21 +89,50 @@ def price_with_error(
     NumericalError
         When the finest rule does not settle an option.
     """
-    hint = "pricing.price has an engine for each model."
-    require(isinstance(model, Heston), "model", model, "be a Heston", hint=hint)
+    (f, k, t, d, s), shape = _inputs(model, forward, strike, tau, df, is_call)
+    time_value, gap = _alive(model, f, k, t)
+    error = np.sqrt(f * k) * gap**_POWER + np.where(t > 0.0, _ROUNDING * np.maximum(f, k), 0.0)
+    return reshape(_settled(f, k, d, s, time_value), shape), reshape(d * error, shape)
+
+
+def _inputs(
+    model: Heston, forward: ArrayLike, strike: ArrayLike, tau: ArrayLike, df: ArrayLike, is_call: ArrayLike
+) -> tuple[list[Float1D], tuple[int, ...]]:
+    """Checked vectors of forward, strike, tau, df and sign; a look at the extremes is enough where all is well."""
+    require(
+        isinstance(model, Heston), "model", model, "be a Heston", hint="pricing.price has an engine for each model."
+    )
     flags = np.asarray(is_call)
     require(flags.dtype == bool, "is_call", is_call, "be True or False, or an array of these")
     sign = np.where(flags, 1.0, -1.0)
-    (f, k, t, d, s), shape = vectors(forward, strike, tau, df, sign)
-    require_all((f > 0.0) & np.isfinite(f), "forward", f, "be finite and > 0")
-    require_all((k > 0.0) & np.isfinite(k), "strike", k, "be finite and > 0")
-    require_all((t >= 0.0) & np.isfinite(t), "tau", t, "be finite and >= 0 years")
-    require_all((d > 0.0) & np.isfinite(d), "df", d, "be finite and > 0")
-    time_value, error = np.zeros_like(f), np.zeros_like(f)
-    alive = np.flatnonzero(t > 0.0)
-    time_value[alive], error[alive] = _time_values(model, f[alive], k[alive], t[alive])
-    out = d * (np.maximum(s * (f - k), 0.0) + time_value)
-    return reshape(out, shape), reshape(d * error, shape)
+    inputs, shape = vectors(forward, strike, tau, df, sign)
+    for name, x, rest in zip(("forward", "strike", "tau", "df"), inputs, ("> 0", "> 0", ">= 0 years", "> 0")):
+        least = x.min(initial=np.inf)
+        if not ((least >= 0.0 if name == "tau" else least > 0.0) and x.max(initial=0.0) < np.inf):
+            sound = (x >= 0.0) if name == "tau" else (x > 0.0)
+            require_all(sound & np.isfinite(x), name, x, f"be finite and {rest}")
+    return inputs, shape
+
+
+def _settled(forward: Float1D, strike: Float1D, df: Float1D, sign: Float1D, time_value: Float1D) -> Float1D:
+    """Present values out of undiscounted time values."""
+    out = forward - strike
+    out *= sign
+    np.maximum(out, 0.0, out=out)
+    out += time_value
+    out *= df
+    return out
+
+
+def _alive(model: Heston, forward: Float1D, strike: Float1D, tau: Float1D) -> tuple[Float1D, Float1D]:
+    """`_time_values` with zeros at expiry."""
+    alive = tau > 0.0
+    if alive.all() and alive.size:
+        return _time_values(model, forward, strike, tau)
+    value, gap = np.zeros_like(forward), np.zeros_like(forward)
+    if alive.any():
+        value[alive], gap[alive] = _time_values(model, forward[alive], strike[alive], tau[alive])
+    return value, gap
 
 
 def value(items: Sequence[European], model: Heston, snapshot: Snapshot) -> Values:
@@ -108,20 +141,19 @@ def value(items: Sequence[European], model: Heston, snapshot: Snapshot) -> Value
 
 
 def _time_values(model: Heston, forward: Float1D, strike: Float1D, tau: Float1D) -> tuple[Float1D, Float1D]:
-    """Undiscounted out-of-the-money values and their errors; refined until two rules agree."""
+    """Undiscounted out-of-the-money values and the gaps between their rules; refined until two rules agree."""
     x = np.log(forward / strike)
     order = _order(tau, x)
     value, gap = np.empty_like(x), np.empty_like(x)
-    rest = order
+    rest: Any = order
     for h in (_FIRST_OF_MANY if _many(tau[order]) else _STEPS[0], *_STEPS[1:]):
-        if rest.size:
-            value[rest], gap[rest] = _one_rule(model, x[rest], forward[rest], strike[rest], tau[rest], h)
-            rest = rest[~(gap[rest] <= _RULES_AGREE)]
-    if rest.size:
-        what = f"settle for every option; got a gap of {gap[rest[0]]:.1e} at log moneyness {-x[rest[0]]:.3g}"
-        raise NumericalError(rule("the Fourier integral", what, model, f"({rest.size} of {x.size} options)."))
-    error = np.sqrt(forward * strike) * gap**_POWER + _ROUNDING * np.maximum(forward, strike)
-    return value, error
+        value[rest], gap[rest] = _one_rule(model, x[rest], forward[rest], strike[rest], tau[rest], h)
+        open_ones = ~(gap[rest] <= _RULES_AGREE)
+        if not open_ones.any():
+            return value, gap
+        rest = (np.arange(x.size)[order] if isinstance(rest, slice) else rest)[open_ones]
+    what = f"settle for every option; got a gap of {gap[rest[0]]:.1e} at log moneyness {-x[rest[0]]:.3g}"
+    raise NumericalError(rule("the Fourier integral", what, model, f"({rest.size} of {x.size} options)."))
 
 
 def _one_rule(
@@ -135,24 +167,19 @@ def _one_rule(
     parameters: Float2D = np.tile(one, (years.size, 1))
     value, gap = np.empty_like(x), np.empty_like(x)
     kernel = heston_smiles if many else heston_values
-    kernel(parameters, years, first, x, forward, strike, h, value, gap)
-    return value, _cautious(gap, first)
+    x, forward, strike = (np.ascontiguousarray(each) for each in (x, forward, strike))
+
+    def work(part: slice) -> None:
+        ends = first[part.start : part.stop + 1]
+        kernel(parameters[part], years[part], ends, x, forward, strike, h, value, gap)
+
+    share(years.size, work, small=x.size < _FEW)
+    return value, gap
 
 
-def _cautious(gap: Float1D, first: Int1D) -> Float1D:
-    """The largest gap among two neighbours to each side: a gap swings with x, and at a zero of it says nothing."""
-    group = np.repeat(np.arange(first.size - 1), np.diff(first))
-    out = gap.copy()
-    for step in (1, 2):
-        same = group[step:] == group[:-step]
-        np.maximum(out[step:], np.where(same, gap[:-step], 0.0), out=out[step:])
-        np.maximum(out[:-step], np.where(same, gap[step:], 0.0), out=out[:-step])
-    return out
-
-
-def _order(tau: Float1D, x: Float1D) -> Int1D:
+def _order(tau: Float1D, x: Float1D) -> Any:
     """An order in which equal tau stand together and x increases among them; a sorted table is not sorted again."""
-    for order in (np.arange(x.size), np.arange(x.size)[::-1]):
+    for order in (slice(None), slice(None, None, -1)):
         t, y = tau[order], x[order]
         steps = t[1:] != t[:-1]
         tidy = (t[1:] >= t[:-1]).all() or (t[1:] <= t[:-1]).all()

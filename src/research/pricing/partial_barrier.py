@@ -12,6 +12,7 @@ Haug (2007), The Complete Guide to Option Pricing Formulas, 2nd ed., section 4.1
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -54,8 +55,7 @@ class _Terms:
 
     def ends(self, start: float, side: float, low: float, high: float, factor: float, weight: float) -> list[Request]:
         """weight exp(factor) P(low < X(end) < high, side (X(switch) - barrier) > 0), X(0) = start."""
-        root = float(np.sqrt(self.share))
-        std = float(np.sqrt(self.variance))
+        root, std = math.sqrt(self.share), math.sqrt(self.variance)
         h = side * (start + self.drift * self.share - self.barrier) / (std * root)
         a, b = (low - start - self.drift) / std, (high - start - self.drift) / std
         upper = b == np.inf or (a > -np.inf and a + b > 0.0)  # measure the upper tails
@@ -84,8 +84,8 @@ def _out(item: PartialBarrier, m: _Market, move: float) -> tuple[list[Request], 
     """
     sides = {"down": (1.0,), "up": (-1.0,), "either": (1.0, -1.0)}[item.direction]
     away = {"down": -1.0, "up": 1.0, "either": 0.0}[item.direction]
-    barrier = float(np.log(item.barrier / m.spot)) + away * move
-    carry, k = float(np.log(m.forward / m.spot)), float(np.log(item.strike / m.spot))
+    barrier = math.log(item.barrier / m.spot) + away * move
+    carry, k = math.log(m.forward / m.spot), math.log(item.strike / m.spot)
     cash = _Terms(barrier, m.variance, carry - 0.5 * m.variance, m.share)
     asset = _Terms(barrier, m.variance, carry + 0.5 * m.variance, m.share)
     low, high, sign = (k, np.inf, 1.0) if item.is_call else (-np.inf, k, -1.0)
@@ -127,13 +127,13 @@ def value(items: Sequence[PartialBarrier], model: BlackScholes, snapshot: Snapsh
     flat_rates(snapshot, tau, "analytic")
     require(model.sigma > 0.0, "sigma", model.sigma, "be > 0 here")
     markets, moves = [], []
-    for item, t in zip(items, tau.tolist()):
+    sound = np.where(tau > 0.0, tau, 1.0)  # an expired one is refused below
+    forwards, dfs = snapshot.forward(sound).tolist(), snapshot.discount.df(sound).tolist()
+    for item, t, forward, df in zip(items, tau.tolist(), forwards, dfs):
         item.check_alive(snapshot.spot)
         require(t > 0.0, "tau", t, "be > 0 years for a PartialBarrier")
         switch = item.switch_years(snapshot.as_of)
-        markets.append(
-            _Market(snapshot.spot, snapshot.forward(t), snapshot.discount.df(t), model.sigma**2 * t, switch / t)
-        )
+        markets.append(_Market(snapshot.spot, forward, df, model.sigma**2 * t, switch / t))
         looks = item.n_monitoring
         require(looks is None or item.direction != "either", "n_monitoring", looks, "be None for direction 'either'")
         watched = switch if item.watched == "start" else t - switch

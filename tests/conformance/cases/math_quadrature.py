@@ -1,4 +1,4 @@
-"""Quadrature rules of odd and even size."""
+"""Quadrature rules of odd and even size; bivariate probabilities with ends, breaks and every correlation."""
 
 from __future__ import annotations
 
@@ -7,8 +7,19 @@ from typing import Any
 
 import numpy as np
 
+
+def _bivariate() -> tuple[Any, ...]:
+    rng = np.random.default_rng(8)
+    h, k, rho = 2.0 * rng.standard_normal((3, 41))
+    rho = np.clip(rho, -1.0, 1.0)
+    h[:4], k[2:6], rho[6] = (np.inf, -np.inf, np.nan, -30.0), (-np.inf, np.inf, -40.0, 0.0), 0.0
+    nodes, weights = np.polynomial.legendre.leggauss(24)
+    return h, k, rho, rng.uniform(-5.0, 30.0, 41), nodes, weights, np.zeros(41)
+
+
 CASES: dict[str, Callable[[], tuple[Any, ...]]] = {
     "research.core.math.quadrature.gauss_legendre": lambda: (np.zeros(33), np.zeros(33)),
     "research.core.math.quadrature.gauss_legendre[even]": lambda: (np.zeros(8), np.zeros(8)),
+    "research.core.math.bivariate.bivariate_cdfs": _bivariate,
     "research.core.math.quadrature.tanh_sinh": lambda: (np.zeros(65), np.zeros(65)),
 }

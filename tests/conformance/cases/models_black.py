@@ -24,7 +24,7 @@ def _greeks(n_rows: int, *, single: bool = False) -> tuple[Any, ...]:
     forward, strike, tau, vol, df, is_call = _options()
     if single:  # one number for all
         forward, df, is_call = forward[:1].copy(), df[:1].copy(), is_call[:1].copy()
-    return forward, strike, tau, vol, df, is_call, np.zeros((n_rows, N)), np.zeros(3, dtype=np.int64)
+    return forward, strike, tau, vol, df, is_call, 0, np.zeros((n_rows, N)), np.zeros(3, dtype=np.int64)
 
 
 def _implied_vols() -> tuple[Any, ...]:

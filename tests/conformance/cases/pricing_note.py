@@ -56,7 +56,16 @@ def _asian(tables: Any, antithetic: int, kind: float) -> tuple[Any, ...]:
     rows = np.array([(0, 16, 8, antithetic, r, quasi, 0) for r in range(tables.shape[0])], dtype=np.int64)
     strike = 0.0 if kind == 1.0 else 100.0
     order, weights = brownian.plan(VARIANCE, bool(quasi))
-    return tables, 5, rows, order, weights, fixings, np.array([0.97, strike, 1.0, kind]), np.zeros((len(rows), N_BASE))
+    return (
+        tables,
+        5,
+        rows,
+        order,
+        weights,
+        fixings,
+        np.array([0.97, strike, 1.0, kind, 99.0]),
+        np.zeros((len(rows), N_BASE)),
+    )
 
 
 def _american(kind: str) -> tuple[Any, ...]:

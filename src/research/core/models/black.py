@@ -19,17 +19,17 @@ from __future__ import annotations
 from math import sqrt
 
 import numpy as np
-from numba import prange
 
 from research.arrays import Bool1D, Float1D, Float2D, Int1D
-from research.core._jit import inlined, parallel
-from research.core.math.elementary import exp, log, log1p, log_ratio
+from research.core._jit import inlined, kernel
+from research.core.math.elementary import exp, log, log1p, log_join, log_ratio, log_split
 from research.core.math.normal import mills, mills_pair
 
 BLOCK = 512  # options that are worked on together
 _INF = float("inf")
 _PHI0 = 0.3989422804014327  # density of the normal distribution at 0
 _SMALL = 0.05  # below it gap is summed as a series; the first term left out is 1e-17 of the sum
+_LEAST = 1e-300  # standard deviation that stands for 0
 _FAR = 1000.0  # standard deviations: the price there is 0
 
 
@@ -98,14 +98,18 @@ def sides_of(is_call: Bool1D, start: int, stop: int, spare: Bool1D) -> Bool1D:
 
 @inlined
 def _parts(f: Float1D, k: Float1D, tau: Float1D, vol: Float1D, w: Float2D) -> None:
-    """h, t, exp(-z^2 / 2), m(abs(z)) and m(h + t) of a block, in short loops: a long one waits for its own results."""
-    h, t, gauss, near, far = w[0], w[1], w[2], w[3], w[4]
+    """h, t, exp(-z^2 / 2), m(abs(z)), m(h + t), sqrt(tau) and 1 / (vol sqrt(tau)) of a block, in short loops: a long
+    one waits for its own results."""
+    h, t, gauss, near, far, root, by_std = w[0], w[1], w[2], w[3], w[4], w[9], w[10]
     for i in range(f.size):
-        std = vol[i] * sqrt(tau[i])
-        s = std if std > 0.0 else 1e-300
-        x = log_ratio(min(f[i], k[i]), max(f[i], k[i])) / s
+        root[i] = sqrt(tau[i])
+        std = vol[i] * root[i]
+        s = std if std > _LEAST else _LEAST
+        inverse = 1.0 / s
+        x = log_ratio(min(f[i], k[i]), max(f[i], k[i])) * inverse
         h[i] = _FAR if x > _FAR else x
         t[i] = 0.5 * s
+        by_std[i] = inverse if std > 0.0 else _INF
     for i in range(f.size):
         z = h[i] - t[i]
         gauss[i] = exp(-0.5 * z * z)
@@ -115,32 +119,35 @@ def _parts(f: Float1D, k: Float1D, tau: Float1D, vol: Float1D, w: Float2D) -> No
 
 @inlined
 def _prices(f: Float1D, k: Float1D, tau: Float1D, vol: Float1D, df: Float1D, call: Bool1D, w: Float2D) -> None:
-    """Prices of a block."""
+    """Prices of a block; the few with a small vol are gathered, so that the series is summed for them alone."""
     h, t, gauss, near, far, price = w[0], w[1], w[2], w[3], w[4], w[6]
-    n_small = 0
     for i in range(f.size):
         value = gauss[i] * (near[i] - far[i]) if h[i] >= t[i] else 1.0 - gauss[i] * (near[i] + far[i])
         time_value = min(f[i], k[i]) * value if vol[i] * tau[i] > 0.0 else 0.0
         gain = f[i] - k[i] if call[i] else k[i] - f[i]
         price[i] = df[i] * (time_value + max(gain, 0.0))
+    where, n = np.empty(BLOCK, np.int64), 0
+    some_h, some_t = w[7], w[8]  # delta and gamma come later
     for i in range(f.size):
-        n_small += 1 if t[i] < _SMALL else 0
-    if n_small > 0:
-        for i in range(f.size):
-            value = gauss[i] * gap_series(h[i], t[i], mills(h[i]))
+        where[n], some_h[n], some_t[n] = i, h[i], t[i]
+        n += t[i] < _SMALL
+    for m in range(n):
+        some_h[m] = gap_series(some_h[m], some_t[m], mills(some_h[m]))
+    for m in range(n):
+        i = where[m]
+        if vol[i] * tau[i] > 0.0:
             gain = f[i] - k[i] if call[i] else k[i] - f[i]
-            better = df[i] * (min(f[i], k[i]) * value + max(gain, 0.0))
-            price[i] = better if (t[i] < _SMALL) & (vol[i] * tau[i] > 0.0) else price[i]
+            price[i] = df[i] * (min(f[i], k[i]) * (gauss[i] * some_h[m]) + max(gain, 0.0))
 
 
 @inlined
 def _n_bad(f: Float1D, k: Float1D, tau: Float1D, vol: Float1D, df: Float1D) -> int:
-    """How many rows of a block make no sense."""
+    """How many rows of a block make no sense: of numbers that are not negative the sum is finite if each is."""
     bad = 0
     for i in range(f.size):
-        low, high = min(f[i], k[i]), max(f[i], k[i])
-        sound = (low > 0.0) & (high < _INF) & (tau[i] >= 0.0) & (tau[i] < _INF) & (vol[i] >= 0.0) & (vol[i] < _INF)
-        bad += 0 if sound & (f[i] == f[i]) & (k[i] == k[i]) & (df[i] > 0.0) & (df[i] < _INF) else 1
+        finite = ((f[i] + k[i]) + (tau[i] + vol[i])) + df[i] < _INF
+        sound = finite & (f[i] > 0.0) & (k[i] > 0.0) & (tau[i] >= 0.0) & (vol[i] >= 0.0) & (df[i] > 0.0)
+        bad += 0 if sound else 1
     return bad
 
 
@@ -152,8 +159,9 @@ def _first(
     """Delta and gamma (in w), vega, theta, rho of a block; what a loop reads it does not find in `out`, or it has no
     lanes."""
     h, t, gauss, near, far, rate, price, delta, gamma = w[0], w[1], w[2], w[3], w[4], w[5], w[6], w[7], w[8]
+    root, by_std = w[9], w[10]
     for i in range(f.size):
-        root, by_f = sqrt(tau[i]), 1.0 / f[i]
+        by_f = 1.0 / f[i]
         # with low = K: d1 = h + t, d2 = z, phi(d1) = phi(z) low / high; with low = F: d1 = -z, d2 = -h - t
         upper = f[i] >= k[i]
         tail = gauss[i] * near[i]
@@ -162,12 +170,11 @@ def _first(
         above = 1.0 - across if upper else beyond  # Phi(d1)
         below = across if upper else (tail if h[i] < t[i] else 1.0 - beyond)  # Phi(-d1)
         density = df[i] * min(f[i], k[i]) * _PHI0 * gauss[i]  # df F phi(d1) = df K phi(d2)
-        alive, some = density > 0.0, tau[i] > 0.0
-        bend = density * by_f * by_f / (vol[i] * root)
-        decay = 0.5 * vol[i] / root if some else (_INF if vol[i] > 0.0 else 0.0)
+        alive = density > 0.0
+        decay = (0.5 * vol[i] * vol[i] * by_std[i] if tau[i] > 0.0 else _INF) if vol[i] > 0.0 else 0.0
         delta[i] = df[i] * (above if call[i] else -below)
-        gamma[i] = bend if alive else 0.0
-        vega[i] = density * root
+        gamma[i] = density * by_f * by_f * by_std[i] if alive else 0.0
+        vega[i] = density * root[i]
         theta[i] = rate[i] * price[i] - (density * decay if alive else 0.0)
         rho[i] = -tau[i] * price[i]
 
@@ -201,12 +208,11 @@ def _rates(tau: Float1D, df: Float1D, flat: bool, rate: Float1D) -> None:
     if flat:
         one = -log(df[0])
         for i in range(tau.size):
-            rate[i] = one
+            rate[i] = one / tau[i] if tau[i] > 0.0 else 0.0
     else:
         for i in range(tau.size):
-            rate[i] = -log(df[i])
-    for i in range(tau.size):
-        rate[i] = rate[i] / tau[i] if tau[i] > 0.0 else 0.0
+            k, x = log_split(df[i])  # a row with df <= 0 is a bad one
+            rate[i] = -log_join(k, x, 0.0) / tau[i] if tau[i] > 0.0 else 0.0
 
 
 @inlined
@@ -215,24 +221,24 @@ def _copy(source: Float1D, out: Float2D, row: int, start: int, stop: int) -> Non
         out[row, start + m] = source[m]
 
 
-@parallel
+@kernel
 def black_greeks(
-    forward: Float1D, strike: Float1D, tau: Float1D, vol: Float1D, df: Float1D, is_call: Bool1D, out: Float2D,
-    bad: Int1D,
+    forward: Float1D, strike: Float1D, tau: Float1D, vol: Float1D, df: Float1D, is_call: Bool1D, first: int,
+    out: Float2D, bad: Int1D,
 ) -> None:  # fmt: skip
     """Fill out, shape (1, n), (6, n) or (10, n): price; delta, gamma, vega, theta, rho; vanna, volga, charm, speed.
 
-    Inputs have shape (n,), or (1,) where one number holds for all. bad, shape (ceil(n / 512),), counts the rows of a
-    block whose input makes no sense; their results do not either. Delta, gamma and speed are by the forward; vega,
-    vanna, volga per 1.00 of vol; theta and charm as a year passes (-d/dtau), and rho at a fixed forward, the zero rate
-    being -log(df) / tau. Where nothing is left to chance (vol or tau 0) they are the limits: a call at the money has
-    delta df / 2 and infinite gamma. One exponential and two Mills' ratios serve all; the series for small vols is
-    summed only where there are any.
+    Inputs have shape (n,), or (1,) where one number holds for all. Blocks of 512 options from number `first` on are
+    filled, one for each element of bad, which counts the rows whose input makes no sense; their results do not either.
+    Delta, gamma and speed are by the forward; vega, vanna, volga per 1.00 of vol; theta and charm as a year passes
+    (-d/dtau), and rho at a fixed forward, the zero rate being -log(df) / tau. Where nothing is left to chance (vol or
+    tau 0) they are the limits: a call at the money has delta df / 2 and infinite gamma. One exponential and two Mills'
+    ratios serve all; the series for small vols is summed only where there are any.
     """
     n = out.shape[1]
-    for block in prange(bad.size):
-        i, j = block * BLOCK, min((block + 1) * BLOCK, n)
-        w, spare, side = np.empty((9, BLOCK)), np.empty((5, BLOCK)), np.empty(BLOCK, np.bool_)
+    w, spare, side = np.empty((11, BLOCK)), np.empty((5, BLOCK)), np.empty(BLOCK, np.bool_)
+    for block in range(bad.size):
+        i, j = (first + block) * BLOCK, min((first + block + 1) * BLOCK, n)
         f, k = rows_of(forward, i, j, spare[0]), rows_of(strike, i, j, spare[1])
         t, v, d = rows_of(tau, i, j, spare[2]), rows_of(vol, i, j, spare[3]), rows_of(df, i, j, spare[4])
         call = sides_of(is_call, i, j, side)

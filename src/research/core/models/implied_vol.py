@@ -23,10 +23,9 @@ from __future__ import annotations
 from math import sqrt
 
 import numpy as np
-from numba import prange
 
 from research.arrays import Bool1D, Float1D
-from research.core._jit import inlined, parallel
+from research.core._jit import inlined, kernel
 from research.core.math.elementary import exp, log, log_ratio
 from research.core.math.normal import mills, mills_pair
 from research.core.models.black import gap_series, rows_of, sides_of
@@ -172,7 +171,7 @@ def _rest(
         s[i] = _search(c[i], short, k[i]) if c[i] > 0.0 else 0.0
 
 
-@parallel
+@kernel
 def implied_vols(
     price: Float1D, forward: Float1D, strike: Float1D, tau: Float1D, df: Float1D, is_call: Bool1D, out: Float1D
 ) -> None:
@@ -181,7 +180,7 @@ def implied_vols(
     out has shape (n,), inputs have shape (n,) or (1,), where one number holds for all.
     """
     n = out.size
-    for block in prange((n + _BLOCK - 1) // _BLOCK):
+    for block in range((n + _BLOCK - 1) // _BLOCK):
         i, j = block * _BLOCK, min((block + 1) * _BLOCK, n)
         scratch, spare, side = np.empty((4, j - i)), np.empty((5, _BLOCK)), np.empty(_BLOCK, np.bool_)
         c, k, log_b, s = scratch[0], scratch[1], scratch[2], scratch[3]

@@ -1,10 +1,13 @@
-"""Asian options on one lognormal underlying, with the geometric average as control.
+"""Asian options on one lognormal underlying, with the geometric average and what it lacks as control.
 
 The average is A = sum of a_j S(t_j), the geometric one G = g exp(sum of a_j log S(t_j) / g), g the sum of the weights
-that are still to come. Controls: the option on G in the place of A, and A itself; both have closed forms.
+that are still to come. To second order in the spread of the logarithms A = G (1 + V / 2), V their variance along the
+path, of weights a_j / g. Controls: A itself, and for an average price what that option would pay on G (1 + V / 2) if it
+were exercised where G passes a level, for an average strike the option on G. All have closed forms.
 
 fixings, shape (n, 3): forward, total variance, weight. terms: 0 discount factor, 1 strike less what is fixed already, 2
-sign, 3 kind (0 average price, 1 average strike: the strike is the average plus terms[1], 2 geometric average price).
+sign, 3 kind (0 average price, 1 average strike: the strike is the average plus terms[1], 2 geometric average price), 4
+the level of G (kind 0).
 
 References
 ----------
@@ -25,29 +28,34 @@ from research.core.random.brownian import brownian_block
 @inlined
 def _asian_block(w: Float2D, fixings: Float2D, terms: Float1D, value: Float2D) -> None:
     """value rows: 0 discounted payment, 1 that on the geometric average, 2 the average; shape (3, lanes)."""
-    n = fixings.shape[0]
-    left, shift = 0.0, 0.0
+    n, lanes = fixings.shape[0], w.shape[1]
+    left, centre = 0.0, 0.0
     for j in range(n):
         left += fixings[j, 2]
-        shift += fixings[j, 2] * (log(fixings[j, 0]) - 0.5 * fixings[j, 1])
-    mean, path, last = value[2], value[1], value[0]
-    for i in range(w.shape[1]):
-        mean[i], path[i] = 0.0, 0.0
+        centre += fixings[j, 2] * (log(fixings[j, 0]) - 0.5 * fixings[j, 1])
+    centre /= left
+    sums = np.zeros((3, lanes))  # of e^y, y and y^2, y the distance of a logarithm from its mean over all paths
+    mean, path, square = sums[0], sums[1], sums[2]
     for j in range(n):
         row, a = w[j + 1], fixings[j, 2]
-        scale, half = fixings[j, 0], 0.5 * fixings[j, 1]
-        for i in range(w.shape[1]):
-            mean[i] += a * scale * exp(row[i] - half)
-            path[i] += a * row[i]
-    forward, half = fixings[n - 1, 0], 0.5 * fixings[n - 1, 1]
+        level = log(fixings[j, 0]) - 0.5 * fixings[j, 1] - centre
+        for i in range(lanes):
+            y = row[i] + level
+            mean[i] += a * exp(y)
+            path[i] += a * y
+            square[i] += a * y * y
+    last = log(fixings[n - 1, 0]) - 0.5 * fixings[n - 1, 1]
     df, strike, sign, kind = terms[0], terms[1], terms[2], terms[3]
-    for i in range(w.shape[1]):
-        spot = forward * exp(w[n, i] - half)
-        geometric = left * exp((path[i] + shift) / left)
-        plain = spot - mean[i] - strike if kind == 1.0 else mean[i] - strike
+    for i in range(lanes):
+        spot, average, off = exp(w[n, i] + last), exp(centre) * mean[i], path[i] / left
+        geometric = left * exp(off + centre)
+        plain = spot - average - strike if kind == 1.0 else average - strike
         smooth = spot - geometric - strike if kind == 1.0 else geometric - strike
-        path[i] = df * max(sign * smooth, 0.0)
-        last[i] = path[i] if kind == 2.0 else df * max(sign * plain, 0.0)
+        spread = 0.5 * geometric * (square[i] / left - off * off) if kind == 0.0 else 0.0
+        exercised = sign * (geometric - terms[4] if kind == 0.0 else smooth) > 0.0
+        value[1, i] = df * sign * (smooth + spread) if exercised else 0.0
+        value[0, i] = value[1, i] if kind == 2.0 else df * max(sign * plain, 0.0)
+        value[2, i] = average
 
 
 @inlined

@@ -28,10 +28,9 @@ from __future__ import annotations
 from math import pi, sqrt
 
 import numpy as np
-from numba import prange
 
 from research.arrays import Float1D, Float2D, Int1D
-from research.core._jit import inlined, kernel, parallel
+from research.core._jit import inlined, kernel
 from research.core.math.elementary import exp, sincos
 from research.core.models.black import black_time_value
 from research.core.models.heston import heston_log_cf, heston_log_cf_gradient, heston_scales, heston_shift
@@ -198,7 +197,18 @@ def split_sides(x: Float1D, start: int, stop: int, shift: float) -> int:
     return i
 
 
-@parallel
+@inlined
+def cautious(gap: Float1D) -> None:
+    """gap[i] = the largest gap among two neighbours to each side: it swings with x, and its zeros say nothing."""
+    n, before, last = gap.size, 0.0, 0.0
+    for i in range(n):
+        here = gap[i]
+        after, then = gap[min(i + 1, n - 1)], gap[min(i + 2, n - 1)]
+        gap[i] = max(max(before, last), max(here, max(after, then)))
+        before, last = last, here
+
+
+@kernel
 def heston_values(
     parameters: Float2D, tau: Float1D, first: Int1D, x: Float1D, forward: Float1D, strike: Float1D, h: float,
     value: Float1D, gap: Float1D,
@@ -206,9 +216,10 @@ def heston_values(
     """Undiscounted values of out-of-the-money options.
 
     m groups share an expiry each: group g has parameters[g], tau[g] and the quotes first[g]..first[g+1], where
-    x = log(F/K) increases. gap gets the difference between the rules of step h and 2h, relative to sqrt(F K).
+    x = log(F/K) increases. gap gets the difference between the rules of step h and 2h, relative to sqrt(F K), the
+    largest of five neighbours.
     """
-    for g in prange(tau.size):
+    for g in range(tau.size):
         p, start, stop = parameters[g], first[g], first[g + 1]
         even, odd = value, gap
         split = split_sides(x, start, stop, heston_shift(tau[g], p))
@@ -222,6 +233,7 @@ def heston_values(
             black = black_time_value(forward[i], strike[i], sqrt(w))
             value[i] = max(black - sqrt(forward[i] * strike[i]) * total, 0.0)
             gap[i] = difference
+        cautious(gap[start:stop])
 
 
 @kernel

@@ -7,18 +7,17 @@ instead of one exponential a node. The sums over even and odd nodes are kept apa
 
 References
 ----------
-J.-P. Berrut, L. N. Trefethen (2004), "Barycentric Lagrange interpolation", SIAM Review 46, 501-517, eqs. (4.2), (5.1).
+J.-P. Berrut, L. N. Trefethen (2004), "Barycentric Lagrange interpolation", SIAM Review 46, 501-517, eq. (5.1).
 """
 
 from __future__ import annotations
 
-from math import pi, sqrt
+from math import factorial, pi, sqrt
 
 import numpy as np
-from numba import prange
 
 from research.arrays import Float1D, Float2D, Int1D
-from research.core._jit import inlined, kernel, parallel
+from research.core._jit import inlined, kernel
 from research.core.math.elementary import exp, sincos
 from research.core.models.black import black_time_value
 from research.core.models.heston import heston_scales, heston_shift
@@ -33,6 +32,7 @@ from research.core.pricing.fourier import (
     SCRATCH,
     _heston_block,
     _largest_weight,
+    cautious,
     contour_block,
     contour_scale,
     heston_group,
@@ -47,8 +47,10 @@ _RENEW = 64  # rotations between two true exponentials
 _WORTH = 3  # grid points a strike up to which the grid is the quicker way
 _LEAST = 64  # strikes
 
-# barycentric weights of 12 even points, (-1)^k binomial(11, k)
-_LAGRANGE = np.array([1.0, -11.0, 55.0, -165.0, 330.0, -462.0, 462.0, -330.0, 165.0, -55.0, 11.0, -1.0])
+_TOGETHER = 64  # strikes interpolated together
+
+# of 12 even points: 1 over the product of the distances of one to the others, (-1)^(11 - k) / (k! (11 - k)!)
+_LAGRANGE = np.array([(-1.0) ** (11 - k) / (factorial(k) * factorial(11 - k)) for k in range(POINTS)])
 
 
 @inlined
@@ -86,22 +88,52 @@ def add_block(first: float, step: float, kept: Float1D, even: Float1D, odd: Floa
 
 
 @inlined
-def _between(t: float, grid: Float1D, other: Float1D, weight: Float1D) -> tuple[float, float]:
-    """Both grids at position t, in steps from the first point."""
-    left = min(max(int(t) - (POINTS // 2 - 1), 0), grid.size - POINTS)
-    here = t - left
-    total, one, two = 0.0, 0.0, 0.0
-    hit = -1
-    for k in range(POINTS):
-        gap = here - k
-        hit = k if gap == 0.0 else hit
-        share = weight[k] / (gap if gap != 0.0 else 1.0)
-        total += share
-        one += share * grid[left + k]
-        two += share * other[left + k]
-    if hit >= 0:
-        return grid[left + hit], other[left + hit]
-    return one / total, two / total
+def _shares(here: Float1D, shares: Float2D, above: Float1D) -> None:
+    """shares[k, i] *= the Lagrange polynomial of point k at here[i]: its weight times the distances to the others."""
+    for k in range(1, POINTS):
+        row, last, at = shares[k], shares[k - 1], k - 1.0
+        for i in range(here.size):
+            row[i] = last[i] * (here[i] - at)
+    weight = _LAGRANGE.copy()
+    for k in range(POINTS - 1, -1, -1):
+        row, of, at = shares[k], weight[k], float(k)
+        for i in range(here.size):
+            row[i] = of * row[i] * above[i]
+            above[i] *= here[i] - at
+
+
+@inlined
+def _between(
+    x: Float1D, first: float, step: float, grid: Float1D, other: Float1D, scale: float, one: Float1D, two: Float1D
+) -> None:
+    """one, two = both grids at x, times scale; point j of the grids lies at first + j step."""
+    left, here, above = np.empty(_TOGETHER, np.int64), np.empty(_TOGETHER), np.empty(_TOGETHER)
+    shares = np.empty((POINTS, _TOGETHER))
+    for start in range(0, x.size, _TOGETHER):
+        n = min(_TOGETHER, x.size - start)
+        for i in range(n):
+            t = (x[start + i] - first) / step
+            left[i] = min(max(int(t) - (POINTS // 2 - 1), 0), grid.size - POINTS)
+            here[i], above[i], shares[0, i] = t - left[i], 1.0, scale
+        _shares(here[:n], shares, above)
+        for i in range(n):
+            a, b = 0.0, 0.0
+            for k in range(POINTS):
+                a += shares[k, i] * grid[left[i] + k]
+                b += shares[k, i] * other[left[i] + k]
+            one[start + i], two[start + i] = a, b
+
+
+@inlined
+def _finish(w: float, forward: Float1D, strike: Float1D, value: Float1D, gap: Float1D) -> None:
+    """The sums over even and odd nodes to a value and a gap; w is the variance of the control variate."""
+    std = sqrt(w)
+    for i in range(value.size):
+        total, difference = value[i] + gap[i], abs(value[i] - gap[i])
+        black = black_time_value(forward[i], strike[i], std)
+        value[i] = max(black - sqrt(forward[i] * strike[i]) * total, 0.0)
+        gap[i] = difference
+    cautious(gap)
 
 
 @kernel
@@ -142,20 +174,17 @@ def heston_smile(
     grid_even, grid_odd = np.zeros(size + POINTS - 2), np.zeros(size + POINTS - 2)
     for block in range(blocks):
         add_block(first - x0, step, kept[block], grid_even, grid_odd)
-    weight = _LAGRANGE.copy()
-    for i in range(start, stop):
-        one, two = _between((x[i] - first) / step, grid_even, grid_odd, weight)
-        even[i], odd[i] = one * (h / pi), two * (h / pi)
+    _between(x[start:stop], first, step, grid_even, grid_odd, h / pi, even[start:stop], odd[start:stop])
     return w
 
 
-@parallel
+@kernel
 def heston_smiles(
     parameters: Float2D, tau: Float1D, first: Int1D, x: Float1D, forward: Float1D, strike: Float1D, h: float,
     value: Float1D, gap: Float1D,
 ) -> None:  # fmt: skip
     """As `fourier.heston_values`, for groups of many quotes."""
-    for g in prange(tau.size):
+    for g in range(tau.size):
         p, start, stop = parameters[g], first[g], first[g + 1]
         split = split_sides(x, start, stop, heston_shift(tau[g], p))
         w = 0.0
@@ -163,8 +192,4 @@ def heston_smiles(
             low, high, side = (start, split, -1.0) if part == 0 else (split, stop, 1.0)
             if high > low:
                 w = heston_smile(p, tau[g], side, low, high, x, h, value, gap)
-        for i in range(start, stop):
-            total, difference = value[i] + gap[i], abs(value[i] - gap[i])
-            black = black_time_value(forward[i], strike[i], sqrt(w))
-            value[i] = max(black - sqrt(forward[i] * strike[i]) * total, 0.0)
-            gap[i] = difference
+        _finish(w, forward[start:stop], strike[start:stop], value[start:stop], gap[start:stop])

@@ -28,38 +28,44 @@ from research.core.math.linear import cholesky, cholesky_solve
 from research.core.math.normal import norm_cdf
 
 N_BASIS = 4
+_LANES = 64  # paths whose sums are kept apart
 _FEW = 8.0  # paths in the money below which no rule is fitted
 _INF = float("inf")
 
 
 @inlined
-def _normal_equations(x: Float1D, y: Float1D, gram: Float2D, right: Float1D) -> float:
-    """Sums of x^a and x^b y over the paths in the money, those with x > 0; how many there are."""
-    s0, s1, s2, s3, s4, s5, s6 = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
-    t0, t1, t2, t3 = 0.0, 0.0, 0.0, 0.0
-    for i in range(x.size):
-        if x[i] > 0.0:
-            a, b = x[i], y[i]
+def _normal_equations(x: Float1D, y: Float1D, sums: Float1D, gram: Float2D, right: Float1D) -> float:
+    """Sums of x^a and x^b y over the paths in the money, those with x > 0; how many there are.
+
+    Path i adds to lane i mod _LANES of the eleven sums in `sums`, without a branch; the lanes are added at the end.
+    """
+    sums[:] = 0.0
+    for start in range(0, x.size, _LANES):
+        for i in range(min(_LANES, x.size - start)):
+            inside = x[start + i] > 0.0
+            a, b = x[start + i] if inside else 0.0, y[start + i] if inside else 0.0
             a2 = a * a
             a3 = a2 * a
-            s0 += 1.0
-            s1 += a
-            s2 += a2
-            s3 += a3
-            s4 += a2 * a2
-            s5 += a2 * a3
-            s6 += a3 * a3
-            t0 += b
-            t1 += a * b
-            t2 += a2 * b
-            t3 += a3 * b
-    powers = (s0, s1, s2, s3, s4, s5, s6)
+            sums[i] += 1.0 if inside else 0.0
+            sums[_LANES + i] += a
+            sums[2 * _LANES + i] += a2
+            sums[3 * _LANES + i] += a3
+            sums[4 * _LANES + i] += a2 * a2
+            sums[5 * _LANES + i] += a2 * a3
+            sums[6 * _LANES + i] += a3 * a3
+            sums[7 * _LANES + i] += b
+            sums[8 * _LANES + i] += a * b
+            sums[9 * _LANES + i] += a2 * b
+            sums[10 * _LANES + i] += a3 * b
+    for k in range(11):
+        for i in range(1, _LANES):
+            sums[k * _LANES] += sums[k * _LANES + i]
     for r in range(N_BASIS):
         for c in range(N_BASIS):
-            gram[r, c] = powers[r + c]
+            gram[r, c] = sums[(r + c) * _LANES]
         gram[r, r] *= 1.0 + 1e-12
-    right[0], right[1], right[2], right[3] = t0, t1, t2, t3
-    return s0
+        right[r] = sums[(7 + r) * _LANES]
+    return sums[0]
 
 
 @inlined
@@ -71,8 +77,8 @@ def _gains(row: Float1D, dates: Float1D, terms: Float1D, gain: Float1D) -> None:
 
 
 @inlined
-def _continuation(c: Float1D, x: float) -> float:
-    return c[0] + x * (c[1] + x * (c[2] + x * c[3]))
+def _continuation(c0: float, c1: float, c2: float, c3: float, x: float) -> float:
+    return c0 + x * (c1 + x * (c2 + x * c3))
 
 
 @kernel
@@ -80,7 +86,7 @@ def fit_policy(motion: Float2D, dates: Float2D, terms: Float1D, policy: Float2D)
     """Fill policy, shape (n, 4), backwards: in units of the strike, as a function of the gain sign (S / K - 1)."""
     n, n_paths = motion.shape
     gain, value, carried = np.empty(n_paths), np.empty(n_paths), np.empty(n_paths)
-    gram, right = np.empty((N_BASIS, N_BASIS)), np.empty(N_BASIS)
+    gram, right, sums = np.empty((N_BASIS, N_BASIS)), np.empty(N_BASIS), np.empty(11 * _LANES)
     _gains(motion[n - 1], dates[n - 1], terms, gain)
     for i in range(n_paths):
         value[i] = dates[n - 1, 2] * max(gain[i], 0.0)
@@ -90,7 +96,7 @@ def fit_policy(motion: Float2D, dates: Float2D, terms: Float1D, policy: Float2D)
         _gains(motion[j], dates[j], terms, gain)
         for i in range(n_paths):
             carried[i] = value[i] / df
-        count = _normal_equations(gain, carried, gram, right)
+        count = _normal_equations(gain, carried, sums, gram, right)
         if (count >= _FEW) and cholesky(gram):
             cholesky_solve(gram, right)
             for k in range(N_BASIS):
@@ -98,9 +104,9 @@ def fit_policy(motion: Float2D, dates: Float2D, terms: Float1D, policy: Float2D)
         else:
             policy[j] = 0.0
             policy[j, 0] = _INF
-        c = policy[j]
+        c0, c1, c2, c3 = policy[j, 0], policy[j, 1], policy[j, 2], policy[j, 3]
         for i in range(n_paths):
-            now = (gain[i] > 0.0) & (gain[i] >= _continuation(c, gain[i]))
+            now = (gain[i] > 0.0) & (gain[i] >= _continuation(c0, c1, c2, c3, gain[i]))
             value[i] = df * gain[i] if now else value[i]
 
 
@@ -121,16 +127,22 @@ def policy_value(motion: Float2D, dates: Float2D, terms: Float1D, policy: Float2
     n, n_paths = motion.shape
     sign, last = terms[1], dates[n - 1]
     gain, value, control = np.empty(n_paths), np.zeros(n_paths), np.zeros(n_paths)
-    when = np.full(n_paths, n, np.int64)
+    when, chosen = np.full(n_paths, n, np.int64), np.empty(n_paths + 1, np.int64)
     for j in range(n):
         _gains(motion[j], dates[j], terms, gain)
-        growth, left, df, c = last[0] / dates[j, 0], last[1] - dates[j, 1], dates[j, 2], policy[j]
+        growth, left, df = last[0] / dates[j, 0], last[1] - dates[j, 1], dates[j, 2]
+        c0, c1, c2, c3 = policy[j, 0], policy[j, 1], policy[j, 2], policy[j, 3]
+        for i in range(n_paths):  # what the holder gains by exercise, or less than nothing
+            now = (gain[i] > 0.0) & (gain[i] >= _continuation(c0, c1, c2, c3, gain[i]))
+            gain[i] = gain[i] if now else -1.0
+        count = 0
         for i in range(n_paths):
-            now = (gain[i] > 0.0) & (gain[i] >= _continuation(c, gain[i])) & (when[i] == n)
-            if now:
-                when[i] = j
-                value[i] = df * gain[i]
-                control[i] = _european(gain[i], sign, growth, left, last[2])
+            chosen[count] = i
+            count += (gain[i] > 0.0) & (when[i] == n)
+        for m in range(count):
+            i = chosen[m]
+            when[i], value[i] = j, df * gain[i]
+            control[i] = _european(gain[i], sign, growth, left, last[2])
     for k in range(6):
         out[k] = 0.0
     for i in range(n_paths):

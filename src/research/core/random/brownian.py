@@ -1,5 +1,7 @@
 """Brownian paths in blocks: Philox or scrambled Sobol' normals, joined by a bridge or step by step.
 
+Philox normals come by Box and Muller, four from a block; Sobol' ones by inversion, which keeps the order of the points.
+
 A block is a matrix w, shape (n_times + 1, lanes): row 0 is time 0, row k + 1 the motion at variance time v[k]. The plan
 says in which order the rows are made: normal number k makes row order[k, 0] out of rows order[k, 1] and order[k, 2],
 
@@ -19,10 +21,10 @@ from math import sqrt
 
 import numpy as np
 
-from research.arrays import Float1D, Float2D, Int2D
+from research.arrays import Float1D, Float2D, Int1D, Int2D
 from research.core._jit import inlined, kernel
 from research.core.math.normal import norm_ppf_row
-from research.core.random.philox import uniform_pair
+from research.core.random.box_muller import four_normals
 from research.core.random.sobol import sobol_row
 
 
@@ -52,6 +54,15 @@ def plan(variance: Float1D, bridge: bool) -> tuple[Int2D, Float2D]:
 
 
 @inlined
+def _join(row: Int1D, weight: Float1D, w: Float2D) -> None:
+    """The motion out of its normals in w[row[0]] and of its neighbours."""
+    target, left, right = w[row[0]], w[row[1]], w[row[2]]
+    a, b, c = weight[0], weight[1], weight[2]
+    for i in range(target.size):
+        target[i] = a * left[i] + b * right[i] + c * target[i]
+
+
+@inlined
 def brownian_block(
     table: Int2D, seed: int, stream: int, first_path: int, order: Int2D, weights: Float2D, w: Float2D
 ) -> None:
@@ -60,24 +71,23 @@ def brownian_block(
     For Sobol' points `lanes` is a power of two that divides first_path.
     """
     n, lanes = order.shape[0], w.shape[1]
-    w[0] = 0.0
+    for i in range(lanes):
+        w[0, i] = 0.0
     if table.shape[0] > 0:
         bits = np.empty(lanes, np.int64)
         for k in range(n):
             sobol_row(table[k], first_path, bits, w[order[k, 0]])
+            norm_ppf_row(w[order[k, 0]])
+            _join(order[k], weights[k], w)
     else:
-        spare = np.empty(lanes)
-        for k in range(0, n, 2):
-            even = w[order[k, 0]]
-            odd = w[order[k + 1, 0]] if k + 1 < n else spare
-            for i in range(lanes):
-                even[i], odd[i] = uniform_pair(seed, stream, first_path + i, k // 2)
-    for k in range(n):
-        target, left, right = w[order[k, 0]], w[order[k, 1]], w[order[k, 2]]
-        a, b, c = weights[k, 0], weights[k, 1], weights[k, 2]
-        norm_ppf_row(target)
-        for i in range(lanes):
-            target[i] = a * left[i] + b * right[i] + c * target[i]
+        spare = np.empty((3, lanes))
+        for k in range(0, n, 4):
+            b = w[order[k + 1, 0]] if k + 1 < n else spare[0]
+            c = w[order[k + 2, 0]] if k + 2 < n else spare[1]
+            d = w[order[k + 3, 0]] if k + 3 < n else spare[2]
+            four_normals(seed, stream, first_path, k // 4, w[order[k, 0]], b, c, d)
+            for j in range(k, min(k + 4, n)):
+                _join(order[j], weights[j], w)
 
 
 @kernel
