@@ -1,4 +1,4 @@
-"""Grids of the finite-difference engines: nodes in log spot, steps in time, and the variance of a model on them.
+"""Grids of the finite-difference engines: nodes in log spot and in variance, steps in time.
 
 A grid is made at a level: level 2 halves every step of level 1, so that their difference shows the leading error.
 """
@@ -10,12 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from research.arrays import Float1D, Float2D
+from research.arrays import Float1D
 from research.errors import require
 from research.market import Snapshot
-from research.models.black_scholes import BlackScholes
 from research.models.heston import Heston
-from research.models.local_vol import LocalVol
 
 Dividends = Sequence[tuple[float, float]]
 
@@ -29,14 +27,6 @@ def check_dividends(dividends: Dividends) -> None:
     """Refuse negative times and amounts."""
     for when, cash in dividends:
         require(when > 0.0 and cash >= 0.0, "dividends", (when, cash), "be pairs of years > 0 and cash >= 0")
-
-
-def spreads(model: BlackScholes | LocalVol, tau: float) -> tuple[float, float, float]:
-    """Standard deviations of the log spot: around the forward, below it and above it."""
-    if isinstance(model, LocalVol):
-        return model.std(tau), model.std(tau, -3.0), model.std(tau, 3.0)
-    std = float(model.sigma * np.sqrt(tau))
-    return std, std, std
 
 
 def nodes(
@@ -73,6 +63,14 @@ def nodes(
             out -= (count(out) - goal) / sum(1.0 / np.sqrt(fine**2 + (out - one) ** 2) for one in points)
     out[0], out[first * level], out[-1] = low, centre, high
     return np.asarray(out, dtype=np.float64)
+
+
+def share_above(x: Float1D, level: float) -> Float1D:
+    """The part of each node's cell that lies above a level; a jump there, weighted so, costs no order of the grid."""
+    middle = 0.5 * (x[1:] + x[:-1])
+    left, right = np.concatenate([x[:1], middle]), np.concatenate([middle, x[-1:]])
+    out: Float1D = np.clip((right - level) / (right - left), 0.0, 1.0)
+    return out
 
 
 def time_steps(
@@ -119,18 +117,6 @@ def calendar(tau: float, dt: Float1D) -> Float1D:
     out: Float1D = np.concatenate([[0.0], np.cumsum(dt[::-1])])
     out *= tau / out[-1]
     return out
-
-
-def variance_on_grid(
-    model: BlackScholes | LocalVol, x: Float1D, scale: float, tau: float, dt: Float1D, snapshot: Snapshot
-) -> Float2D:
-    """Local variance of each step, from expiry back, at the nodes x = log(spot / scale), shape (steps or 1, n)."""
-    if not isinstance(model, LocalVol):
-        return np.full((1, x.size), model.sigma**2)
-    times = calendar(tau, dt)
-    forward = snapshot.forward(0.5 * (times[1:] + times[:-1]))
-    rows = model.variance_rows(times, x[None, :] - np.log(forward / scale)[:, None])
-    return np.ascontiguousarray(rows[::-1])
 
 
 def variance_nodes(model: Heston, tau: float, n: int, level: int) -> Float1D:

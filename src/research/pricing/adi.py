@@ -88,7 +88,7 @@ def value(
     hint = "Without it the variance is a function of time: use BlackScholes or LocalVol."
     require(heston.sigma > 0.0, "sigma", heston.sigma, "be > 0 for method='adi'", hint=hint)
     sizes = n_space // 2, n_variance // 2, n_time // 2
-    marches = _marches(list(problems(items, snapshot)), tau, model, snapshot, bool(dividends))
+    marches = _marches(list(problems(items, snapshot, bool(dividends))), tau, model, snapshot, bool(dividends))
     early = isinstance(items[0], American)
     cuts = ((1, 1), (1, 2), (2, 2)) if early else ((1, 1), (2, 2))  # of space, of time
     found: list[Any] = [None] * len(marches)
@@ -101,9 +101,8 @@ def value(
     total = np.zeros((len(cuts), tau.size))
     for march, values in zip(marches, found):
         for problem, one in zip(march.problems, np.array(values).T):
-            total[:, problem.position] += problem.weight * (
-                one + problem.forward(march.years, snapshot, bool(dividends))
-            )
+            factor, more = problem.added(march.years, snapshot)
+            total[:, problem.position] += problem.weight * (factor * one + more)
     bad = int((~np.isfinite(total).all(axis=0)).sum())
     if bad:
         raise NumericalError(f"the march must stay finite; got {bad} of {tau.size} values that are not.")
@@ -115,13 +114,13 @@ def value(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _March:
-    """Problems that are one in units of their strikes."""
+    """Problems that are one in units of their scales."""
 
     problems: list[Problem]
     years: float
     heston: Heston
     model: Heston | LocalStochasticVol
-    at: Float1D  # log(spot / strike) of each
+    at: Float1D  # log(spot / scale) of each
 
     def solve(
         self, snapshot: Snapshot, sizes: tuple[int, int, int], level: int, faster: int, dividends: Dividends,
@@ -129,13 +128,15 @@ class _March:
     ) -> Float1D:  # fmt: skip
         """Value of each problem in price units."""
         first, heston = self.problems[0], self.heston
-        scale, leveraged = float(first.item.strike), isinstance(self.model, LocalStochasticVol)
+        scale, unit, leveraged = first.scale, first.unit, isinstance(self.model, LocalStochasticVol)
         x = self._space(sizes[0], level)
         v = variance_nodes(heston, self.years, sizes[1], level)
         dt, cash = time_steps(self.years, sizes[2], dividends, faster, _EARLY_GROWTH if first.early else 2.0, leveraged)
         market, lever = market_rows(self.years, dt, snapshot), self._leverage(x, scale, dt, snapshot)
-        value, pays, edges = first.pay_off(x, True, bool(dividends))
-        value, pays, edges[1], edges[3] = value / scale, pays / scale, edges[1] / scale, edges[3] / scale
+        if not first.discounted:
+            market[: dt.size] = 0.0
+        value, pays, edges = first.pay_off(x, True)
+        value, pays, edges[1], edges[3] = value / unit, pays / unit, edges[1] / unit, edges[3] / unit
         edges[4] = (1.0 if splitting else 2.0) if first.early else 0.0
         u = np.repeat(value[:, None], v.size, axis=1)
         codes = np.where(np.arange(dt.size) < STARTS, DAMPED, scheme).astype(np.int64)
@@ -148,8 +149,8 @@ class _March:
             adi_march(x, v, dt[start:stop], codes[start:stop], rates, rows, five, pays, edges, push, u)
             if stop < dt.size or cash[-1] > 0.0:
                 u = np.maximum(_after_cash(x, u, cash[stop - 1] / scale), pays[:, None])
-        strikes = np.array([p.item.strike for p in self.problems])
-        out: Float1D = strikes * _read(v, _read(x, u, self.at).T, np.array([heston.v0]))[0]
+        units = np.array([p.unit for p in self.problems])
+        out: Float1D = units * _read(v, _read(x, u, self.at).T, np.array([heston.v0]))[0]
         return out
 
     def _space(self, n: int, level: int) -> Float1D:
@@ -176,19 +177,17 @@ class _March:
 def _marches(
     parts: list[Problem], tau: Float1D, model: Heston | LocalStochasticVol, snapshot: Snapshot, has_cash: bool
 ) -> list[_March]:
-    """Problems grouped by what they are in units of the strike; each for itself where the strike matters."""
+    """Problems grouped by what they are in units of the scale; each for itself where the scale matters."""
     alone = has_cash or isinstance(model, LocalStochasticVol)
     groups: dict[Any, list[Problem]] = {}
     for i, p in enumerate(parts):
-        k = p.item.strike
-        ends = tuple(end / k for end in p.ends)
-        side = p.item.is_call and not p.by_parity(has_cash)
-        key = (float(tau[p.position]), p.kind, p.early, side, ends, p.rebate / k)
-        groups.setdefault((key, i if alone or p.kind == "survival" else -1), []).append(p)
+        ends, hits = tuple(end / p.scale for end in p.ends), tuple(hit / p.unit for hit in p.hits)
+        key = (float(tau[p.position]), p.pays, p.early, p.sign, ends, hits, p.discounted)
+        groups.setdefault((key, i if alone else -1), []).append(p)
     heston = model.heston if isinstance(model, LocalStochasticVol) else model
     out = []
     for (key, _), members in groups.items():
-        at = np.log(snapshot.spot / np.array([p.item.strike for p in members]))
+        at = np.log(snapshot.spot / np.array([p.scale for p in members]))
         out.append(_March(members, key[0], heston, model, at))
     return out
 

@@ -119,10 +119,13 @@ CATALOGUE: tuple[Engine, ...] = (
            "0.5 ms an option at 200 x 100", "the whole curve, cash dividends; watched at every moment"),
     *(Engine("pde", contract, "local_vol", "pde", "stated with each price, about 1e-5 of the strike at 200 x 100",
              "1 ms an option at 200 x 100", "local variance at each node and step, cash dividends")
-      for contract in ("European", "American", "Barrier")),
+      for contract in ("European", "American", "Barrier", "Digital", "Touch", "DoubleBarrier", "DoubleTouch")),
+    *(Engine("pde", contract, "lognormal", "pde", "stated with each price, about 1e-6 at 200 x 100",
+             "0.5 ms a contract at 200 x 100", "the whole curve, cash dividends, to check others")
+      for contract in ("Digital", "Touch", "DoubleBarrier", "DoubleTouch")),
     *(Engine("adi", contract, "stochastic_variance", "adi", "stated with each price, about 1e-5 of the strike",
              "3 ms an expiry and kind at 100 x 50 x 50", "finite differences in spot and variance, cash dividends")
-      for contract in ("European", "American", "Barrier")),
+      for contract in ("European", "American", "Barrier", "Digital", "Touch", "DoubleBarrier", "DoubleTouch")),
     Engine("lattice", "Bermudan", "lognormal", "lattice", "about 3e-4 of the strike at 501 steps, falls with 1/n",
            "0.4 ms an option at 501 steps", "a tree that meets the strike, exercise on given days"),
     Engine("lattice", "American", "lognormal", "lattice", "about 1e-5 of the strike at 501 steps, falls with 1/n",

@@ -29,19 +29,18 @@ from research.core.pricing.pde import pde_values
 from research.errors import require, require_all
 from research.instruments import American, Barrier, European
 from research.market import Snapshot
-from research.models.black_scholes import BlackScholes
 from research.models.local_vol import LocalVol
+from research.pricing._grid_models import GridModel, check_model, hangs_on_time, spreads, variance_on_grid
 from research.pricing._pde_grid import (
     FINE,
     STARTS,
     WIDTH,
     Dividends,
+    calendar,
     check_dividends,
     market_rows,
     nodes,
-    spreads,
     time_steps,
-    variance_on_grid,
 )
 from research.pricing._pde_problem import may_exercise_anywhere, problems
 from research.pricing.catalogue import Values
@@ -51,7 +50,7 @@ _ROUNDING = 1e-12
 
 def value(
     items: Sequence[European | American | Barrier],
-    model: BlackScholes | LocalVol,
+    model: GridModel,
     snapshot: Snapshot,
     *,
     n_space: int = 200,
@@ -72,8 +71,8 @@ def value(
     check_dividends(dividends)
     tau = np.array([item.years(snapshot.as_of) for item in items])
     require_all(tau > 0.0, "tau", tau, "be > 0 years for method='pde'")
-    if isinstance(model, BlackScholes):
-        require(model.sigma > 0.0, "sigma", model.sigma, "be > 0 for method='pde'", hint="Use the analytic engine.")
+    for years in np.unique(tau).tolist():
+        check_model(model, years, snapshot)
     fine, coarse = (_solve(items, tau, model, snapshot, n_space // 2, n_time // 2, dividends, level) for level in
                     (2, 1))  # fmt: skip
     error = np.abs(fine - coarse) / 3.0
@@ -150,31 +149,33 @@ def _batch(
 
 
 def _solve(
-    items: Sequence[Any], tau: Float1D, model: BlackScholes | LocalVol, snapshot: Snapshot, n: int, m: int,
+    items: Sequence[Any], tau: Float1D, model: GridModel, snapshot: Snapshot, n: int, m: int,
     dividends: Dividends, level: int,
 ) -> Float1D:  # fmt: skip
     """Values on grids of n x m, each step cut into `level`, by one call of the kernel."""
-    parts = list(problems(items, snapshot))
+    parts = list(problems(items, snapshot, bool(dividends)))
     rows, space, steps = len(parts), n * level + 1, m * level + STARTS - 2
-    scale = np.array([p.item.strike for p in parts])
+    scale = np.array([p.scale for p in parts])
     at = np.log(snapshot.spot / scale)
     x, pays, v = np.empty((rows, space)), np.full((rows, space), -np.inf), np.empty((rows, space))
     dt, cash, market = np.empty((rows, steps)), np.empty((rows, steps)), np.empty((rows, 2 * steps))
     edges, local = np.zeros((rows, 5)), isinstance(model, LocalVol)
-    variance = np.empty((rows, steps if local else 1, space))
+    variance = np.empty((rows, steps if hangs_on_time(model) else 1, space))
     for i, p in enumerate(parts):
         years = float(tau[p.position])
-        std = spreads(model, years)
+        std = spreads(model, years, snapshot)
         low, high, beside = p.range(float(at[i]), float(at[i]), WIDTH * std[1], WIDTH * std[2])
         x[i] = nodes(low, high, 0.0, FINE * min(std[0], high - low), n, level, [*beside, *at[i : i + local]])
         dt[i], cash[i] = time_steps(years, m, dividends, level, today=local)
         market[i] = market_rows(years, dt[i], snapshot)
-        v[i], pays[i], edges[i] = p.pay_off(x[i], may_exercise_anywhere(snapshot), bool(dividends))
-        variance[i] = variance_on_grid(model, x[i], float(scale[i]), years, dt[i], snapshot)
+        if not p.discounted:
+            market[i, :steps] = 0.0
+        v[i], pays[i], edges[i] = p.pay_off(x[i], may_exercise_anywhere(snapshot))
+        variance[i] = variance_on_grid(model, x[i], p.scale, calendar(years, dt[i]), years, snapshot)
     theta = np.where(np.arange(steps) < STARTS, 1.0, 0.5)
     out, total = np.empty(rows), np.zeros(len(items))
     pde_values(x, dt, theta, market, variance, cash, scale, edges, pays, v, at, out)
     for p, one in zip(parts, out):
-        years = float(tau[p.position])
-        total[p.position] += p.weight * (one + p.forward(years, snapshot, bool(dividends)))
+        factor, more = p.added(float(tau[p.position]), snapshot)
+        total[p.position] += p.weight * (factor * one + more)
     return total
