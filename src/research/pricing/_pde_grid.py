@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from research.arrays import Float1D
+from research.arrays import Float1D, Float2D
 from research.errors import require
 from research.market import Snapshot
 from research.models.heston import Heston
@@ -62,6 +62,42 @@ def nodes(
         for _ in range(3):
             out -= (count(out) - goal) / sum(1.0 / np.sqrt(fine**2 + (out - one) ** 2) for one in points)
     out[0], out[first * level], out[-1] = low, centre, high
+    return np.asarray(out, dtype=np.float64)
+
+
+def pinned_nodes(
+    low: float, high: float, pins: Sequence[float], spot: float, fine: float, n: int, level: int
+) -> Float1D:
+    """n * level + 1 nodes from low to high, dense as in `nodes` around every pin and the spot, with nodes on the pins.
+
+    Pins come in the order of their weight: one too near to an earlier one for two steps in between is left to the
+    weights of `share_above`.
+    """
+    inside = [one for one in pins if low < one < high]
+    points = np.unique([*inside, min(max(spot, low), high)])
+    points = points[np.concatenate([[True], np.diff(points) > 1e-9])]
+
+    def count(x: Any) -> Any:
+        return sum(np.arcsinh((x - one) / fine) for one in points) / points.size
+
+    start, end = float(count(low)), float(count(high))
+    kept = {0: start, n: end}
+    for one in inside:
+        goal = float(count(one))
+        place = int(np.rint((goal - start) / (end - start) * n))
+        if all(abs(place - other) >= 2 for other in kept):
+            kept[place] = goal
+    ends = sorted(kept)
+    goals = [kept[place] for place in ends]
+    goal = np.interp(np.arange(n * level + 1) / level, ends, goals)
+    table = np.unique(np.concatenate([
+        one + fine * np.sinh(np.linspace(np.arcsinh((low - one) / fine), np.arcsinh((high - one) / fine), _TABLE))
+        for one in points
+    ]))  # fmt: skip
+    out = np.interp(goal, count(table), table)
+    for _ in range(3):
+        out -= (count(out) - goal) * points.size / sum(1.0 / np.sqrt(fine**2 + (out - one) ** 2) for one in points)
+    out[0], out[-1] = low, high
     return np.asarray(out, dtype=np.float64)
 
 
@@ -117,6 +153,20 @@ def calendar(tau: float, dt: Float1D) -> Float1D:
     out: Float1D = np.concatenate([[0.0], np.cumsum(dt[::-1])])
     out *= tau / out[-1]
     return out
+
+
+def near(x: Float1D, at: float, degree: int = 5) -> tuple[slice, Float2D]:
+    """The nodes nearest to `at`, and the weights of a polynomial through them: its value and three derivatives.
+
+    Weights have shape (4, degree + 1).
+    """
+    n = degree + 1
+    start = int(np.clip(np.searchsorted(x, at) - n // 2, 0, x.size - n))
+    here = slice(start, start + n)
+    scale = float(x[start + n - 1] - x[start])
+    powers = np.vander((x[here] - at) / scale, increasing=True)  # row i: 1, u_i, u_i^2, ...
+    weights = np.linalg.inv(powers)[:4] * np.array([1.0, 1.0, 2.0, 6.0])[:, None]
+    return here, weights / scale ** np.arange(4)[:, None]
 
 
 def variance_nodes(model: Heston, tau: float, n: int, level: int) -> Float1D:

@@ -1,4 +1,7 @@
-"""Finite differences in two dimensions: Heston, with or without leverage; European, American and barrier options.
+"""Finite differences in two dimensions: Heston, with or without leverage.
+
+European, American, digital, barrier and touch contracts; with dates (Bermudan, looks on given days, structured notes)
+as in `_dated` and `_dated_plane`.
 
 Alternating directions (modified Craig-Sneyd, or Hundsdorfer and Verwer) after four damped half-steps, on a sinh grid in
 log spot with nodes on strike and barrier and a sinh grid in variance that starts at 0. Time steps grow away from
@@ -29,10 +32,12 @@ from research.arrays import Float1D, Float2D
 from research.core._tasks import share
 from research.core.pricing.adi import CRAIG_SNEYD, DAMPED, HUNDSDORFER_VERWER, adi_march
 from research.errors import NumericalError, require, require_all
-from research.instruments import American, Barrier, European
+from research.instruments import American
 from research.market import Snapshot
 from research.models.heston import Heston
 from research.models.local_stochastic_vol import LocalStochasticVol
+from research.pricing._dated_contracts import march_of, terms_of
+from research.pricing._dated_plane import plane, std_of
 from research.pricing._pde_grid import (
     FINE,
     STARTS,
@@ -41,27 +46,30 @@ from research.pricing._pde_grid import (
     calendar,
     check_dividends,
     market_rows,
+    near,
     nodes,
     time_steps,
     variance_nodes,
 )
-from research.pricing._pde_problem import Problem, problems
+from research.pricing._pde_problem import Problem, has_dates, problems
 from research.pricing.catalogue import Values
 
 Scheme = Literal["craig-sneyd", "hundsdorfer-verwer"]
 _SCHEMES = {"craig-sneyd": CRAIG_SNEYD, "hundsdorfer-verwer": HUNDSDORFER_VERWER}
-_ROUNDING = 1e-10
+_ROUNDING, _LEFT = 1e-10, 1e-6  # of spot; what two extrapolated grids of a contract with dates may still be away
+_POINTS, _STEPS = (100, 200), (50, 100)  # without and with dates
+_LEAST = 1  # steps of the coarse grid between two days of a contract
 _EARLY_GROWTH = 1.5  # power in which time steps grow from expiry, 2 for other options
 
 
 def value(
-    items: Sequence[European | American | Barrier],
+    items: Sequence[Any],
     model: Heston | LocalStochasticVol,
     snapshot: Snapshot,
     *,
-    n_space: int = 100,
+    n_space: int | None = None,
     n_variance: int = 50,
-    n_time: int = 50,
+    n_time: int | None = None,
     dividends: Dividends = (),
     scheme: Scheme = "craig-sneyd",
     splitting: bool = False,
@@ -70,7 +78,7 @@ def value(
 
     Parameters
     ----------
-    n_space, n_variance, n_time : int
+    n_space, n_variance, n_time : int, default 100, 50 and 50; 200, 50 and 100 for contracts that look on given days
         Points in log spot and variance, steps in time, at least 20, 12 and 10.
     dividends : sequence of (years, cash in price units)
         Paid whatever the spot is, beside the snapshot's dividend yield; those after expiry are left out.
@@ -79,15 +87,60 @@ def value(
         Early exercise by the multiplier of Ikonen and Toivanen instead of a projection after each step.
     """
     for name, given, least in (("n_space", n_space, 20), ("n_variance", n_variance, 12), ("n_time", n_time, 10)):
-        require(given >= least, name, given, f"be at least {least}")
+        require(given is None or given >= least, name, given, f"be at least {least}")
     require(scheme in _SCHEMES, "scheme", scheme, f"be one of {', '.join(_SCHEMES)}")
     check_dividends(dividends)
-    tau = np.array([item.years(snapshot.as_of) for item in items])
-    require_all(tau > 0.0, "tau", tau, "be > 0 years for method='adi'")
     heston = model.heston if isinstance(model, LocalStochasticVol) else model
     hint = "Without it the variance is a function of time: use BlackScholes or LocalVol."
     require(heston.sigma > 0.0, "sigma", heston.sigma, "be > 0 for method='adi'", hint=hint)
-    sizes = n_space // 2, n_variance // 2, n_time // 2
+    days = np.array([has_dates(item) for item in items])
+    value, error = np.empty(days.size), np.empty(days.size)
+    for dated, at in ((False, np.flatnonzero(~days)), (True, np.flatnonzero(days))):
+        if at.size == 0:
+            continue
+        these = [items[i] for i in at]
+        sizes = (n_space or _POINTS[dated]) // 2, n_variance // 2, (n_time or _STEPS[dated]) // 2
+        if dated:
+            value[at], error[at] = _by_dates(these, model, snapshot, sizes, dividends)
+        else:
+            value[at], error[at] = _at_every_moment(
+                these, model, snapshot, sizes, dividends, _SCHEMES[scheme], splitting
+            )
+    return Values(value, np.zeros_like(value), error + _ROUNDING * snapshot.spot)
+
+
+def _by_dates(
+    items: Sequence[Any], model: Heston | LocalStochasticVol, snapshot: Snapshot, sizes: tuple[int, int, int],
+    dividends: Dividends,
+) -> tuple[Float1D, Float1D]:  # fmt: skip
+    """Values and errors; contracts share the threads."""
+    plans = [terms_of(item, snapshot) for item in items]
+    v0 = model.heston.v0 if isinstance(model, LocalStochasticVol) else model.v0
+    found = np.empty((2, len(items)))
+
+    def work(rows: slice) -> None:
+        for i in range(rows.start, rows.stop):
+            for level in (1, 2):
+                grid = plane(plans[i], model, snapshot, sizes, level, dividends, _LEAST)
+                values = march_of(items[i], plans[i], grid)[0]
+                here, weights = near(grid.x, float(np.log(snapshot.spot / plans[i].scale)))
+                there, others = near(grid.v, v0, 3)
+                found[level - 1, i] = others[0] @ (values[there][:, here] @ weights[0])
+
+    share(len(items), work)
+    coarse, fine = found
+    floor = np.array([plan.today(snapshot.spot) for plan in plans])
+    error = np.abs(fine - coarse) / 3.0
+    return np.maximum(fine + (fine - coarse) / 3.0, floor), error + _LEFT * snapshot.spot
+
+
+def _at_every_moment(
+    items: Sequence[Any], model: Heston | LocalStochasticVol, snapshot: Snapshot, sizes: tuple[int, int, int],
+    dividends: Dividends, scheme: int, splitting: bool,
+) -> tuple[Float1D, Float1D]:  # fmt: skip
+    """Values and errors; problems that are one in units of their scales share a march."""
+    tau = np.array([item.years(snapshot.as_of) for item in items])
+    require_all(tau > 0.0, "tau", tau, "be > 0 years for method='adi'")
     marches = _marches(list(problems(items, snapshot, bool(dividends))), tau, model, snapshot, bool(dividends))
     early = isinstance(items[0], American)
     cuts = ((1, 1), (1, 2), (2, 2)) if early else ((1, 1), (2, 2))  # of space, of time
@@ -95,7 +148,7 @@ def value(
 
     def work(rows: slice) -> None:
         for i in range(rows.start, rows.stop):
-            found[i] = [marches[i].solve(snapshot, sizes, *cut, dividends, _SCHEMES[scheme], splitting) for cut in cuts]
+            found[i] = [marches[i].solve(snapshot, sizes, *cut, dividends, scheme, splitting) for cut in cuts]
 
     share(len(marches), work)
     total = np.zeros((len(cuts), tau.size))
@@ -108,8 +161,7 @@ def value(
         raise NumericalError(f"the march must stay finite; got {bad} of {tau.size} values that are not.")
     in_space = (total[-1] - total[-2]) / 3.0  # and in time, where both are of order 2
     in_time = total[1] - total[0] if early else np.zeros_like(tau)
-    error = np.abs(in_space) + np.abs(in_time)
-    return Values(total[-1] + in_space + in_time, np.zeros_like(tau), error + _ROUNDING * snapshot.spot)
+    return total[-1] + in_space + in_time, np.abs(in_space) + np.abs(in_time)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -154,11 +206,7 @@ class _March:
         return out
 
     def _space(self, n: int, level: int) -> Float1D:
-        std = float(np.sqrt(self.heston.average_variance(self.years) * self.years))
-        below = above = std
-        if isinstance(self.model, LocalStochasticVol):
-            share = [self.model.leverage.std(self.years, reach) for reach in (-3.0, 3.0)]
-            below, above = (std * one / float(np.sqrt(self.years)) for one in share)
+        std, below, above = std_of(self.heston, self.model, self.years)
         low, high, beside = self.problems[0].range(
             float(self.at.min()), float(self.at.max()), WIDTH * below, WIDTH * above
         )

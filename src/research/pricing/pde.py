@@ -1,4 +1,7 @@
-"""Finite differences: European, American and barrier options under Black-Scholes or a local vol, with curves and cash.
+"""Finite differences in one dimension: under Black-Scholes, a vol by expiry or a local vol, with curves and cash.
+
+European, American, digital, barrier and touch contracts; with dates (Bermudan, looks on given days, structured notes)
+as in `_dated` and `_dated_march`.
 
 Crank-Nicolson with four implicit half-steps at the start (Rannacher), time steps that grow away from expiry, a sinh
 grid in log spot that is finest at strike and barrier, with nodes on both; early exercise by Brennan and Schwartz. Each
@@ -27,9 +30,11 @@ from numpy.typing import ArrayLike
 from research.arrays import Float1D, reshape, vectors
 from research.core.pricing.pde import pde_values
 from research.errors import require, require_all
-from research.instruments import American, Barrier, European
+from research.instruments import American
 from research.market import Snapshot
 from research.models.local_vol import LocalVol
+from research.pricing._dated_contracts import march_of, terms_of
+from research.pricing._dated_march import line
 from research.pricing._grid_models import GridModel, check_model, hangs_on_time, spreads, variance_on_grid
 from research.pricing._pde_grid import (
     FINE,
@@ -39,36 +44,73 @@ from research.pricing._pde_grid import (
     calendar,
     check_dividends,
     market_rows,
+    near,
     nodes,
     time_steps,
 )
-from research.pricing._pde_problem import may_exercise_anywhere, problems
+from research.pricing._pde_problem import has_dates, may_exercise_anywhere, problems
 from research.pricing.catalogue import Values
 
-_ROUNDING = 1e-12
+_ROUNDING, _LEFT = 1e-12, 1e-7  # of spot; what two extrapolated grids of a contract with dates may still be away
+_POINTS, _STEPS = (200, 400), (100, 200)  # without and with dates
+_LEAST = 2  # full steps of the coarse grid between two days of a contract
 
 
 def value(
-    items: Sequence[European | American | Barrier],
+    items: Sequence[Any],
     model: GridModel,
     snapshot: Snapshot,
     *,
-    n_space: int = 200,
-    n_time: int = 100,
+    n_space: int | None = None,
+    n_time: int | None = None,
     dividends: Dividends = (),
 ) -> Values:
     """The engine's door for `pricing.price`.
 
     Parameters
     ----------
-    n_space, n_time : int
-        Points in space and steps in time, at least 20 and 10.
+    n_space, n_time : int, default 200 and 100, twice that for contracts that look at the price on given days
+        Points in space and steps in time, at least 20 and 10; between two days of a contract there are always some.
     dividends : sequence of (years, cash in price units)
         Paid whatever the spot is, beside the snapshot's dividend yield; those after expiry are left out.
     """
-    require(n_space >= 20, "n_space", n_space, "be at least 20")
-    require(n_time >= 10, "n_time", n_time, "be at least 10")
+    require(n_space is None or n_space >= 20, "n_space", n_space, "be at least 20")
+    require(n_time is None or n_time >= 10, "n_time", n_time, "be at least 10")
     check_dividends(dividends)
+    days = np.array([has_dates(item) for item in items])
+    value, error = np.empty(days.size), np.empty(days.size)
+    for dated, at in ((False, np.flatnonzero(~days)), (True, np.flatnonzero(days))):
+        if at.size:
+            these = [items[i] for i in at]
+            found = _by_dates if dated else _at_every_moment
+            sizes = (n_space or _POINTS[dated], n_time or _STEPS[dated])
+            value[at], error[at] = found(these, model, snapshot, *sizes, dividends)
+    return Values(value, np.zeros_like(value), error)
+
+
+def _by_dates(
+    items: Sequence[Any], model: GridModel, snapshot: Snapshot, n_space: int, n_time: int, dividends: Dividends
+) -> tuple[Float1D, Float1D]:
+    """Values and errors, one contract after the other."""
+    both = np.empty((2, len(items)))
+    floor = np.empty(len(items))
+    for i, item in enumerate(items):
+        plan = terms_of(item, snapshot)
+        check_model(model, float(plan.times[-1]), snapshot)
+        for level in (2, 1):
+            grid = line(plan, model, snapshot, n_space // 2, n_time // 4, level, dividends, _LEAST)
+            here, weights = near(grid.x, float(np.log(snapshot.spot / plan.scale)))
+            both[level - 1, i] = weights[0] @ march_of(item, plan, grid)[0, here]
+        floor[i] = plan.today(snapshot.spot)
+    fine, coarse = both[1], both[0]
+    error = np.abs(fine - coarse) / 3.0
+    return np.maximum(fine + (fine - coarse) / 3.0, floor), error + _LEFT * snapshot.spot
+
+
+def _at_every_moment(
+    items: Sequence[Any], model: GridModel, snapshot: Snapshot, n_space: int, n_time: int, dividends: Dividends
+) -> tuple[Float1D, Float1D]:
+    """Values and errors, all in two calls of the kernel."""
     tau = np.array([item.years(snapshot.as_of) for item in items])
     require_all(tau > 0.0, "tau", tau, "be > 0 years for method='pde'")
     for years in np.unique(tau).tolist():
@@ -78,7 +120,7 @@ def value(
     error = np.abs(fine - coarse) / 3.0
     slow = isinstance(items[0], American) and may_exercise_anywhere(snapshot)
     value = fine if slow else fine + (fine - coarse) / 3.0
-    return Values(value, np.zeros_like(tau), (3.0 if slow else 1.0) * error + _ROUNDING * snapshot.spot)
+    return value, (3.0 if slow else 1.0) * error + _ROUNDING * snapshot.spot
 
 
 def price_with_error(
