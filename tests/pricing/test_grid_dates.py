@@ -128,11 +128,15 @@ def test_a_knock_out_looked_at_on_given_days_agrees_with_its_integral(n):
 
 
 def test_the_shift_of_the_barrier_is_met_within_its_stated_error():
-    items = (OUT, replace(OUT, barrier=115.0, direction="up", knock="in", n_monitoring=50),
-                 DoubleBarrier(strike=100.0, low=85.0, high=120.0, knock="out", tau=1.0, n_monitoring=50),
-                 DoubleTouch(low=85.0, high=120.0, tau=1.0, n_monitoring=50),
-                 PartialBarrier(barrier=90.0, direction="down", knock="out", watched="start", n_monitoring=20, **YEAR),
-                 PartialBarrier(barrier=90.0, direction="down", knock="in", watched="end", n_monitoring=20, **YEAR))  # fmt: skip
+    terms = {"barrier": 90.0, "direction": "down", "n_monitoring": 20, **YEAR}
+    items = (
+        OUT,
+        replace(OUT, barrier=115.0, direction="up", knock="in", n_monitoring=50),
+        DoubleBarrier(strike=100.0, low=85.0, high=120.0, knock="out", tau=1.0, n_monitoring=50),
+        DoubleTouch(low=85.0, high=120.0, tau=1.0, n_monitoring=50),
+        PartialBarrier(knock="out", watched="start", **terms),
+        PartialBarrier(knock="in", watched="end", **terms),
+    )
     for item in items:
         shifted, found = (price(item, MODEL, MARKET, method=m) for m in ("analytic", "pde"))
         assert abs(shifted.value - found.value) <= shifted.error + found.error, item

@@ -26,8 +26,7 @@ from research.pricing._dated import Dated
 from research.pricing._grid_models import GridModel, spreads, variance_on_grid
 from research.pricing._pde_grid import FINE, WIDTH, Dividends, pinned_nodes, share_above
 
-_FIRST = 1.0 / np.sqrt(2.0)  # share of a step that its theta stage takes
-_THETA = np.sqrt(2.0) - 1.0
+STAGES = np.array([[np.sqrt(0.5), 1.0 - np.sqrt(0.5)], [np.sqrt(2.0) - 1.0, 1.0]])  # share of a step, theta
 _FAR = 10.0  # standard deviations beyond which a level does not matter
 _GROW = 2.0
 _ALL = slice(None)
@@ -71,8 +70,8 @@ def stages(times: Float1D) -> tuple[Float1D, Float1D]:
     late = times[1:]
     out = np.empty(2 * late.size + 1)
     out[0], out[2::2] = times[0], late
-    out[1::2] = late - _FIRST * np.diff(times)  # the theta stage is taken first, from the late end
-    return out, np.tile([_THETA, 1.0], late.size)
+    out[1::2] = late - STAGES[0, 0] * np.diff(times)  # the theta stage is taken first, from the late end
+    return out, np.tile(STAGES[1], late.size)
 
 
 def reach(dated: Dated, spot: float, forward: float, std: tuple[float, float, float]) -> tuple[float, float, Float1D]:
@@ -119,13 +118,22 @@ class Line:
 
 
 def line(
-    dated: Dated, model: GridModel, snapshot: Snapshot, n: int, m: int, level: int, dividends: Dividends, least: int
+    dated: Dated,
+    model: GridModel,
+    snapshot: Snapshot,
+    n: int,
+    m: int,
+    level: int,
+    dividends: Dividends,
+    least: int,
+    layout: tuple[GridModel, Snapshot] | None = None,
 ) -> Line:
-    """The grid of one contract."""
+    """The grid of one contract; its nodes are those of the model and market `layout` where they are given."""
     end = float(dated.times[-1])
-    std = spreads(model, end, snapshot)
-    low, high, pins = reach(dated, snapshot.spot, float(snapshot.forward(end)), std)
-    at = float(np.log(snapshot.spot / dated.scale))
+    of, there = layout or (model, snapshot)
+    std = spreads(of, end, there)
+    low, high, pins = reach(dated, there.spot, float(there.forward(end)), std)
+    at = float(np.log(there.spot / dated.scale))
     x = pinned_nodes(low, high, pins.tolist(), at, FINE * std[0], n, level)
     plan = stretches(dated.times, dividends, m, level, least, today=isinstance(model, LocalVol))
     staged = [stages(times) for times in plan.times]

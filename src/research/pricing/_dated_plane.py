@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -60,15 +61,17 @@ def std_of(heston: Heston, model: Heston | LocalStochasticVol, years: float) -> 
 
 def plane(
     dated: Dated, model: Heston | LocalStochasticVol, snapshot: Snapshot, sizes: tuple[int, int, int], level: int,
-    dividends: Dividends, least: int,
+    dividends: Dividends, least: int, layout: tuple[Any, Snapshot] | None = None,
 ) -> Plane:  # fmt: skip
-    """The grid of one contract."""
+    """The grid of one contract; its nodes are those of the model and market `layout` where they are given."""
     leveraged = isinstance(model, LocalStochasticVol)
     heston = model.heston if isinstance(model, LocalStochasticVol) else model
     end = float(dated.times[-1])
-    std = std_of(heston, model, end)
-    low, high, pins = reach(dated, snapshot.spot, float(snapshot.forward(end)), std)
-    at = float(np.log(snapshot.spot / dated.scale))
+    of, there = layout or (model, snapshot)
+    first = getattr(of, "heston", of)
+    std = std_of(first, of, end)
+    low, high, pins = reach(dated, there.spot, float(there.forward(end)), std)
+    at = float(np.log(there.spot / dated.scale))
     x = pinned_nodes(low, high, pins.tolist(), at, FINE * std[0], sizes[0], level)
     plan = stretches(dated.times, dividends, sizes[2], level, least, today=leveraged)
     moves = []
@@ -81,5 +84,5 @@ def plane(
             rows = model.leverage.variance_rows(times, x[None, :] - np.log(forward / dated.scale)[:, None])
             lever = np.ascontiguousarray(rows[::-1])
         moves.append((dt, np.concatenate([rate, rate - snapshot.dividend_yield]), lever))
-    return Plane(x=x, v=variance_nodes(heston, end, sizes[1], level), plan=plan, scale=dated.scale,
+    return Plane(x=x, v=variance_nodes(first, end, sizes[1], level), plan=plan, scale=dated.scale,
                  df=float(snapshot.discount.df(end)), heston=heston, moves=tuple(moves))  # fmt: skip

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from research.arrays import Float1D
+from research.arrays import Float1D, FloatND
 from research.instruments import American, Barrier, Digital, DoubleBarrier, DoubleTouch, European, Touch
 from research.market import Snapshot
 from research.pricing._pde_grid import share_above
@@ -44,6 +44,15 @@ class Problem:
         if self.plus == "asset":
             return -1.0, df * snapshot.forward(years)
         return (1.0 if self.discounted else df), (-df if self.plus == "bond" else 0.0)
+
+    def share(self, found: FloatND, years: float, snapshot: Snapshot) -> FloatND:
+        """Its part of the contract's value and derivatives by spot; `found` of the grid, the value first on axis -1."""
+        factor, more = self.added(years, snapshot)
+        out = self.weight * factor * found
+        out[..., 0] += self.weight * more
+        if found.shape[-1] > 1 and self.plus in ("call", "asset"):
+            out[..., 1] += self.weight * float(snapshot.discount.df(years)) * snapshot.forward(years) / snapshot.spot
+        return out
 
     def range(self, first: float, last: float, below: float, above: float) -> tuple[float, float, list[float]]:
         """Ends of the grid in log(spot / scale), with room below and above [first, last]; and the barriers."""

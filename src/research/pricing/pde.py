@@ -27,15 +27,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from research.arrays import Float1D, reshape, vectors
+from research.arrays import Float1D, Float2D, reshape, vectors
 from research.core.pricing.pde import pde_values
 from research.errors import require, require_all
 from research.instruments import American
 from research.market import Snapshot
 from research.models.local_vol import LocalVol
 from research.pricing._dated_contracts import march_of, terms_of
-from research.pricing._dated_march import line
+from research.pricing._dated_march import STAGES, line
 from research.pricing._grid_models import GridModel, check_model, hangs_on_time, spreads, variance_on_grid
+from research.pricing._grid_read import extrapolated, read_line, variance_today, with_theta
 from research.pricing._pde_grid import (
     FINE,
     STARTS,
@@ -44,15 +45,16 @@ from research.pricing._pde_grid import (
     calendar,
     check_dividends,
     market_rows,
-    near,
     nodes,
     time_steps,
 )
 from research.pricing._pde_problem import has_dates, may_exercise_anywhere, problems
 from research.pricing.catalogue import Values
 
+Layout = tuple[GridModel, Snapshot] | None
 _ROUNDING, _LEFT = 1e-12, 1e-7  # of spot; what two extrapolated grids of a contract with dates may still be away
 _POINTS, _STEPS = (200, 400), (100, 200)  # without and with dates
+_CALM = 2  # steps of the coarse grid that damp before Greeks are read
 _LEAST = 2  # full steps of the coarse grid between two days of a contract
 
 
@@ -74,53 +76,81 @@ def value(
     dividends : sequence of (years, cash in price units)
         Paid whatever the spot is, beside the snapshot's dividend yield; those after expiry are left out.
     """
+    found, error = solve(items, model, snapshot, n_space=n_space, n_time=n_time, dividends=dividends)
+    return Values(found[0], np.zeros_like(found[0]), error[0])
+
+
+def solve(
+    items: Sequence[Any],
+    model: GridModel,
+    snapshot: Snapshot,
+    *,
+    n_space: int | None = None,
+    n_time: int | None = None,
+    dividends: Dividends = (),
+    n_rows: int = 1,
+    layout: Layout = None,
+) -> tuple[Float2D, Float2D]:
+    """Rows of `_grid_read.NAMES`, shape (n_rows, n), 1 or 5 of them, and the error of each.
+
+    `layout` is a model and a market: the nodes are laid out for them, so that prices of bumped ones share a grid.
+    """
     require(n_space is None or n_space >= 20, "n_space", n_space, "be at least 20")
     require(n_time is None or n_time >= 10, "n_time", n_time, "be at least 10")
     check_dividends(dividends)
     days = np.array([has_dates(item) for item in items])
-    value, error = np.empty(days.size), np.empty(days.size)
+    value, error = np.empty((n_rows, days.size)), np.empty((n_rows, days.size))
     for dated, at in ((False, np.flatnonzero(~days)), (True, np.flatnonzero(days))):
         if at.size:
-            these = [items[i] for i in at]
+            these = [items[i] for i in at.tolist()]
             found = _by_dates if dated else _at_every_moment
             sizes = (n_space or _POINTS[dated], n_time or _STEPS[dated])
-            value[at], error[at] = found(these, model, snapshot, *sizes, dividends)
-    return Values(value, np.zeros_like(value), error)
+            value[:, at], error[:, at] = found(these, model, snapshot, *sizes, dividends, n_rows, layout)
+    return value, error
 
 
 def _by_dates(
-    items: Sequence[Any], model: GridModel, snapshot: Snapshot, n_space: int, n_time: int, dividends: Dividends
-) -> tuple[Float1D, Float1D]:
+    items: Sequence[Any], model: GridModel, snapshot: Snapshot, n_space: int, n_time: int, dividends: Dividends,
+    n_rows: int, layout: Layout,
+) -> tuple[Float2D, Float2D]:  # fmt: skip
     """Values and errors, one contract after the other."""
-    both = np.empty((2, len(items)))
+    both, variance = np.empty((2, 5, len(items))), np.empty(len(items))
     floor = np.empty(len(items))
     for i, item in enumerate(items):
         plan = terms_of(item, snapshot)
-        check_model(model, float(plan.times[-1]), snapshot)
+        end = float(plan.times[-1])
+        check_model(model, end, snapshot)
         for level in (2, 1):
-            grid = line(plan, model, snapshot, n_space // 2, n_time // 4, level, dividends, _LEAST)
-            here, weights = near(grid.x, float(np.log(snapshot.spot / plan.scale)))
-            both[level - 1, i] = weights[0] @ march_of(item, plan, grid)[0, here]
-        floor[i] = plan.today(snapshot.spot)
-    fine, coarse = both[1], both[0]
-    error = np.abs(fine - coarse) / 3.0
-    return np.maximum(fine + (fine - coarse) / 3.0, floor), error + _LEFT * snapshot.spot
+            grid = line(plan, model, snapshot, n_space // 2, n_time // 4, level, dividends, _LEAST, layout)
+            at = float(np.log(snapshot.spot / plan.scale))
+            both[level - 1, :, i] = read_line(grid.x, march_of(item, plan, grid)[0], at, snapshot.spot)
+        floor[i], variance[i] = plan.today(snapshot.spot), variance_today(model, snapshot, end)
+    coarse, fine = (with_theta(rows, variance, snapshot)[:n_rows] for rows in both)
+    value, error = extrapolated(fine, coarse)
+    value[0] = np.maximum(value[0], floor)
+    error[0] += _LEFT * snapshot.spot
+    return value, error
 
 
 def _at_every_moment(
-    items: Sequence[Any], model: GridModel, snapshot: Snapshot, n_space: int, n_time: int, dividends: Dividends
-) -> tuple[Float1D, Float1D]:
+    items: Sequence[Any], model: GridModel, snapshot: Snapshot, n_space: int, n_time: int, dividends: Dividends,
+    n_rows: int, layout: Layout,
+) -> tuple[Float2D, Float2D]:  # fmt: skip
     """Values and errors, all in two calls of the kernel."""
     tau = np.array([item.years(snapshot.as_of) for item in items])
     require_all(tau > 0.0, "tau", tau, "be > 0 years for method='pde'")
     for years in np.unique(tau).tolist():
         check_model(model, years, snapshot)
-    fine, coarse = (_solve(items, tau, model, snapshot, n_space // 2, n_time // 2, dividends, level) for level in
-                    (2, 1))  # fmt: skip
-    error = np.abs(fine - coarse) / 3.0
-    slow = isinstance(items[0], American) and may_exercise_anywhere(snapshot)
-    value = fine if slow else fine + (fine - coarse) / 3.0
-    return value, (3.0 if slow else 1.0) * error + _ROUNDING * snapshot.spot
+    both = [_solve(items, tau, model, snapshot, n_space // 2, n_time // 2, dividends, level, n_rows, layout)
+            for level in (2, 1)]  # fmt: skip
+    if n_rows > 1:
+        variance = np.array([variance_today(model, snapshot, years) for years in tau.tolist()])
+        both = [with_theta(rows, variance, snapshot) for rows in both]
+    value, error = extrapolated(*both)
+    if isinstance(items[0], American) and may_exercise_anywhere(snapshot):  # of order 1 in time
+        value, error = both[0], 3.0 * error
+    error[0] += _ROUNDING * snapshot.spot
+    return value, error
 
 
 def price_with_error(
@@ -192,11 +222,15 @@ def _batch(
 
 def _solve(
     items: Sequence[Any], tau: Float1D, model: GridModel, snapshot: Snapshot, n: int, m: int,
-    dividends: Dividends, level: int,
-) -> Float1D:  # fmt: skip
-    """Values on grids of n x m, each step cut into `level`, by one call of the kernel."""
+    dividends: Dividends, level: int, n_rows: int = 1, layout: Layout = None,
+) -> Float2D:  # fmt: skip
+    """Values on grids of n x m, each step cut into `level`, by one call of the kernel; shape (n_rows, n)."""
+    of, there = layout or (model, snapshot)
+    first = np.log(there.spot)
     parts = list(problems(items, snapshot, bool(dividends)))
     rows, space, steps = len(parts), n * level + 1, m * level + STARTS - 2
+    calm = _CALM * level if n_rows > 1 else 0
+    steps += calm
     scale = np.array([p.scale for p in parts])
     at = np.log(snapshot.spot / scale)
     x, pays, v = np.empty((rows, space)), np.full((rows, space), -np.inf), np.empty((rows, space))
@@ -205,19 +239,32 @@ def _solve(
     variance = np.empty((rows, steps if hangs_on_time(model) else 1, space))
     for i, p in enumerate(parts):
         years = float(tau[p.position])
-        std = spreads(model, years, snapshot)
-        low, high, beside = p.range(float(at[i]), float(at[i]), WIDTH * std[1], WIDTH * std[2])
-        x[i] = nodes(low, high, 0.0, FINE * min(std[0], high - low), n, level, [*beside, *at[i : i + local]])
-        dt[i], cash[i] = time_steps(years, m, dividends, level, today=local)
+        std = spreads(of, years, there)
+        spot = float(first - np.log(p.scale))
+        low, high, beside = p.range(spot, spot, WIDTH * std[1], WIDTH * std[2])
+        x[i] = nodes(low, high, 0.0, FINE * min(std[0], high - low), n, level, [*beside, *([spot] if local else [])])
+        dt[i], cash[i] = _calmed(*time_steps(years, m, dividends, level, today=local), calm)
         market[i] = market_rows(years, dt[i], snapshot)
         if not p.discounted:
             market[i, :steps] = 0.0
         v[i], pays[i], edges[i] = p.pay_off(x[i], may_exercise_anywhere(snapshot))
         variance[i] = variance_on_grid(model, x[i], p.scale, calendar(years, dt[i]), years, snapshot)
     theta = np.where(np.arange(steps) < STARTS, 1.0, 0.5)
-    out, total = np.empty(rows), np.zeros(len(items))
+    theta[steps - 2 * calm :] = np.tile(STAGES[1], calm)
+    out, total = np.empty(rows), np.zeros((n_rows, len(items)))
     pde_values(x, dt, theta, market, variance, cash, scale, edges, pays, v, at, out)
-    for p, one in zip(parts, out):
-        factor, more = p.added(float(tau[p.position]), snapshot)
-        total[p.position] += p.weight * (factor * one + more)
+    for i, p in enumerate(parts):
+        found = read_line(x[i], v[i], float(at[i]), snapshot.spot) if n_rows > 1 else np.empty(1)
+        found[0] = out[i]
+        total[:, p.position] += p.share(found, float(tau[p.position]), snapshot)
     return total
+
+
+def _calmed(dt: Float1D, cash: Float1D, n: int) -> tuple[Float1D, Float1D]:
+    """The last n steps as two stages that damp: what Crank-Nicolson leaves of a kink at the spot would spoil gamma."""
+    if n == 0:
+        return dt, cash
+    kept = dt.size - n
+    stages = (dt[kept:, None] * STAGES[0]).ravel()
+    paid = np.column_stack((np.zeros(n), cash[kept:])).ravel()
+    return np.concatenate([dt[:kept], stages]), np.concatenate([cash[:kept], paid])
