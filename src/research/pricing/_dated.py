@@ -100,6 +100,6 @@ def call_or_put(is_call: bool, strike: float) -> Leg:
 def dated_rows(times: Float1D, scale: float, final: tuple[Leg, ...], **given: Any) -> Dated:
     """Arrays for what is given, nothing for the rest."""
     nothing = {"up": np.inf, "down": 0.0, "pay_up": 0.0, "pay_down": 0.0, "in_low": 0.0, "in_high": np.inf}
-    rows = {name: np.broadcast_to(np.asarray(given.pop(name, none), dtype=float), times.shape)
+    rows: dict[str, Any] = {name: np.broadcast_to(np.asarray(given.pop(name, none), dtype=float), times.shape)
             for name, none in nothing.items()}  # fmt: skip
     return Dated(times=times, scale=scale, final=final, **rows, **given)

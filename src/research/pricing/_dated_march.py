@@ -24,7 +24,7 @@ from research.market import Snapshot
 from research.models import LocalVol
 from research.pricing._dated import Dated
 from research.pricing._grid_models import GridModel, spreads, variance_on_grid
-from research.pricing._pde_grid import FINE, WIDTH, Dividends, pinned_nodes, share_above
+from research.pricing._pde_grid import FINE, WIDTH, Dividends, pinned_nodes, share_above, steps_between
 
 STAGES = np.array([[np.sqrt(0.5), 1.0 - np.sqrt(0.5)], [np.sqrt(2.0) - 1.0, 1.0]])  # share of a step, theta
 _FAR = 10.0  # standard deviations beyond which a level does not matter
@@ -111,7 +111,7 @@ class Line:
             out[:] = array
             return out
 
-        held, never = np.zeros(5) if edges is None else edges, np.full(v.shape, -np.inf)
+        held, never = np.zeros(5) if edges is None else edges, np.full_like(v, -np.inf)
         pde_values(rows(self.x[part]), rows(dt), theta, rows(market), rows(variance[:, part]), np.zeros((m, dt.size)),
                    np.full(m, self.scale), rows(held), never, v, np.zeros(m), np.empty(m))  # fmt: skip
         return v
@@ -140,11 +140,11 @@ def line(
     every = np.concatenate([[0.0], *(times[1:] for times, _ in staged)])
     variance = variance_on_grid(model, x, dated.scale, every, end, snapshot)
     widths = np.diff(every)
-    rate = -np.diff(np.log(snapshot.discount.df(every))) / widths
+    rate, carry = steps_between(every[:-1], every[1:], widths, snapshot).reshape(2, -1)
     moves, last = [], every.size - 1
     for _, theta in reversed(staged):
         here = slice(last - theta.size, last)
-        market = np.concatenate([rate[here][::-1], rate[here][::-1] - snapshot.dividend_yield])
+        market = np.concatenate([rate[here][::-1], carry[here][::-1]])
         steps = widths.size - last
         local = variance[steps : steps + theta.size] if variance.shape[0] > 1 else variance
         moves.append((widths[here][::-1].copy(), theta, market, local))

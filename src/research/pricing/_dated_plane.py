@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -14,7 +13,7 @@ from research.models.heston import Heston
 from research.models.local_stochastic_vol import LocalStochasticVol
 from research.pricing._dated import Dated
 from research.pricing._dated_march import Stretches, reach, stretches
-from research.pricing._pde_grid import FINE, Dividends, pinned_nodes, variance_nodes
+from research.pricing._pde_grid import FINE, Dividends, pinned_nodes, steps_between, variance_nodes
 
 _FREE, _ALL = np.zeros(5), slice(None)
 
@@ -61,14 +60,14 @@ def std_of(heston: Heston, model: Heston | LocalStochasticVol, years: float) -> 
 
 def plane(
     dated: Dated, model: Heston | LocalStochasticVol, snapshot: Snapshot, sizes: tuple[int, int, int], level: int,
-    dividends: Dividends, least: int, layout: tuple[Any, Snapshot] | None = None,
+    dividends: Dividends, least: int, layout: tuple[Heston | LocalStochasticVol, Snapshot] | None = None,
 ) -> Plane:  # fmt: skip
     """The grid of one contract; its nodes are those of the model and market `layout` where they are given."""
     leveraged = isinstance(model, LocalStochasticVol)
     heston = model.heston if isinstance(model, LocalStochasticVol) else model
     end = float(dated.times[-1])
     of, there = layout or (model, snapshot)
-    first = getattr(of, "heston", of)
+    first: Heston = of.heston if isinstance(of, LocalStochasticVol) else of
     std = std_of(first, of, end)
     low, high, pins = reach(dated, there.spot, float(there.forward(end)), std)
     at = float(np.log(there.spot / dated.scale))
@@ -77,12 +76,12 @@ def plane(
     moves = []
     for times in plan.times:
         dt = np.diff(times)[::-1].copy()
-        rate = -np.diff(np.log(snapshot.discount.df(times)))[::-1] / dt
+        market = steps_between(times[:-1][::-1], times[1:][::-1], dt, snapshot)
         lever = np.ones((1, x.size))
         if isinstance(model, LocalStochasticVol):
             forward = snapshot.forward(0.5 * (times[1:] + times[:-1]))
             rows = model.leverage.variance_rows(times, x[None, :] - np.log(forward / dated.scale)[:, None])
             lever = np.ascontiguousarray(rows[::-1])
-        moves.append((dt, np.concatenate([rate, rate - snapshot.dividend_yield]), lever))
+        moves.append((dt, market, lever))
     return Plane(x=x, v=variance_nodes(first, end, sizes[1], level), plan=plan, scale=dated.scale,
                  df=float(snapshot.discount.df(end)), heston=heston, moves=tuple(moves))  # fmt: skip

@@ -13,7 +13,7 @@ from research.arrays import Float1D, Float2D
 from research.market import Snapshot
 from research.models import CEV, BlackScholes, DisplacedDiffusion, Heston, LocalVol
 from research.pricing._grid_models import variance_on_grid
-from research.pricing._pde_grid import near
+from research.pricing._pde_grid import near, steps_between
 
 NAMES = ("value", "delta", "gamma", "speed", "theta")
 _MOMENT = 1e-7  # years: the rates of today
@@ -32,14 +32,16 @@ def extrapolated(fine: Float2D, coarse: Float2D) -> tuple[Float2D, Float2D]:
 
 def rates_today(snapshot: Snapshot) -> tuple[float, float]:
     """Short rate, and the rate less the yield, 1/year."""
-    rate = -float(np.log(snapshot.discount.df(_MOMENT))) / _MOMENT
-    return rate, rate - snapshot.dividend_yield
+    rate, carry = steps_between(np.zeros(1), np.array([_MOMENT]), np.array([_MOMENT]), snapshot)
+    return float(rate), float(carry)
 
 
 def steady(model: Any, snapshot: Snapshot, end: float) -> bool:
     """Is a contract that is one day younger the same as one that has one day less to go?"""
     times = np.linspace(0.01 * end, end, 50)
     rates = np.asarray(snapshot.discount.zero_rate_at(np.append(times, snapshot.discount.tau)))
+    if snapshot.dividend_yields is not None:
+        return False
     grid = model if isinstance(model, LocalVol) else getattr(model, "leverage", None)
     calm = grid.tau.size == 1 if isinstance(grid, LocalVol) else isinstance(model, _STEADY)
     return calm and float(np.ptp(rates)) < 1e-12

@@ -83,13 +83,12 @@ def pinned_nodes(
     start, end = float(count(low)), float(count(high))
     kept = {0: start, n: end}
     for one in inside:
-        goal = float(count(one))
-        place = int(np.rint((goal - start) / (end - start) * n))
+        here = float(count(one))
+        place = int(np.rint((here - start) / (end - start) * n))
         if all(abs(place - other) >= 2 for other in kept):
-            kept[place] = goal
+            kept[place] = here
     ends = sorted(kept)
-    goals = [kept[place] for place in ends]
-    goal = np.interp(np.arange(n * level + 1) / level, ends, goals)
+    goal = np.interp(np.arange(n * level + 1) / level, ends, [kept[place] for place in ends])
     table = np.unique(np.concatenate([
         one + fine * np.sinh(np.linspace(np.arcsinh((low - one) / fine), np.arcsinh((high - one) / fine), _TABLE))
         for one in points
@@ -140,11 +139,20 @@ def time_steps(
 
 
 def market_rows(tau: float, dt: Float1D, snapshot: Snapshot) -> Float1D:
-    """Rates, then rates less the yield, of each step, shape (2 steps,)."""
+    """Rates, then rates less the yield, of each step from tau back, shape (2 steps,)."""
     ends = np.cumsum(dt)
     late, early = np.maximum(tau - ends + dt, 0.0), np.maximum(tau - ends, 0.0)
+    return steps_between(early, late, dt, snapshot)
+
+
+def steps_between(early: Float1D, late: Float1D, dt: Float1D, snapshot: Snapshot) -> Float1D:
+    """Mean rates, then rates less the yield, between pairs of times dt apart, shape (2 n,)."""
     rate = np.log(snapshot.discount.df(early) / snapshot.discount.df(late)) / dt
-    out: Float1D = np.concatenate([rate, rate - snapshot.dividend_yield])
+    if snapshot.dividend_yields is None:
+        carry = rate - (snapshot.dividend_yield + snapshot.borrow)
+    else:
+        carry = np.log(snapshot.growth(late) / snapshot.growth(early)) / dt
+    out: Float1D = np.concatenate([rate, carry])
     return out
 
 

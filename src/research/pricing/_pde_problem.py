@@ -170,4 +170,7 @@ def has_dates(item: Any) -> bool:
 
 def may_exercise_anywhere(snapshot: Snapshot) -> bool:
     """Negative rates or yields may give an American option two exercise boundaries."""
-    return float(min(snapshot.discount.zero_rate.min(), snapshot.dividend_yield)) < 0.0
+    curve, paid = snapshot.dividend_yields, snapshot.dividend_yield
+    if curve is not None:  # forward yields
+        paid = float(np.diff(curve.tau * curve.zero_rate, prepend=0.0).min())
+    return float(min(snapshot.discount.zero_rate.min(), paid + min(snapshot.borrow, 0.0))) < 0.0

@@ -13,7 +13,6 @@ A bumped price is found on the nodes of the unbumped one, so that no node moves 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -24,7 +23,7 @@ from research.market import Snapshot
 from research.pricing import adi, pde
 from research.pricing._bumps import DAYS, aged, bumped, shifted
 from research.pricing._grid_read import NAMES, steady
-from research.pricing.carry import folded
+from research.pricing.carry import on_grids
 
 ON_GRID, DIFFERENCES = "on the grid", "differences on one grid"
 _SOLVE: dict[str, Callable[..., tuple[Float2D, Float2D]]] = {"pde": pde.solve, "adi": adi.solve}
@@ -36,7 +35,7 @@ Table = dict[str, dict[str, Any]]
 def takes(method: str, snapshot: Snapshot) -> bool:
     """Does this module answer for an engine in a market?"""
     cash = snapshot.cash_dividends
-    return method in _SOLVE and snapshot.dividend_yields is None and (cash is None or cash.model == "jump")
+    return method in _SOLVE and (cash is None or cash.model == "jump")
 
 
 def grid_table(
@@ -46,12 +45,12 @@ def grid_table(
     """Value, std_error, error and how of each Greek that is wanted."""
     dv, dr, days = bumps["vol"], bumps["rate"] or _RATE, bumps["days"]
     known: dict[tuple[int, int, int], tuple[Float2D, Float2D]] = {}
-    layout = (model, _plain(snapshot)[0])
+    layout = (model, on_grids(snapshot)[0])
 
     def at(vol: int = 0, rate: int = 0, age: int = 0) -> tuple[Float2D, Float2D]:
         key = (vol, rate, age)
         if key not in known:
-            there, dividends = _plain(bumped(snapshot, rate=rate * dr, days=age * days))
+            there, dividends = on_grids(bumped(snapshot, rate=rate * dr, days=age * days))
             own = tuple((when - age * days / DAYS, cash) for when, cash in options.get("dividends", ()))
             given = options | {"dividends": (*dividends, *(pair for pair in own if pair[0] > 0.0))}
             moved = shifted(model, vol * dv, snapshot) if vol else model
@@ -79,13 +78,6 @@ def grid_table(
             width = {"vol": dv, "rate": dr, "age": days / DAYS}[which]
             out[name] = _entry(*_difference(name, value, width), DIFFERENCES)
     return out
-
-
-def _plain(snapshot: Snapshot) -> tuple[Snapshot, tuple[tuple[float, float], ...]]:
-    """The market as the engines take it, and the cash that jumps."""
-    cash = snapshot.cash_dividends
-    pairs = () if cash is None else tuple(zip(cash.tau.tolist(), cash.cash.tolist()))
-    return folded(replace(snapshot, cash_dividends=None)), pairs
 
 
 def _end(item: Any, snapshot: Snapshot) -> float:

@@ -128,14 +128,12 @@ def _name(model: Any) -> str:
 def _first(
     engines: list[Engine], items: list[Any], model: Any, snapshot: Any, options: dict[str, Any]
 ) -> tuple[Values, Engine]:
-    """What the first engine gives that does not refuse; a curve or rates may be beyond what its line can say."""
+    """What the first engine gives that takes the options and does not refuse what its line cannot say: a curve."""
     refusal: Exception | None = None
-    for engine in engines:
-        function = engine.load()
-        if refusal is not None and not _takes(function, options):
-            continue  # the options were meant for an engine that has refused
+    meant = [engine for engine in engines if not options or _takes(engine.load(), options)]
+    for engine in meant or engines[:1]:
         try:
-            return function(items, model, snapshot, **options), engine
+            return engine.load()(items, model, snapshot, **options), engine
         except (NoEngineError, NumericalError) as error:
             refusal = error
     assert refusal is not None
