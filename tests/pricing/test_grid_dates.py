@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from research.errors import InputError, NoEngineError
+from research.errors import InputError
 from research.instruments import (
     Airbag,
     American,
@@ -83,6 +83,21 @@ def test_simulated_notes_agree_with_the_grids_within_their_standard_errors(posit
         exact = price(NOTES[position], model, MARKET, method=method)
         drawn = price(NOTES[position], model, MARKET, method="paths", n_paths=1 << 14)
         assert abs(drawn.value - exact.value) < 4.0 * drawn.std_error + exact.error
+
+
+def test_a_phoenix_that_remembers_its_coupons_is_that_of_the_paths():
+    plain = replace(NOTES[4], observations=(0.25, 0.5, 0.75, 1.0), coupon_barrier=0.95, coupon=0.03)
+    note = replace(plain, memory=True)
+    for item, model in ((note, MODEL), (replace(note, knocked_in=True), MODEL)):
+        drawn = price(item, model, MARKET, method="monte_carlo", n_paths=1 << 16)
+        found = price(item, model, MARKET, method="pde")
+        assert abs(found.value - drawn.value) < 4.0 * drawn.std_error + found.error
+    # a barrier that is never missed, or a coupon whose missing has no later date, leaves nothing to remember
+    low, last = (replace(plain, coupon_barrier=1e-6), replace(plain, observations=(1.0,)))
+    for item in (low, last):
+        one, other = (price(i, SKEW, MARKET, method="pde").value for i in (item, replace(item, memory=True)))
+        assert one == pytest.approx(other, abs=1e-9)
+    assert price(note, SKEW, MARKET).value > price(plain, SKEW, MARKET).value + 0.1
 
 
 def test_a_note_under_equal_vols_by_expiry_or_a_cev_of_power_one_is_that_of_black_and_scholes():
@@ -222,8 +237,6 @@ def test_cash_dividends_reach_contracts_with_dates():
 
 
 def test_what_a_grid_cannot_price_is_refused_by_name():
-    with pytest.raises(NoEngineError, match="A grid has no way to price a note with memory"):
-        price(replace(NOTES[4], memory=True), SKEW, MARKET, method="pde")
     with pytest.raises(InputError, match="n_monitoring must be None for direction 'either'"):
         price(replace(PARTIAL[4], n_monitoring=5), SKEW, MARKET)
     with pytest.raises(InputError, match="spot must lie above the barrier, 75: it is breached; got 70"):

@@ -33,6 +33,7 @@ class Dated:
     final: tuple[Leg, ...]  # paid at the end, by layer
     exercise: float = 0.0  # 1 to buy, -1 to sell at `scale` on every date
     scale: float  # price units, the strike or the initial price
+    memory: int = 1  # states of a coupon that is remembered: how many have been missed, each a layer of its own
     at_once: bool = False  # may the holder exercise today?
     first: tuple[float, ...] = ()  # levels that must be nodes
 
@@ -52,15 +53,16 @@ class Dated:
     def end(self, x: Float1D) -> FloatND:
         """Values at the end before its date is looked at, shape (layers, n), at x = log(spot / scale)."""
         spot = self.scale * np.exp(x)
-        return np.array([base + sum((b * np.maximum(spot - k, 0.0) for k, b in legs), np.zeros_like(spot))
+        found = np.array([base + sum((b * np.maximum(spot - k, 0.0) for k, b in legs), np.zeros_like(spot))
                          for base, legs in self.final])  # fmt: skip
+        return np.repeat(found, self.memory, axis=0)
 
     def at(self, date: int, values: FloatND, x: Float1D, above: Callable[[float], Float1D]) -> FloatND:
         """The values just before a date, from those just after it; x runs along the last axis.
 
         `above(level)` is the part of each node's cell above a price.
         """
-        v = values.copy()
+        v = values.reshape(len(self.final), self.memory, *values.shape[1:]).copy()
         if self.in_low[date] > 0.0:
             v[0] += (1.0 - above(self.in_low[date])) * (v[-1] - v[0])
         if self.in_high[date] < np.inf:
@@ -70,11 +72,21 @@ class Dated:
         if self.down[date] > 0.0:
             v += (1.0 - above(self.down[date])) * (self.pay_down[date] - v)
         for when, amount, low, high in self.coupons:
-            if when == date:
+            if when == date and self.memory > 1:
+                v = _remembered(v, amount, above(low))
+            elif when == date:
                 v += amount * ((above(low) if low > 0.0 else 1.0) - (above(high) if high < np.inf else 0.0))
         if self.exercise != 0.0 and date < self.times.size - 1:
             v = greater(v, self.exercise * self.scale * np.expm1(x), x)
-        return v
+        return v.reshape(values.shape)
+
+
+def _remembered(v: FloatND, amount: float, share: Float1D) -> FloatND:
+    """A coupon paid brings those missed before; one that is missed goes to the next state. States on axis 1."""
+    owed = amount * np.arange(1.0, v.shape[1] + 1.0).reshape(-1, *([1] * (v.ndim - 2)))
+    missed = np.concatenate([v[:, 1:], v[:, -1:]], axis=1)
+    out: FloatND = share * (v[:, :1] + owed) + (1.0 - share) * missed
+    return out
 
 
 def greater(held: FloatND, paid: Float1D, x: Float1D) -> FloatND:

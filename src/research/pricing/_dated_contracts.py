@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from research.arrays import Float1D, FloatND
-from research.errors import InputError, NoEngineError, require
+from research.errors import InputError, require
 from research.instruments import Barrier, Bermudan, DoubleBarrier, DoubleTouch, PartialBarrier
 from research.market import Snapshot
 from research.pricing import _notes
@@ -82,8 +82,6 @@ def _partial(item: PartialBarrier, snapshot: Snapshot) -> Dated:
 def _note(item: Any, snapshot: Snapshot) -> Dated:
     """A structured note: its dates, coarse and dense, in order."""
     note = _notes.BUILD[type(item).__name__](item, snapshot)
-    if note.memory:
-        raise NoEngineError("A grid has no way to price a note with memory. Available: 'monte_carlo', 'paths'.")
     n, more = note.times.size, note.dense.size
     times = np.concatenate((note.times, note.dense))
     by = np.argsort(times, kind="stable")
@@ -112,6 +110,7 @@ def _note(item: Any, snapshot: Snapshot) -> Dated:
         times[by], note.initial, final, up=joined(column["up"], note.daily_up),
         down=joined(column["down"], note.daily_down), pay_up=pay, pay_down=pay,
         in_low=knock_in if watched else 0.0, coupons=tuple(coupons),
+        memory=n if note.memory else 1,
     )  # fmt: skip
 
 

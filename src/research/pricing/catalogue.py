@@ -171,11 +171,11 @@ CATALOGUE: tuple[Engine, ...] = (
     Engine("moment_matching", "Basket", "multi_lognormal", "linear", "about 1e-2 of the value",
            "50 us an option", "a shifted lognormal of the same three moments, to check others", "moment_matching"),
     *(Engine("pde", contract, "local_vol", "pde", "stated with each price, about 1e-6 of the notional",
-             "0.2 s for a note of a year watched daily", "no sampling error; notes without memory")
+             "0.2 s for a note of a year watched daily", "no sampling error")
       for contract in ("Autocallable", "Phoenix", "SharkFin", "RangeAccrual", "DoubleNoTouch", "Airbag",
                        "StructuredDeposit")),
     *(Engine("adi", contract, "stochastic_variance", "adi", "stated with each price, about 1e-5 of the notional",
-             "2 s for a note of a year watched daily", "no sampling error; notes without memory")
+             "2 s for a note of a year watched daily", "no sampling error")
       for contract in ("Autocallable", "Phoenix", "SharkFin", "RangeAccrual", "DoubleNoTouch", "Airbag",
                        "StructuredDeposit")),
     *(Engine("paths", contract, "paths", "paths.engine", "a standard error of choice, beside the scheme's bias",
