@@ -27,7 +27,7 @@ from research.instruments import (
     StructuredDeposit,
 )
 from research.market import flat_snapshot
-from research.models import CEV, BlackScholes, BlackTermStructure, Heston, LocalVol
+from research.models import CEV, BlackScholes, BlackTermStructure, Heston, LocalStochasticVol, LocalVol
 from research.pricing import lattice, methods, price
 from research.pricing._dated_contracts import march_of, terms_of
 from research.pricing._dated_march import line
@@ -227,6 +227,22 @@ def test_bermudan_options_lie_between_european_and_american(model, method):
     assert np.all(np.diff(found[1:]) > 0.0)
     today = price(Bermudan(strike=150.0, times=(0.0, 1.0)), model, MARKET, method=method).value
     assert today == pytest.approx(50.0, abs=1e-9)
+
+
+def test_a_leverage_of_one_is_heston_and_cash_reaches_the_plane():
+    one = LocalStochasticVol(heston=CALM, leverage=LocalVol(tau=[0.0], log_moneyness=[0.0], vol=[[1.0]]))
+    for item in (NOTES[2], PARTIAL[0]):
+        assert price(item, one, MARKET).value == pytest.approx(price(item, CALM, MARKET).value, abs=2e-4)
+    given = {"dividends": [(0.3, 4.0)], "n_space": 200}
+    two, flat = (price(OUT, m, MARKET, method=how, **given).value for m, how in ((CALM, "adi"), (MODEL, "pde")))
+    assert two == pytest.approx(flat, abs=2e-3)
+
+
+@pytest.mark.parametrize("sigma", [0.001, 0.01, 1.0])
+@pytest.mark.parametrize("position", [0, 2, 7, 9])
+def test_notes_at_the_extremes_of_vol_agree_with_quadrature(position, sigma):
+    found, exact = (price(NOTES[position], BlackScholes(sigma=sigma), MARKET, method=m) for m in ("pde", "quadrature"))
+    assert abs(found.value - exact.value) <= found.error + exact.error
 
 
 def test_cash_dividends_reach_contracts_with_dates():

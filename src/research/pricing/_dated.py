@@ -50,6 +50,12 @@ class Dated:
         """What exercise pays today, -inf where it is not allowed."""
         return self.exercise * (spot - self.scale) if self.at_once else -np.inf
 
+    def size(self, spot: float) -> float:
+        """The largest single amount in its terms, what a small error is small against."""
+        legs = [abs(b) * max(k, spot) for _, legs in self.final for k, b in legs]
+        paid = [abs(amount) for _, amount, _, _ in self.coupons] + [abs(base) for base, _ in self.final]
+        return float(max(*legs, *paid, np.abs(self.pay_up).max(), np.abs(self.pay_down).max()))
+
     def end(self, x: Float1D) -> FloatND:
         """Values at the end before its date is looked at, shape (layers, n), at x = log(spot / scale)."""
         spot = self.scale * np.exp(x)

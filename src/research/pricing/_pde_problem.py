@@ -168,6 +168,11 @@ def has_dates(item: Any) -> bool:
     return type(item) not in _PROBLEMS or getattr(item, "n_monitoring", None) is not None
 
 
+def caution(items: Sequence[Any]) -> Float1D:
+    """What a stated error is multiplied by: a hit that pays at once is a jump in the corner of the grid."""
+    return np.array([3.0 if isinstance(item, (Touch, DoubleTouch)) else 1.0 for item in items])
+
+
 def may_exercise_anywhere(snapshot: Snapshot) -> bool:
     """Negative rates or yields may give an American option two exercise boundaries."""
     curve, paid = snapshot.dividend_yields, snapshot.dividend_yield

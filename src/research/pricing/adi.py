@@ -51,14 +51,14 @@ from research.pricing._pde_grid import (
     time_steps,
     variance_nodes,
 )
-from research.pricing._pde_problem import Problem, has_dates, problems
+from research.pricing._pde_problem import Problem, caution, has_dates, problems
 from research.pricing.catalogue import Values
 
 Scheme = Literal["craig-sneyd", "hundsdorfer-verwer"]
 _SCHEMES = {"craig-sneyd": CRAIG_SNEYD, "hundsdorfer-verwer": HUNDSDORFER_VERWER}
 Model = Heston | LocalStochasticVol
 Layout = tuple[Model, Snapshot] | None
-_ROUNDING, _LEFT = 1e-10, 1e-6  # of spot; what two extrapolated grids of a contract with dates may still be away
+_ROUNDING, _LEFT = 1e-10, 2e-6  # of spot; of a contract with dates, of its largest amount: what may be left
 _POINTS, _STEPS = (100, 200), (50, 100)  # without and with dates
 _LEAST = 1  # steps of the coarse grid between two days of a contract
 _EARLY_GROWTH = 1.5  # power in which time steps grow from expiry, 2 for other options
@@ -174,7 +174,7 @@ def _by_dates(items: Sequence[Any], run: _Run) -> tuple[Float2D, Float2D]:
     _refuse_lost(fine[0])
     value, error = extrapolated(fine, coarse)
     value[0] = np.maximum(value[0], [plan.today(spot) for plan in plans])
-    error[0] += _LEFT * spot
+    error[0] += _LEFT * np.array([plan.size(spot) for plan in plans])
     return value, error
 
 
@@ -204,7 +204,7 @@ def _at_every_moment(items: Sequence[Any], run: _Run) -> tuple[Float2D, Float2D]
     if early:
         in_time = every[1] - every[0]
         value, error = value + in_time, error + np.abs(in_time) * CAUTION[: run.n_rows, None]
-    return value, error
+    return value, error * caution(items)
 
 
 def _refuse_lost(values: FloatND) -> None:

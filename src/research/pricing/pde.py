@@ -48,11 +48,11 @@ from research.pricing._pde_grid import (
     nodes,
     time_steps,
 )
-from research.pricing._pde_problem import has_dates, may_exercise_anywhere, problems
+from research.pricing._pde_problem import caution, has_dates, may_exercise_anywhere, problems
 from research.pricing.catalogue import Values
 
 Layout = tuple[GridModel, Snapshot] | None
-_ROUNDING, _LEFT = 1e-12, 1e-7  # of spot; what two extrapolated grids of a contract with dates may still be away
+_ROUNDING, _LEFT = 1e-12, 5e-7  # of spot; of a contract with dates, of its largest amount: what may be left
 _POINTS, _STEPS = (200, 400), (100, 200)  # without and with dates
 _CALM = 2  # steps of the coarse grid that damp before Greeks are read
 _LEAST = 2  # full steps of the coarse grid between two days of a contract
@@ -115,7 +115,7 @@ def _by_dates(
 ) -> tuple[Float2D, Float2D]:  # fmt: skip
     """Values and errors, one contract after the other."""
     both, variance = np.empty((2, 5, len(items))), np.empty(len(items))
-    floor = np.empty(len(items))
+    floor, size = np.empty((2, len(items)))
     for i, item in enumerate(items):
         plan = terms_of(item, snapshot)
         end = float(plan.times[-1])
@@ -124,11 +124,12 @@ def _by_dates(
             grid = line(plan, model, snapshot, n_space // 2, n_time // 4, level, dividends, _LEAST, layout)
             at = float(np.log(snapshot.spot / plan.scale))
             both[level - 1, :, i] = read_line(grid.x, march_of(item, plan, grid)[0], at, snapshot.spot)
-        floor[i], variance[i] = plan.today(snapshot.spot), variance_today(model, snapshot, end)
+        floor[i], size[i] = plan.today(snapshot.spot), plan.size(snapshot.spot)
+        variance[i] = variance_today(model, snapshot, end)
     coarse, fine = (with_theta(rows, variance, snapshot)[:n_rows] for rows in both)
     value, error = extrapolated(fine, coarse)
     value[0] = np.maximum(value[0], floor)
-    error[0] += _LEFT * snapshot.spot
+    error[0] += _LEFT * size
     return value, error
 
 
@@ -149,6 +150,7 @@ def _at_every_moment(
     value, error = extrapolated(*both)
     if isinstance(items[0], American) and may_exercise_anywhere(snapshot):  # of order 1 in time
         value, error = both[0], 3.0 * error
+    error *= caution(items)
     error[0] += _ROUNDING * snapshot.spot
     return value, error
 
