@@ -28,7 +28,7 @@ from research.instruments import (
 )
 from research.market import flat_snapshot
 from research.models import CEV, BlackScholes, BlackTermStructure, Heston, LocalStochasticVol, LocalVol
-from research.pricing import lattice, methods, price
+from research.pricing import greeks, lattice, methods, price
 from research.pricing._dated_contracts import march_of, terms_of
 from research.pricing._dated_march import line
 from research.pricing._pde_grid import near
@@ -215,6 +215,25 @@ def test_bermudan_options_agree_with_the_lattice(times):
     assert abs(found.value - tree.value[0]) <= found.error + tree.error[0]
     finer = price(item, MODEL, MARKET, method="pde", n_space=1600, n_time=400)
     assert found.value == pytest.approx(finer.value, abs=2e-5)
+
+
+def test_bermudan_options_agree_with_quantlibs_grid():
+    ql = pytest.importorskip("QuantLib")
+    today, count = ql.Date(1, 1, 2023), ql.Actual365Fixed()
+    ql.Settings.instance().evaluationDate = today
+    curves = [ql.YieldTermStructureHandle(ql.FlatForward(today, r, count)) for r in (0.01, 0.03)]
+    vol = ql.BlackVolTermStructureHandle(ql.BlackConstantVol(today, ql.NullCalendar(), 0.25, count))
+    process = ql.BlackScholesMertonProcess(ql.QuoteHandle(ql.SimpleQuote(100.0)), *curves, vol)
+    days = (73, 146, 219, 292, 365)
+    option = ql.VanillaOption(
+        ql.PlainVanillaPayoff(ql.Option.Put, 105.0), ql.BermudanExercise([today + d for d in days])
+    )
+    option.setPricingEngine(ql.FdBlackScholesVanillaEngine(process, 800, 800))
+    item = Bermudan(strike=105.0, times=tuple(d / 365 for d in days))
+    found = greeks(item, MODEL, MARKET, method="pde", which=("value", "delta", "gamma")).set_index("greek")["value"]
+    assert found["value"] == pytest.approx(option.NPV(), abs=5e-4)
+    assert found["delta"] == pytest.approx(option.delta(), abs=1e-4)
+    assert found["gamma"] == pytest.approx(option.gamma(), abs=1e-4)
 
 
 @pytest.mark.parametrize(("model", "method"), [(SKEW, "pde"), (CALM, "adi")])

@@ -23,6 +23,7 @@ from research.errors import InputError, require
 from research.market import DiscountCurve, Snapshot
 
 DAYS = 365.0
+_INNER = ("option", "call", "put")  # contracts within a contract
 _TIMES = ("tau", "times", "fixings", "observations", "switch")
 
 
@@ -94,6 +95,10 @@ def aged(item: Any, days: float) -> Any:
             change[name] = _less(value, days)
         elif isinstance(value, tuple) and value and not isinstance(value[0], date):
             change[name] = tuple(_less(v, days) for v in value)
+    for name in _INNER:
+        inner = getattr(item, name, None)
+        if is_dataclass(inner):
+            change[name] = aged(inner, days)
     return replace(item, **change) if change else item
 
 

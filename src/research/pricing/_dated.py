@@ -36,6 +36,9 @@ class Dated:
     memory: int = 1  # states of a coupon that is remembered: how many have been missed, each a layer of its own
     at_once: bool = False  # may the holder exercise today?
     first: tuple[float, ...] = ()  # levels that must be nodes
+    turns: tuple[tuple[int, Callable[[FloatND, Float1D], FloatND]], ...] = ()  # date, values before it from those after
+    payoff: Callable[[Float1D], Float1D] | None = None  # of the spot, instead of `final`
+    tilt: float = 0.0  # power of the spot that the payment grows with, beyond 1: the grid reaches further
 
     def levels(self) -> Float1D:
         """Every price at which a value breaks or bends, those first that jump."""
@@ -52,6 +55,8 @@ class Dated:
 
     def size(self, spot: float) -> float:
         """The largest single amount in its terms, what a small error is small against."""
+        if self.payoff is not None:
+            return float(np.abs(self.payoff(spot * np.array([0.5, 1.0, 2.0]))).max())
         legs = [abs(b) * max(k, spot) for _, legs in self.final for k, b in legs]
         paid = [abs(amount) for _, amount, _, _ in self.coupons] + [abs(base) for base, _ in self.final]
         return float(max(*legs, *paid, np.abs(self.pay_up).max(), np.abs(self.pay_down).max()))
@@ -59,6 +64,8 @@ class Dated:
     def end(self, x: Float1D) -> FloatND:
         """Values at the end before its date is looked at, shape (layers, n), at x = log(spot / scale)."""
         spot = self.scale * np.exp(x)
+        if self.payoff is not None:
+            return self.payoff(spot)[None]
         found = np.array([base + sum((b * np.maximum(spot - k, 0.0) for k, b in legs), np.zeros_like(spot))
                          for base, legs in self.final])  # fmt: skip
         return np.repeat(found, self.memory, axis=0)
@@ -82,6 +89,9 @@ class Dated:
                 v = _remembered(v, amount, above(low))
             elif when == date:
                 v += amount * ((above(low) if low > 0.0 else 1.0) - (above(high) if high < np.inf else 0.0))
+        for when, turn in self.turns:
+            if when == date:
+                v = turn(v, x)
         if self.exercise != 0.0 and date < self.times.size - 1:
             v = greater(v, self.exercise * self.scale * np.expm1(x), x)
         return v.reshape(values.shape)
@@ -95,7 +105,7 @@ def _remembered(v: FloatND, amount: float, share: Float1D) -> FloatND:
     return out
 
 
-def greater(held: FloatND, paid: Float1D, x: Float1D) -> FloatND:
+def greater(held: FloatND, paid: FloatND, x: Float1D) -> FloatND:
     """max(held, paid); between nodes where the sign of their difference changes, what straight lines add is kept."""
     gap = held - paid
     out = np.maximum(held, paid)

@@ -14,7 +14,7 @@ from research.arrays import Float1D, FloatND
 from research.errors import InputError, require
 from research.instruments import Barrier, Bermudan, DoubleBarrier, DoubleTouch, PartialBarrier
 from research.market import Snapshot
-from research.pricing import _notes
+from research.pricing import _dated_claims, _notes
 from research.pricing._dated import Dated, Leg, call_or_put, dated_rows
 from research.pricing._dated_march import march
 from research.pricing._partial_march import partial, partial_march
@@ -115,6 +115,9 @@ def _note(item: Any, snapshot: Snapshot) -> Dated:
 
 
 _BUILD: dict[str, Callable[[Any, Snapshot], Dated]] = {
+    "Gap": _dated_claims.gap, "Supershare": _dated_claims.supershare, "Power": _dated_claims.power,
+    "LogContract": _dated_claims.log_contract, "Compound": _dated_claims.compound, "Chooser": _dated_claims.chooser,
+
     "Bermudan": _bermudan, "Barrier": _knock, "DoubleBarrier": _knock, "DoubleTouch": _double_touch,
     "PartialBarrier": _partial, **dict.fromkeys(_notes.BUILD, _note),
 }  # fmt: skip

@@ -30,6 +30,16 @@ def extrapolated(fine: Float2D, coarse: Float2D) -> tuple[Float2D, Float2D]:
     return fine + third, np.abs(third) * CAUTION[: fine.shape[0], None]
 
 
+def exercised(found: Float2D, floor: Float1D, sign: Float1D) -> Float2D:
+    """Where exercise today pays more, that and its slope `sign`; floor is -inf where it is not allowed."""
+    out, now = found.copy(), found[0] < floor
+    out[0] = np.maximum(found[0], floor)
+    if out.shape[0] > 1:
+        out[1:, now] = 0.0
+        out[1, now] = sign[now]
+    return out
+
+
 def rates_today(snapshot: Snapshot) -> tuple[float, float]:
     """Short rate, and the rate less the yield, 1/year."""
     rate, carry = steps_between(np.zeros(1), np.array([_MOMENT]), np.array([_MOMENT]), snapshot)

@@ -38,7 +38,7 @@ from research.models.heston import Heston
 from research.models.local_stochastic_vol import LocalStochasticVol
 from research.pricing._dated_contracts import march_of, terms_of
 from research.pricing._dated_plane import plane, std_of
-from research.pricing._grid_read import CAUTION, extrapolated, read_plane, variance_today, with_theta
+from research.pricing._grid_read import CAUTION, exercised, extrapolated, read_plane, variance_today, with_theta
 from research.pricing._pde_grid import (
     FINE,
     STARTS,
@@ -173,9 +173,9 @@ def _by_dates(items: Sequence[Any], run: _Run) -> tuple[Float2D, Float2D]:
     coarse, fine = run.finished(cuts[:, : max(run.n_rows, 1)], [float(plan.times[-1]) for plan in plans])
     _refuse_lost(fine[0])
     value, error = extrapolated(fine, coarse)
-    value[0] = np.maximum(value[0], [plan.today(spot) for plan in plans])
+    floor, sign = np.array([(plan.today(spot), plan.exercise) for plan in plans]).T
     error[0] += _LEFT * np.array([plan.size(spot) for plan in plans])
-    return value, error
+    return exercised(value, floor, sign), error
 
 
 def _at_every_moment(items: Sequence[Any], run: _Run) -> tuple[Float2D, Float2D]:

@@ -111,6 +111,14 @@ CATALOGUE: tuple[Engine, ...] = (
       for needs in ("implied_vol", "implied_vol_at", "real_characteristic_function")),
     Engine("spectral", "American", "lognormal", "american", "bound given with each price, at most 1e-8 of the strike",
            "0.1 ms an option, a chain shares its boundary", "collocation of the exercise boundary"),
+    *(Engine("pde", contract, needs, "pde", "stated with each price, about 1e-6 of the amount at 400 x 200",
+             "20 ms a contract", why)
+      for needs, why in (("local_vol", "local variance at each node and step, cash dividends"),
+                         ("lognormal", "cash dividends, to check others"))
+      for contract in ("Gap", "Supershare", "Power", "LogContract", "Compound", "Chooser")),
+    *(Engine("adi", contract, "stochastic_variance", "adi", "stated with each price, about 1e-5 of the amount",
+             "50 ms a contract", "finite differences in spot and variance, cash dividends")
+      for contract in ("Gap", "Supershare", "Power", "LogContract", "Compound", "Chooser")),
     Engine("pde", "American", "lognormal", "pde", "stated with each price, about 1e-6 of the strike at 200 x 100",
            "0.5 ms an option at 200 x 100", "the whole curve, cash dividends, rates of any sign"),
     Engine("pde", "European", "lognormal", "pde", "stated with each price, about 1e-6 of the strike at 200 x 100",

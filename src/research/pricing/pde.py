@@ -36,7 +36,7 @@ from research.models.local_vol import LocalVol
 from research.pricing._dated_contracts import march_of, terms_of
 from research.pricing._dated_march import STAGES, line
 from research.pricing._grid_models import GridModel, check_model, hangs_on_time, spreads, variance_on_grid
-from research.pricing._grid_read import extrapolated, read_line, variance_today, with_theta
+from research.pricing._grid_read import exercised, extrapolated, read_line, variance_today, with_theta
 from research.pricing._pde_grid import (
     FINE,
     STARTS,
@@ -115,7 +115,7 @@ def _by_dates(
 ) -> tuple[Float2D, Float2D]:  # fmt: skip
     """Values and errors, one contract after the other."""
     both, variance = np.empty((2, 5, len(items))), np.empty(len(items))
-    floor, size = np.empty((2, len(items)))
+    floor, size, sign = np.empty((3, len(items)))
     for i, item in enumerate(items):
         plan = terms_of(item, snapshot)
         end = float(plan.times[-1])
@@ -124,13 +124,12 @@ def _by_dates(
             grid = line(plan, model, snapshot, n_space // 2, n_time // 4, level, dividends, _LEAST, layout)
             at = float(np.log(snapshot.spot / plan.scale))
             both[level - 1, :, i] = read_line(grid.x, march_of(item, plan, grid)[0], at, snapshot.spot)
-        floor[i], size[i] = plan.today(snapshot.spot), plan.size(snapshot.spot)
+        floor[i], size[i], sign[i] = plan.today(snapshot.spot), plan.size(snapshot.spot), plan.exercise
         variance[i] = variance_today(model, snapshot, end)
     coarse, fine = (with_theta(rows, variance, snapshot)[:n_rows] for rows in both)
     value, error = extrapolated(fine, coarse)
-    value[0] = np.maximum(value[0], floor)
     error[0] += _LEFT * size
-    return value, error
+    return exercised(value, floor, sign), error
 
 
 def _at_every_moment(
