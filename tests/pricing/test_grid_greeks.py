@@ -167,6 +167,19 @@ def test_cash_that_jumps_reaches_the_greeks_and_comes_nearer_with_time():
         assert found.loc[name, "value"] == pytest.approx(exact.loc[name, "value"], rel=2e-3), name
 
 
+def test_under_a_local_vol_the_spot_moves_and_the_vol_stays():
+    logs = np.linspace(-2.5, 1.5, 801)
+
+    def model(moved):
+        return LocalVol(tau=[0.0], log_moneyness=logs - moved, vol=[0.25 * np.exp(-0.5 * logs)])
+
+    item, h = American(strike=105.0, tau=1.0), 1e-3
+    found = table(item, model(0.0), MARKET, which=READ)
+    up, down = (price(item, model(np.log1p(s * h)), replace(MARKET, spot=100.0 * (1.0 + s * h))).value for s in (1, -1))
+    assert found.loc["delta", "value"] == pytest.approx((up - down) / (200.0 * h), abs=1e-4)
+    assert found.loc["theta", "how"] == "differences on one grid"  # its moneyness is that of a forward that grows
+
+
 def test_a_local_vol_of_one_level_has_the_greeks_of_black_and_scholes():
     flat = LocalVol(tau=[0.0], log_moneyness=[0.0], vol=[[0.25]])
     one, other = (table(DOWN_OUT, m, MARKET, method="pde")["value"] for m in (flat, MODEL))

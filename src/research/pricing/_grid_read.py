@@ -53,7 +53,10 @@ def steady(model: Any, snapshot: Snapshot, end: float) -> bool:
     if snapshot.dividend_yields is not None:
         return False
     grid = model if isinstance(model, LocalVol) else getattr(model, "leverage", None)
-    calm = grid.tau.size == 1 if isinstance(grid, LocalVol) else isinstance(model, _STEADY)
+    if isinstance(grid, LocalVol):  # its nodes move with the forward
+        calm = grid.tau.size == 1 and (grid.log_moneyness.size == 1 or rates_today(snapshot)[1] == 0.0)
+    else:
+        calm = isinstance(model, _STEADY)
     return calm and float(np.ptp(rates)) < 1e-12
 
 

@@ -7,7 +7,9 @@
 | vega, volga, rho | central differences of prices |
 | vanna, charm | central differences of the grid's delta |
 
-A bumped price is found on the nodes of the unbumped one, so that no node moves while a vol or a rate does.
+The spot moves within the model: a local vol or a leverage stays where it is, at its prices, while a bump of the
+snapshot's spot (`spot_bump`) takes it along, as its nodes are moneyness. A bumped price is found on the nodes of the
+unbumped one, so that no node moves while a vol or a rate does.
 """
 
 from __future__ import annotations
