@@ -130,8 +130,9 @@ def _first(
 ) -> tuple[Values, Engine]:
     """What the first engine gives that takes the options and does not refuse what its line cannot say: a curve."""
     refusal: Exception | None = None
-    meant = [engine for engine in engines if not options or _takes(engine.load(), options)]
-    for engine in meant or engines[:1]:
+    if options and len(engines) > 1:
+        engines = [engine for engine in engines if _takes(engine.load(), options)] or engines[:1]
+    for engine in engines:
         try:
             return engine.load()(items, model, snapshot, **options), engine
         except (NoEngineError, NumericalError) as error:
