@@ -130,15 +130,20 @@ def _first(
 ) -> tuple[Values, Engine]:
     """What the first engine gives that takes the options and does not refuse what its line cannot say: a curve."""
     refusal: Exception | None = None
-    if options and len(engines) > 1:
-        engines = [engine for engine in engines if _takes(engine.load(), options)] or engines[:1]
-    for engine in engines:
+    for engine in meant(engines, options):
         try:
             return engine.load()(items, model, snapshot, **options), engine
         except (NoEngineError, NumericalError) as error:
             refusal = error
     assert refusal is not None
     raise refusal
+
+
+def meant(engines: list[Engine], options: dict[str, Any]) -> list[Engine]:
+    """The engines that know these options; the first where none does, so that it says what is unknown."""
+    if not options or len(engines) == 1:
+        return engines
+    return [engine for engine in engines if _takes(engine.load(), options)] or engines[:1]
 
 
 def _takes(function: Any, options: dict[str, Any]) -> bool:

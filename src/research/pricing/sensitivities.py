@@ -45,7 +45,7 @@ from research.instruments import European
 from research.market import Snapshot
 from research.models import BlackScholes, BlackTermStructure, SVISurface, black
 from research.pricing._bumps import DAYS, Shifted, aged, bumped, shifted
-from research.pricing.price import check_currencies, choose, price
+from research.pricing.price import check_currencies, choose, meant, price
 
 GREEKS = ("value", "delta", "gamma", "vega", "theta", "rho", "vanna", "volga", "charm", "speed")
 DERIVED = {"vega_per_vol_point": ("vega", 100.0), "theta_per_day": ("theta", DAYS), "rho_per_bp": ("rho", 1e4)}
@@ -167,7 +167,7 @@ def _group(
     options: dict[str, Any],
 ) -> list[tuple[list[int], str, Table]]:  # fmt: skip
     """Tables of contracts of one kind, with their positions."""
-    engine = choose(items[0], model, method)[0]
+    engine = meant(choose(items[0], model, method), {k: v for k, v in options.items() if k != "n_seeds"})[0]
     everyone = list(range(len(items)))
     if engine.method in _SIMULATIONS:
         return [([i], engine.method, _simulated(items[i], model, snapshot, engine.method, wanted, bumps, options))
