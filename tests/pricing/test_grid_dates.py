@@ -182,7 +182,7 @@ def test_knock_in_and_knock_out_make_the_european_option_and_touches_the_bond():
 
 
 def test_more_looks_make_a_knock_out_worth_less_down_to_one_that_is_always_watched():
-    found = [price(replace(OUT, n_monitoring=n), SKEW, MARKET).value for n in (1, 4, 16, 64, None)]
+    found = price([replace(OUT, n_monitoring=n) for n in (1, 4, 16, 64, None)], SKEW, MARKET).value
     assert np.all(np.diff(found) < 0.0)
 
 
@@ -269,6 +269,19 @@ def test_cash_dividends_reach_contracts_with_dates():
     plain = price(European(strike=100.0, tau=1.0), MODEL, MARKET, **given).value
     far = replace(OUT, barrier=1.0, n_monitoring=4)  # a look falls on the day of a dividend
     assert price(far, MODEL, MARKET, **given).value == pytest.approx(plain, abs=2e-4)
+
+
+def test_the_number_of_threads_does_not_change_a_bit():
+    import numba
+
+    many = [price(NOTES[2], model, MARKET, method=how).value for model, how in ((SKEW, "pde"), (CALM, "adi"))]
+    before = numba.get_num_threads()
+    numba.set_num_threads(1)
+    try:
+        one = [price(NOTES[2], model, MARKET, method=how).value for model, how in ((SKEW, "pde"), (CALM, "adi"))]
+    finally:
+        numba.set_num_threads(before)
+    assert one == many
 
 
 def test_what_a_grid_cannot_price_is_refused_by_name():
