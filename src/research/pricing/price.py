@@ -59,7 +59,8 @@ def price(
     model : an object with `abilities`, e.g. BlackScholes, Heston or SVISurface
     snapshot : Snapshot, or BasketSnapshot for contracts on several underlyings
     method : str, default "auto"
-        A method that `methods(instrument, model)` lists; "auto" takes the first of them that knows the options and does not refuse.
+        A method that `methods(instrument, model)` lists; "auto" takes the first of them that knows the options and
+        does not refuse.
     options
         Passed to the engine, e.g. `n_steps=501`.
 
