@@ -1,4 +1,4 @@
-"""Finite differences beside QuantLib: a down-and-out call under local vol, American puts under Heston.
+"""Finite differences beside QuantLib: a down-and-out call under local vol, American puts under Heston, a Bermudan put.
 
 The local vol is one grid, given to both sides: 0.25 (S / 100)^-0.5, for which the reference is our engine on a grid of
 3200 x 1600. The American puts have strikes 90, 100 and 110; the reference is our engine at 320 x 120 x 1600, on which
@@ -15,6 +15,7 @@ import numpy as np
 from timing import timed
 
 BARRIER, AMERICAN = "down-and-out call under local vol", "3 American puts under Heston"
+BERMUDAN = "Bermudan put with 12 dates, Greeks"
 STRIKES = (90.0, 100.0, 110.0)
 HESTON = {"v0": 0.04, "kappa": 1.5, "theta": 0.04, "sigma": 0.3, "rho": -0.9}
 RATE, DIVIDEND_YIELD = 0.05, 0.01
@@ -104,6 +105,41 @@ def american() -> list[dict[str, Any]]:
     return rows
 
 
+def bermudan() -> list[dict[str, Any]]:
+    """Value, delta and gamma from one solve, ours and the peer's; the error is that of the value."""
+    from research.instruments import Bermudan
+    from research.market import flat_snapshot
+    from research.models import BlackScholes
+    from research.pricing import greeks, price
+
+    days = [30 * k for k in range(1, 13)]
+    model, market = BlackScholes(sigma=0.25), flat_snapshot(spot=100.0, rate=RATE, dividend_yield=DIVIDEND_YIELD)
+    contract, which = Bermudan(strike=105.0, times=tuple(d / 365 for d in days)), ("value", "delta", "gamma")
+    reference = price(contract, model, market, method="pde", n_space=3200, n_time=1600).value
+    rows = []
+    for n in (100, 400):
+        seconds, found = timed(
+            lambda n=n: greeks(contract, model, market, method="pde", which=which, n_space=n, n_time=n // 2),
+            20,  # type: ignore[misc]
+        )
+        rows.append(row(f"research {n} x {n // 2}", BERMUDAN, seconds, found["value"][0], reference, peer=False))
+    try:
+        import QuantLib as ql
+    except ImportError:
+        return rows
+    today, count = _today(ql), ql.Actual365Fixed()
+    curves = [ql.YieldTermStructureHandle(ql.FlatForward(today, r, count)) for r in (DIVIDEND_YIELD, RATE)]
+    vol = ql.BlackVolTermStructureHandle(ql.BlackConstantVol(today, ql.NullCalendar(), 0.25, count))
+    process = ql.BlackScholesMertonProcess(ql.QuoteHandle(ql.SimpleQuote(100.0)), *curves, vol)
+    payoff = ql.PlainVanillaPayoff(ql.Option.Put, 105.0)
+    option = ql.VanillaOption(payoff, ql.BermudanExercise([today + d for d in days]))
+    for n in (200, 800):
+        option.setPricingEngine(ql.FdBlackScholesVanillaEngine(process, n, n))
+        seconds, found = timed(_npv([option]), 2)
+        rows.append(row(f"QuantLib {n} x {n}", BERMUDAN, seconds, found[0], reference, peer=True))
+    return rows
+
+
 def _today(ql: Any) -> Any:
     today = ql.Date(1, 1, 2023)
     ql.Settings.instance().evaluationDate = today
@@ -121,7 +157,7 @@ def _npv(options: list[Any]) -> Callable[[], Any]:
 
 def run() -> list[dict[str, Any]]:
     """Ours and the peer, in one run."""
-    return barrier() + american()
+    return barrier() + american() + bermudan()
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from research.errors import InputError, NoEngineError
-from research.instruments import American, Barrier, Digital, European
+from research.instruments import American, Asian, Barrier, Digital, European, Lookback
 from research.market import CashDividends, DiscountCurve, flat_snapshot
 from research.models import BlackScholes, BlackTermStructure, Heston
 from research.pricing import greeks, price
@@ -79,8 +79,8 @@ def test_an_american_call_is_exercised_before_a_large_dividend():
         float(price(kind(strike=80.0, tau=1.0, is_call=True), MODEL, market)) for kind in (American, European)
     )
     assert american > european + 1.0
-    with pytest.raises(NoEngineError, match="Barrier under BlackScholes by 'auto' must not meet cash dividends"):
-        price(Barrier(strike=100.0, barrier=80.0, direction="down", knock="out", tau=1.0), MODEL, market)
+    with pytest.raises(NoEngineError, match="Asian under BlackScholes by 'auto' must not meet cash dividends"):
+        price(Asian(strike=100.0, fixings=(0.5, 1.0)), MODEL, market)
     with pytest.raises(NoEngineError, match="American must be a contract decided at expiry"):
         price(American(strike=80.0, tau=1.0), MODEL, paying((0.5, 15.0), model="escrowed"))
 
@@ -101,7 +101,7 @@ def test_a_term_structure_of_yields_is_its_mean_up_to_expiry():
     for model in (MODEL, heston):
         assert price(OPTIONS, model, market).value == pytest.approx(price(OPTIONS, model, flat).value, rel=1e-12)
     with pytest.raises(NoEngineError, match="under a term structure of dividend yields"):
-        price(American(strike=80.0, tau=1.0), MODEL, market)
+        price(Lookback(tau=1.0), MODEL, market)
 
 
 def test_a_term_structure_of_vols_prices_at_the_mean_variance():
@@ -147,3 +147,20 @@ def test_mixed_currencies_are_refused():
     with pytest.raises(InputError, match="currency must be one in a call"):
         price([euro], MODEL, replace(MARKET, currency="USD"))
     assert float(price(euro, MODEL, replace(MARKET, currency="EUR"))) > 0.0
+
+
+def test_barriers_and_notes_meet_cash_and_yields_by_term_on_a_grid():
+    far = Barrier(strike=100.0, barrier=1.0, direction="down", knock="out", tau=1.0)
+    market = paying((0.5, 5.0))
+    assert float(price(far, MODEL, market)) == pytest.approx(float(price(OPTIONS[2], MODEL, market)), abs=2e-3)
+    curve = DiscountCurve(as_of=MARKET.as_of, tau=[0.5, 1.0], zero_rate=[0.01, 0.03])
+    rising = replace(MARKET, dividend_yield=0.0, dividend_yields=curve)
+    exact = float(price(European(strike=100.0, tau=1.0), MODEL, rising))
+    assert float(price(far, MODEL, rising)) == pytest.approx(exact, abs=1e-4)
+    watched = replace(far, n_monitoring=4)
+    assert float(price(watched, MODEL, rising)) == pytest.approx(exact, abs=1e-4)
+    late, early = (
+        float(price(American(strike=100.0, tau=1.0, is_call=True), MODEL, replace(rising, dividend_yields=c)))
+        for c in (curve, DiscountCurve(as_of=MARKET.as_of, tau=[0.5, 1.0], zero_rate=[0.05, 0.03]))
+    )
+    assert late > early  # a yield that is paid later leaves more to exercise for

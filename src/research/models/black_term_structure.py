@@ -35,7 +35,7 @@ class BlackTermStructure:
     0.234521
     """
 
-    abilities: ClassVar[frozenset[str]] = frozenset({"implied_vol", "paths"})
+    abilities: ClassVar[frozenset[str]] = frozenset({"implied_vol", "local_vol", "paths"})
 
     tau: tuple[float, ...]  # years (ACT/365F), increasing, > 0
     implied: tuple[float, ...]  # implied vol to each tau, 1/sqrt(year), decimal

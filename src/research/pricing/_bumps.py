@@ -3,8 +3,10 @@
 | what | how |
 |---|---|
 | spot | the snapshot's spot; rates, yields and the model stay |
-| vol | `shifted(model, by)`: every implied vol of a surface (`Shifted`); sigma where the model has one; sqrt(v0) and |
-|     | sqrt(theta) together under stochastic variance; alpha by that times S^(1-beta) under SABR |
+| vol | `shifted(model, by)`: every implied vol of a surface (`Shifted`) or by expiry; sigma where the model has one; |
+|     | sqrt(v0) and sqrt(theta) together under stochastic variance; |
+|     | by that times S^(1-beta): alpha under SABR, sigma under CEV; |
+|     | every local vol; that of the Heston part under a leverage |
 | rate | every zero rate by the same amount |
 | time | as_of moves; times in years get shorter; spot, zero rates and yields by time to maturity stay |
 """
@@ -50,6 +52,14 @@ def shifted(model: Any, by: float, snapshot: Snapshot) -> Any:
     if {"alpha", "beta", "rho", "nu"} <= names:
         level = snapshot.spot + float(getattr(model, "shift", 0.0))
         return replace(model, alpha=model.alpha + by * level ** (1.0 - model.beta))
+    if {"sigma", "beta"} <= names:
+        return replace(model, sigma=model.sigma + by * snapshot.spot ** (1.0 - model.beta))
+    if {"tau", "implied"} <= names:
+        return replace(model, implied=tuple(vol + by for vol in model.implied))
+    if {"log_moneyness", "vol"} <= names:
+        return replace(model, vol=model.vol + by)
+    if {"heston", "leverage"} <= names:
+        return replace(model, heston=shifted(model.heston, by, snapshot))
     if "implied_vol" in model.abilities and "lognormal" not in model.abilities:
         return Shifted(model, by)
     if "sigma" in names:

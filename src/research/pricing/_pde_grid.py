@@ -1,4 +1,4 @@
-"""Grids of the finite-difference engines: nodes in log spot, steps in time, and the variance of a model on them.
+"""Grids of the finite-difference engines: nodes in log spot and in variance, steps in time.
 
 A grid is made at a level: level 2 halves every step of level 1, so that their difference shows the leading error.
 """
@@ -13,9 +13,7 @@ import numpy as np
 from research.arrays import Float1D, Float2D
 from research.errors import require
 from research.market import Snapshot
-from research.models.black_scholes import BlackScholes
 from research.models.heston import Heston
-from research.models.local_vol import LocalVol
 
 Dividends = Sequence[tuple[float, float]]
 
@@ -29,14 +27,6 @@ def check_dividends(dividends: Dividends) -> None:
     """Refuse negative times and amounts."""
     for when, cash in dividends:
         require(when > 0.0 and cash >= 0.0, "dividends", (when, cash), "be pairs of years > 0 and cash >= 0")
-
-
-def spreads(model: BlackScholes | LocalVol, tau: float) -> tuple[float, float, float]:
-    """Standard deviations of the log spot: around the forward, below it and above it."""
-    if isinstance(model, LocalVol):
-        return model.std(tau), model.std(tau, -3.0), model.std(tau, 3.0)
-    std = float(model.sigma * np.sqrt(tau))
-    return std, std, std
 
 
 def nodes(
@@ -75,6 +65,49 @@ def nodes(
     return np.asarray(out, dtype=np.float64)
 
 
+def pinned_nodes(
+    low: float, high: float, pins: Sequence[float], spot: float, fine: float, n: int, level: int
+) -> Float1D:
+    """n * level + 1 nodes from low to high, dense as in `nodes` around every pin and the spot, with nodes on the pins.
+
+    Pins come in the order of their weight: one too near to an earlier one for two steps in between is left to the
+    weights of `share_above`.
+    """
+    inside = [one for one in pins if low < one < high]
+    points = np.unique([*inside, min(max(spot, low), high)])
+    points = points[np.concatenate([[True], np.diff(points) > 1e-9])]
+
+    def count(x: Any) -> Any:
+        return sum(np.arcsinh((x - one) / fine) for one in points) / points.size
+
+    start, end = float(count(low)), float(count(high))
+    kept = {0: start, n: end}
+    for one in inside:
+        here = float(count(one))
+        place = int(np.rint((here - start) / (end - start) * n))
+        if all(abs(place - other) >= 2 for other in kept):
+            kept[place] = here
+    ends = sorted(kept)
+    goal = np.interp(np.arange(n * level + 1) / level, ends, [kept[place] for place in ends])
+    table = np.unique(np.concatenate([
+        one + fine * np.sinh(np.linspace(np.arcsinh((low - one) / fine), np.arcsinh((high - one) / fine), _TABLE))
+        for one in points
+    ]))  # fmt: skip
+    out = np.interp(goal, count(table), table)
+    for _ in range(3):
+        out -= (count(out) - goal) * points.size / sum(1.0 / np.sqrt(fine**2 + (out - one) ** 2) for one in points)
+    out[0], out[-1] = low, high
+    return np.asarray(out, dtype=np.float64)
+
+
+def share_above(x: Float1D, level: float) -> Float1D:
+    """The part of each node's cell that lies above a level; a jump there, weighted so, costs no order of the grid."""
+    middle = 0.5 * (x[1:] + x[:-1])
+    left, right = np.concatenate([x[:1], middle]), np.concatenate([middle, x[-1:]])
+    out: Float1D = np.clip((right - level) / (right - left), 0.0, 1.0)
+    return out
+
+
 def time_steps(
     tau: float, m: int, dividends: Dividends, level: int = 1, grow: float = 2.0, today: bool = False
 ) -> tuple[Float1D, Float1D]:
@@ -106,11 +139,20 @@ def time_steps(
 
 
 def market_rows(tau: float, dt: Float1D, snapshot: Snapshot) -> Float1D:
-    """Rates, then rates less the yield, of each step, shape (2 steps,)."""
+    """Rates, then rates less the yield, of each step from tau back, shape (2 steps,)."""
     ends = np.cumsum(dt)
     late, early = np.maximum(tau - ends + dt, 0.0), np.maximum(tau - ends, 0.0)
+    return steps_between(early, late, dt, snapshot)
+
+
+def steps_between(early: Float1D, late: Float1D, dt: Float1D, snapshot: Snapshot) -> Float1D:
+    """Mean rates, then rates less the yield, between pairs of times dt apart, shape (2 n,)."""
     rate = np.log(snapshot.discount.df(early) / snapshot.discount.df(late)) / dt
-    out: Float1D = np.concatenate([rate, rate - snapshot.dividend_yield])
+    if snapshot.dividend_yields is None:
+        carry = rate - (snapshot.dividend_yield + snapshot.borrow)
+    else:
+        carry = np.log(snapshot.growth(late) / snapshot.growth(early)) / dt
+    out: Float1D = np.concatenate([rate, carry])
     return out
 
 
@@ -121,16 +163,18 @@ def calendar(tau: float, dt: Float1D) -> Float1D:
     return out
 
 
-def variance_on_grid(
-    model: BlackScholes | LocalVol, x: Float1D, scale: float, tau: float, dt: Float1D, snapshot: Snapshot
-) -> Float2D:
-    """Local variance of each step, from expiry back, at the nodes x = log(spot / scale), shape (steps or 1, n)."""
-    if not isinstance(model, LocalVol):
-        return np.full((1, x.size), model.sigma**2)
-    times = calendar(tau, dt)
-    forward = snapshot.forward(0.5 * (times[1:] + times[:-1]))
-    rows = model.variance_rows(times, x[None, :] - np.log(forward / scale)[:, None])
-    return np.ascontiguousarray(rows[::-1])
+def near(x: Float1D, at: float, degree: int = 5) -> tuple[slice, Float2D]:
+    """The nodes nearest to `at`, and the weights of a polynomial through them: its value and three derivatives.
+
+    Weights have shape (4, degree + 1).
+    """
+    n = degree + 1
+    start = int(np.clip(np.searchsorted(x, at) - n // 2, 0, x.size - n))
+    here = slice(start, start + n)
+    scale = float(x[start + n - 1] - x[start])
+    powers = np.vander((x[here] - at) / scale, increasing=True)  # row i: 1, u_i, u_i^2, ...
+    weights = np.linalg.inv(powers)[:4] * np.array([1.0, 1.0, 2.0, 6.0])[:, None]
+    return here, weights / scale ** np.arange(4)[:, None]
 
 
 def variance_nodes(model: Heston, tau: float, n: int, level: int) -> Float1D:

@@ -1,107 +1,181 @@
-"""A contract as the finite-difference engines see it: one or more problems with a pay-off, ends and exercise."""
+"""A contract without dates as the finite-difference engines see it: problems with a pay-off, ends and exercise."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from research.arrays import Float1D
-from research.errors import InputError
-from research.instruments import American, Barrier
+from research.arrays import Float1D, FloatND
+from research.instruments import American, Barrier, Digital, DoubleBarrier, DoubleTouch, European, Touch
 from research.market import Snapshot
+from research.pricing._pde_grid import share_above
+
+_NOWHERE = (0.0, np.inf)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """One grid: what its value adds to the price of contract `position`."""
+    """One grid: `weight` times its value is part of the price of contract `position`."""
 
-    item: Any
-    kind: str  # "vanilla"; "knock-out" pays the option, "survival" one unit, if no barrier is hit
-    weight: float
     position: int
+    scale: float  # price units, the strike or a barrier: x = log(spot / scale) is 0 there
+    pays: str  # at expiry, if no barrier is hit: "option", "cash" or "asset" beyond the scale; "one", "none"
+    sign: float = 1.0  # 1 above the scale, -1 below
+    weight: float = 1.0
+    plus: str = ""  # added to the grid's value: "call" or "asset" by parity, "bond" is taken off
+    ends: tuple[float, float] = _NOWHERE  # barriers in price units, 0 and infinity where there is none
+    hits: tuple[float, float] = (0.0, 0.0)  # what each pays at once
+    early: bool = False  # may the holder exercise at any time?
+    discounted: bool = True  # without: paid at expiry, weight times the discount factor
 
     @property
-    def early(self) -> bool:
-        """Whether the holder may exercise at any time."""
-        return isinstance(self.item, American)
+    def unit(self) -> float:
+        """What the values are proportional to."""
+        return self.scale if self.pays in ("option", "asset") else 1.0
 
-    @property
-    def ends(self) -> tuple[float, float]:
-        """Barriers in price units, 0 and infinity where there is none."""
-        if self.kind == "vanilla":
-            return 0.0, np.inf
-        down = self.item.direction == "down"
-        return (self.item.barrier, np.inf) if down else (0.0, self.item.barrier)
+    def added(self, years: float, snapshot: Snapshot) -> tuple[float, float]:
+        """(factor, sum): what the value on the grid is multiplied by, then what is added."""
+        df = float(snapshot.discount.df(years))
+        if self.plus == "call":
+            return 1.0, df * (snapshot.forward(years) - self.scale)
+        if self.plus == "asset":
+            return -1.0, df * snapshot.forward(years)
+        return (1.0 if self.discounted else df), (-df if self.plus == "bond" else 0.0)
 
-    @property
-    def rebate(self) -> float:
-        """What a hit pays at once."""
-        return float(self.item.rebate) if self.kind == "knock-out" and self.item.knock == "out" else 0.0
-
-    def by_parity(self, has_cash: bool) -> bool:
-        """Whether a call is found as a put and a forward: bounded, and so good for any vol and time."""
-        return self.kind == "vanilla" and self.item.is_call and not self.early and not has_cash
-
-    def forward(self, years: float, snapshot: Snapshot, has_cash: bool) -> float:
-        """What parity adds to the value on the grid; of one that counts hits, the bond."""
-        if self.kind == "survival" and self.item.knock == "out":
-            return -float(snapshot.discount.df(years))
-        if not self.by_parity(has_cash):
-            return 0.0
-        return float(snapshot.discount.df(years) * (snapshot.forward(years) - self.item.strike))
+    def share(self, found: FloatND, years: float, snapshot: Snapshot) -> FloatND:
+        """Its part of the contract's value and derivatives by spot; `found` of the grid, the value first on axis -1."""
+        factor, more = self.added(years, snapshot)
+        out = self.weight * factor * found
+        out[..., 0] += self.weight * more
+        if found.shape[-1] > 1 and self.plus in ("call", "asset"):
+            out[..., 1] += self.weight * float(snapshot.discount.df(years)) * snapshot.forward(years) / snapshot.spot
+        return out
 
     def range(self, first: float, last: float, below: float, above: float) -> tuple[float, float, list[float]]:
-        """Ends of the grid in log(spot / strike), with room below and above [first, last]; and the barriers."""
-        low, high = (float(np.log(end / self.item.strike)) if 0.0 < end < np.inf else end for end in self.ends)
-        low = low if self.ends[0] > 0.0 else -np.inf
-        strike = min(max(0.0, low), high)  # a strike outside the barriers is not of interest
+        """Ends of the grid in log(spot / scale), with room below and above [first, last]; and the barriers."""
+        with np.errstate(divide="ignore"):
+            low, high = (float(np.log(end / self.scale)) for end in self.ends)
+        centre = min(max(0.0, low), high)  # a strike outside the barriers is not of interest
         barriers = [end for end in (low, high) if np.isfinite(end)]
-        low = low if np.isfinite(low) else min(first, strike) - below
-        high = high if np.isfinite(high) else max(last, strike) + above
+        low = low if np.isfinite(low) else min(first, centre) - below
+        high = high if np.isfinite(high) else max(last, centre) + above
         return low, high, barriers
 
-    def pay_off(self, x: Float1D, anywhere: bool, has_cash: bool) -> tuple[Float1D, Float1D, Float1D]:
+    def pay_off(self, x: Float1D, anywhere: bool) -> tuple[Float1D, Float1D, Float1D]:
         """Value at expiry, what exercise pays (-inf where not allowed), and the ends as `pde_values` wants them."""
-        item, edges = self.item, np.zeros(5)
-        sign = 1.0 if item.is_call and not self.by_parity(has_cash) else -1.0
-        gain = sign * item.strike * np.expm1(x)
-        v = np.ones_like(x) if self.kind == "survival" else np.maximum(gain, 0.0)
+        edges, gain = np.zeros(5), self.sign * self.scale * np.expm1(x)
+        if self.pays == "option":
+            v = np.maximum(gain, 0.0)
+        elif self.pays in ("cash", "asset"):
+            share = share_above(x, 0.0)
+            v = share if self.sign > 0.0 else 1.0 - share
+            v = v * (self.scale * np.exp(x) if self.pays == "asset" else 1.0)
+        else:
+            v = np.full_like(x, 1.0 if self.pays == "one" else 0.0)
         below, above = self.ends
-        for end, there, has in ((0, 0, below > 0.0), (2, -1, above < np.inf)):
+        for end, there, has, hit in ((0, 0, below > 0.0, self.hits[0]), (2, -1, above < np.inf, self.hits[1])):
             if has:
-                edges[end : end + 2] = 1.0, self.rebate
-                v[there] = self.rebate
+                edges[end : end + 2] = 1.0, hit
+                v[there] = hit
         if not self.early:
             return v, np.full_like(x, -np.inf), edges
-        edges[4] = 2.0 if anywhere else sign
+        edges[4] = 2.0 if anywhere else self.sign
         return v, gain, edges
 
 
-def problems(items: Sequence[Any], snapshot: Snapshot) -> Iterator[Problem]:
-    """Knock-ins through what they lack of the European option."""
+def _vanilla(item: Any, i: int, has_cash: bool) -> Problem:
+    """A call by a put and a forward: bounded, and so good for any vol and time."""
+    by_parity = item.is_call and not isinstance(item, American) and not has_cash
+    return Problem(
+        position=i, scale=item.strike, pays="option", sign=1.0 if item.is_call and not by_parity else -1.0,
+        plus="call" if by_parity else "", early=isinstance(item, American),
+    )  # fmt: skip
+
+
+def _european(item: European | American, i: int, has_cash: bool) -> Iterator[Problem]:
+    yield _vanilla(item, i, has_cash)
+
+
+def _barriers(item: Barrier | DoubleBarrier) -> tuple[float, float]:
+    if isinstance(item, DoubleBarrier):
+        return item.low, item.high
+    return (item.barrier, np.inf) if item.direction == "down" else (0.0, item.barrier)
+
+
+def _knock(item: Barrier | DoubleBarrier, i: int, has_cash: bool) -> Iterator[Problem]:
+    """Knock-ins through what they lack of the European option; a late rebate through a bond less one a hit ends."""
+    ends, out = _barriers(item), item.knock == "out"
+    late = item.rebate_at == "expiry"
+    paid = item.rebate if out and not late else 0.0
+    call = 1.0 if item.is_call else -1.0
+    yield Problem(position=i, scale=item.strike, pays="option", sign=call, weight=1.0 if out else -1.0, ends=ends,
+                  hits=(paid, paid))  # fmt: skip
+    if item.rebate > 0.0 and (late or not out):
+        yield Problem(position=i, scale=item.strike, pays="one", weight=-item.rebate if out else item.rebate,
+                      ends=ends, plus="bond" if out else "")  # fmt: skip
+    if not out:
+        yield _vanilla(item, i, has_cash)
+
+
+def _digital(item: Digital, i: int, has_cash: bool) -> Iterator[Problem]:
+    by_parity = item.pays == "asset" and item.is_call and not has_cash
+    yield Problem(position=i, scale=item.strike, pays=item.pays, sign=1.0 if item.is_call and not by_parity else -1.0,
+                  weight=item.amount, plus="asset" if by_parity else "")  # fmt: skip
+
+
+def _touch(item: Touch, i: int, has_cash: bool) -> Iterator[Problem]:
+    ends = (item.barrier, np.inf) if item.direction == "down" else (0.0, item.barrier)
+    at_hit = item.is_touch and item.pays_at == "hit"
+    if at_hit:
+        yield Problem(position=i, scale=item.barrier, pays="none", weight=item.amount, ends=ends, hits=(1.0, 1.0))
+    else:
+        weight, plus = (-item.amount, "bond") if item.is_touch else (item.amount, "")
+        yield Problem(position=i, scale=item.barrier, pays="one", weight=weight, ends=ends, plus=plus)
+
+
+def _double_touch(item: DoubleTouch, i: int, has_cash: bool) -> Iterator[Problem]:
+    ends, amount = (item.low, item.high), item.amount
+    scale = float(np.sqrt(item.low * item.high))
+    if item.pays_if in ("low", "high") or item.pays_at == "hit":
+        hits = float(item.pays_if != "high"), float(item.pays_if != "low")
+        yield Problem(position=i, scale=scale, pays="none", weight=amount, ends=ends, hits=hits,
+                      discounted=item.pays_at == "hit")  # fmt: skip
+    else:
+        either = item.pays_if == "either"
+        yield Problem(position=i, scale=scale, pays="one", weight=-amount if either else amount, ends=ends,
+                      plus="bond" if either else "")  # fmt: skip
+
+
+_PROBLEMS: dict[type, Callable[[Any, int, bool], Iterator[Problem]]] = {
+    European: _european, American: _european, Barrier: _knock, DoubleBarrier: _knock, Digital: _digital, Touch: _touch,
+    DoubleTouch: _double_touch,
+}  # fmt: skip
+
+
+def problems(items: Sequence[Any], snapshot: Snapshot, has_cash: bool) -> Iterator[Problem]:
+    """The problems of all contracts; refuses a barrier that is breached."""
     for i, item in enumerate(items):
-        if not isinstance(item, Barrier):
-            yield Problem(item, "vanilla", 1.0, i)
-            continue
-        item.check_alive(snapshot.spot)
-        if item.n_monitoring is not None:
-            raise InputError(
-                "n_monitoring must be None for finite differences, which watch the barrier at every moment. "
-                "Use method='analytic': it shifts the barrier."
-            )
-        late = item.knock == "out" and item.rebate > 0.0 and item.rebate_at == "expiry"
-        yield Problem(replace(item, rebate=0.0) if late else item, "knock-out", 1.0 if item.knock == "out" else -1.0, i)
-        if late:  # a bond less one that a hit ends
-            yield Problem(item, "survival", -item.rebate, i)
-        if item.knock == "in":
-            yield Problem(item, "vanilla", 1.0, i)
-            if item.rebate > 0.0:
-                yield Problem(item, "survival", item.rebate, i)
+        if hasattr(item, "check_alive"):
+            item.check_alive(snapshot.spot)
+        yield from _PROBLEMS[type(item)](item, i, has_cash)
+
+
+def has_dates(item: Any) -> bool:
+    """Does something happen on given days only: exercise, a look at a barrier?"""
+    return type(item) not in _PROBLEMS or getattr(item, "n_monitoring", None) is not None
+
+
+def caution(items: Sequence[Any]) -> Float1D:
+    """What a stated error is multiplied by: a hit that pays at once is a jump in the corner of the grid."""
+    return np.array([3.0 if isinstance(item, (Touch, DoubleTouch)) else 1.0 for item in items])
 
 
 def may_exercise_anywhere(snapshot: Snapshot) -> bool:
     """Negative rates or yields may give an American option two exercise boundaries."""
-    return float(min(snapshot.discount.zero_rate.min(), snapshot.dividend_yield)) < 0.0
+    curve, paid = snapshot.dividend_yields, snapshot.dividend_yield
+    if curve is not None:  # forward yields
+        paid = float(np.diff(curve.tau * curve.zero_rate, prepend=0.0).min())
+    return float(min(snapshot.discount.zero_rate.min(), paid + min(snapshot.borrow, 0.0))) < 0.0

@@ -1,4 +1,7 @@
-"""Finite differences in two dimensions: Heston, with or without leverage; European, American and barrier options.
+"""Finite differences in two dimensions: Heston, with or without leverage.
+
+European, American, digital, barrier and touch contracts; with dates (Bermudan, looks on given days, structured notes)
+as in `_dated` and `_dated_plane`.
 
 Alternating directions (modified Craig-Sneyd, or Hundsdorfer and Verwer) after four damped half-steps, on a sinh grid in
 log spot with nodes on strike and barrier and a sinh grid in variance that starts at 0. Time steps grow away from
@@ -25,14 +28,17 @@ from typing import Any, Literal
 
 import numpy as np
 
-from research.arrays import Float1D, Float2D
+from research.arrays import Float1D, Float2D, FloatND
 from research.core._tasks import share
 from research.core.pricing.adi import CRAIG_SNEYD, DAMPED, HUNDSDORFER_VERWER, adi_march
 from research.errors import NumericalError, require, require_all
-from research.instruments import American, Barrier, European
+from research.instruments import American
 from research.market import Snapshot
 from research.models.heston import Heston
 from research.models.local_stochastic_vol import LocalStochasticVol
+from research.pricing._dated_contracts import march_of, terms_of
+from research.pricing._dated_plane import plane, std_of
+from research.pricing._grid_read import CAUTION, exercised, extrapolated, read_plane, variance_today, with_theta
 from research.pricing._pde_grid import (
     FINE,
     STARTS,
@@ -45,23 +51,27 @@ from research.pricing._pde_grid import (
     time_steps,
     variance_nodes,
 )
-from research.pricing._pde_problem import Problem, problems
+from research.pricing._pde_problem import Problem, caution, has_dates, problems
 from research.pricing.catalogue import Values
 
 Scheme = Literal["craig-sneyd", "hundsdorfer-verwer"]
 _SCHEMES = {"craig-sneyd": CRAIG_SNEYD, "hundsdorfer-verwer": HUNDSDORFER_VERWER}
-_ROUNDING = 1e-10
+Model = Heston | LocalStochasticVol
+Layout = tuple[Model, Snapshot] | None
+_ROUNDING, _LEFT = 1e-10, 2e-6  # of spot; of a contract with dates, of its largest amount: what may be left
+_POINTS, _STEPS = (100, 200), (50, 100)  # without and with dates
+_LEAST = 1  # steps of the coarse grid between two days of a contract
 _EARLY_GROWTH = 1.5  # power in which time steps grow from expiry, 2 for other options
 
 
 def value(
-    items: Sequence[European | American | Barrier],
+    items: Sequence[Any],
     model: Heston | LocalStochasticVol,
     snapshot: Snapshot,
     *,
-    n_space: int = 100,
+    n_space: int | None = None,
     n_variance: int = 50,
-    n_time: int = 50,
+    n_time: int | None = None,
     dividends: Dividends = (),
     scheme: Scheme = "craig-sneyd",
     splitting: bool = False,
@@ -70,7 +80,7 @@ def value(
 
     Parameters
     ----------
-    n_space, n_variance, n_time : int
+    n_space, n_variance, n_time : int, default 100, 50 and 50; 200, 50 and 100 for contracts that look on given days
         Points in log spot and variance, steps in time, at least 20, 12 and 10.
     dividends : sequence of (years, cash in price units)
         Paid whatever the spot is, beside the snapshot's dividend yield; those after expiry are left out.
@@ -78,67 +88,154 @@ def value(
     splitting : bool, default False
         Early exercise by the multiplier of Ikonen and Toivanen instead of a projection after each step.
     """
+    found, error = solve(items, model, snapshot, n_space=n_space, n_variance=n_variance, n_time=n_time,
+                         dividends=dividends, scheme=scheme, splitting=splitting)  # fmt: skip
+    return Values(found[0], np.zeros_like(found[0]), error[0])
+
+
+def solve(
+    items: Sequence[Any],
+    model: Model,
+    snapshot: Snapshot,
+    *,
+    n_space: int | None = None,
+    n_variance: int = 50,
+    n_time: int | None = None,
+    dividends: Dividends = (),
+    scheme: Scheme = "craig-sneyd",
+    splitting: bool = False,
+    n_rows: int = 1,
+    layout: Layout = None,
+) -> tuple[Float2D, Float2D]:
+    """Rows of `_grid_read.NAMES`, shape (n_rows, n), 1 or 5 of them, and the error of each.
+
+    `layout` is a model and a market: the nodes are laid out for them, so that prices of bumped ones share a grid.
+    """
     for name, given, least in (("n_space", n_space, 20), ("n_variance", n_variance, 12), ("n_time", n_time, 10)):
-        require(given >= least, name, given, f"be at least {least}")
+        require(given is None or given >= least, name, given, f"be at least {least}")
     require(scheme in _SCHEMES, "scheme", scheme, f"be one of {', '.join(_SCHEMES)}")
     check_dividends(dividends)
-    tau = np.array([item.years(snapshot.as_of) for item in items])
-    require_all(tau > 0.0, "tau", tau, "be > 0 years for method='adi'")
     heston = model.heston if isinstance(model, LocalStochasticVol) else model
     hint = "Without it the variance is a function of time: use BlackScholes or LocalVol."
     require(heston.sigma > 0.0, "sigma", heston.sigma, "be > 0 for method='adi'", hint=hint)
-    sizes = n_space // 2, n_variance // 2, n_time // 2
-    marches = _marches(list(problems(items, snapshot)), tau, model, snapshot, bool(dividends))
+    days = np.array([has_dates(item) for item in items])
+    value, error = np.empty((n_rows, days.size)), np.empty((n_rows, days.size))
+    for dated, at in ((False, np.flatnonzero(~days)), (True, np.flatnonzero(days))):
+        if at.size == 0:
+            continue
+        these = [items[i] for i in at.tolist()]
+        sizes = (n_space or _POINTS[dated]) // 2, n_variance // 2, (n_time or _STEPS[dated]) // 2
+        run = _Run(model, snapshot, sizes, tuple(dividends), _SCHEMES[scheme], splitting, n_rows, layout)
+        value[:, at], error[:, at] = (_by_dates if dated else _at_every_moment)(these, run)
+    error[0] += _ROUNDING * snapshot.spot
+    return value, error
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Run:
+    """What all contracts of a call share."""
+
+    model: Model
+    snapshot: Snapshot
+    sizes: tuple[int, int, int]  # intervals of the coarse grid in space and variance, steps in time
+    dividends: Dividends
+    scheme: int
+    splitting: bool
+    n_rows: int
+    layout: Layout
+
+    @property
+    def heston(self) -> Heston:
+        return self.model.heston if isinstance(self.model, LocalStochasticVol) else self.model
+
+    def finished(self, cuts: FloatND, ends: Sequence[float]) -> list[Float2D]:
+        """With theta, where it is asked for."""
+        if self.n_rows == 1:
+            return list(cuts)
+        variance = np.array([variance_today(self.model, self.snapshot, years) for years in ends])
+        return [with_theta(rows, variance, self.snapshot) for rows in cuts]
+
+
+def _by_dates(items: Sequence[Any], run: _Run) -> tuple[Float2D, Float2D]:
+    """Values and errors; contracts share the threads."""
+    plans = [terms_of(item, run.snapshot) for item in items]
+    spot, cuts = run.snapshot.spot, np.empty((2, 5, len(items)))
+
+    def work(rows: slice) -> None:
+        for i in range(rows.start, rows.stop):
+            at = float(np.log(spot / plans[i].scale))
+            for level in (1, 2):
+                grid = plane(plans[i], run.model, run.snapshot, run.sizes, level, run.dividends, _LEAST, run.layout)
+                values = march_of(items[i], plans[i], grid)[0]
+                cuts[level - 1, :, i] = read_plane(grid.x, grid.v, values, at, spot, run.model)
+
+    share(len(items), work)
+    coarse, fine = run.finished(cuts[:, : max(run.n_rows, 1)], [float(plan.times[-1]) for plan in plans])
+    _refuse_lost(fine[0])
+    value, error = extrapolated(fine, coarse)
+    floor, sign = np.array([(plan.today(spot), plan.exercise) for plan in plans]).T
+    error[0] += _LEFT * np.array([plan.size(spot) for plan in plans])
+    return exercised(value, floor, sign), error
+
+
+def _at_every_moment(items: Sequence[Any], run: _Run) -> tuple[Float2D, Float2D]:
+    """Values and errors; problems that are one in units of their scales share a march."""
+    tau = np.array([item.years(run.snapshot.as_of) for item in items])
+    require_all(tau > 0.0, "tau", tau, "be > 0 years for method='adi'")
+    has_cash = bool(run.dividends)
+    marches = _marches(list(problems(items, run.snapshot, has_cash)), tau, run, has_cash)
     early = isinstance(items[0], American)
     cuts = ((1, 1), (1, 2), (2, 2)) if early else ((1, 1), (2, 2))  # of space, of time
     found: list[Any] = [None] * len(marches)
 
     def work(rows: slice) -> None:
         for i in range(rows.start, rows.stop):
-            found[i] = [marches[i].solve(snapshot, sizes, *cut, dividends, _SCHEMES[scheme], splitting) for cut in cuts]
+            found[i] = [marches[i].solve(run, *cut) for cut in cuts]
 
     share(len(marches), work)
-    total = np.zeros((len(cuts), tau.size))
+    total = np.zeros((len(cuts), run.n_rows, tau.size))
     for march, values in zip(marches, found):
-        for problem, one in zip(march.problems, np.array(values).T):
-            total[:, problem.position] += problem.weight * (
-                one + problem.forward(march.years, snapshot, bool(dividends))
-            )
-    bad = int((~np.isfinite(total).all(axis=0)).sum())
-    if bad:
-        raise NumericalError(f"the march must stay finite; got {bad} of {tau.size} values that are not.")
-    in_space = (total[-1] - total[-2]) / 3.0  # and in time, where both are of order 2
-    in_time = total[1] - total[0] if early else np.zeros_like(tau)
-    error = np.abs(in_space) + np.abs(in_time)
-    return Values(total[-1] + in_space + in_time, np.zeros_like(tau), error + _ROUNDING * snapshot.spot)
+        for position, problem in enumerate(march.problems):
+            part = np.array([rows[position] for rows in values])
+            total[:, :, problem.position] += problem.share(part, march.years, run.snapshot)
+    _refuse_lost(total[:, 0])
+    every = run.finished(total, tau.tolist())
+    value, error = extrapolated(every[-1], every[-2])  # in space, and in time where both are of order 2
+    if early:
+        in_time = every[1] - every[0]
+        value, error = value + in_time, error + np.abs(in_time) * CAUTION[: run.n_rows, None]
+    return value, error * caution(items)
+
+
+def _refuse_lost(values: FloatND) -> None:
+    lost = ~np.isfinite(np.atleast_2d(values)).all(axis=0)
+    if lost.any():
+        raise NumericalError(f"the march must stay finite; got {lost.sum()} of {lost.size} values that are not.")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _March:
-    """Problems that are one in units of their strikes."""
+    """Problems that are one in units of their scales."""
 
     problems: list[Problem]
     years: float
-    heston: Heston
-    model: Heston | LocalStochasticVol
-    at: Float1D  # log(spot / strike) of each
+    at: Float1D  # log(spot / scale) of each
 
-    def solve(
-        self, snapshot: Snapshot, sizes: tuple[int, int, int], level: int, faster: int, dividends: Dividends,
-        scheme: int, splitting: bool,
-    ) -> Float1D:  # fmt: skip
-        """Value of each problem in price units."""
-        first, heston = self.problems[0], self.heston
-        scale, leveraged = float(first.item.strike), isinstance(self.model, LocalStochasticVol)
-        x = self._space(sizes[0], level)
-        v = variance_nodes(heston, self.years, sizes[1], level)
-        dt, cash = time_steps(self.years, sizes[2], dividends, faster, _EARLY_GROWTH if first.early else 2.0, leveraged)
-        market, lever = market_rows(self.years, dt, snapshot), self._leverage(x, scale, dt, snapshot)
-        value, pays, edges = first.pay_off(x, True, bool(dividends))
-        value, pays, edges[1], edges[3] = value / scale, pays / scale, edges[1] / scale, edges[3] / scale
-        edges[4] = (1.0 if splitting else 2.0) if first.early else 0.0
+    def solve(self, run: _Run, level: int, faster: int) -> Float2D:
+        """Readings of each problem, shape (problems, 5) or the values alone, (problems, 1)."""
+        first, heston, snapshot, sizes = self.problems[0], run.heston, run.snapshot, run.sizes
+        scale, unit, leveraged = first.scale, first.unit, isinstance(run.model, LocalStochasticVol)
+        x, v = self._nodes(run, level)
+        growth = _EARLY_GROWTH if first.early else 2.0
+        dt, cash = time_steps(self.years, sizes[2], run.dividends, faster, growth, leveraged)
+        market, lever = market_rows(self.years, dt, snapshot), self._leverage(run, x, scale, dt)
+        if not first.discounted:
+            market[: dt.size] = 0.0
+        value, pays, edges = first.pay_off(x, True)
+        value, pays, edges[1], edges[3] = value / unit, pays / unit, edges[1] / unit, edges[3] / unit
+        edges[4] = (1.0 if run.splitting else 2.0) if first.early else 0.0
         u = np.repeat(value[:, None], v.size, axis=1)
-        codes = np.where(np.arange(dt.size) < STARTS, DAMPED, scheme).astype(np.int64)
+        codes = np.where(np.arange(dt.size) < STARTS, DAMPED, run.scheme).astype(np.int64)
         five = np.array([heston.kappa, heston.theta, heston.sigma, heston.rho, 0.0])
         stops = np.flatnonzero(cash > 0.0) + 1
         for start, stop in pairwise([0, *stops, dt.size] if dt.size not in stops else [0, *stops]):
@@ -148,49 +245,45 @@ class _March:
             adi_march(x, v, dt[start:stop], codes[start:stop], rates, rows, five, pays, edges, push, u)
             if stop < dt.size or cash[-1] > 0.0:
                 u = np.maximum(_after_cash(x, u, cash[stop - 1] / scale), pays[:, None])
-        strikes = np.array([p.item.strike for p in self.problems])
-        out: Float1D = strikes * _read(v, _read(x, u, self.at).T, np.array([heston.v0]))[0]
-        return out
+        units = np.array([p.unit for p in self.problems])
+        values: Float2D = (units * _read(v, _read(x, u, self.at).T, np.array([heston.v0]))[0])[:, None]
+        if run.n_rows == 1:
+            return values
+        read = [p.unit * read_plane(x, v, u.T, float(at), snapshot.spot, run.model)
+                for p, at in zip(self.problems, self.at)]  # fmt: skip
+        return np.column_stack([values, np.array(read)[:, 1:]])
 
-    def _space(self, n: int, level: int) -> Float1D:
-        std = float(np.sqrt(self.heston.average_variance(self.years) * self.years))
-        below = above = std
-        if isinstance(self.model, LocalStochasticVol):
-            share = [self.model.leverage.std(self.years, reach) for reach in (-3.0, 3.0)]
-            below, above = (std * one / float(np.sqrt(self.years)) for one in share)
-        low, high, beside = self.problems[0].range(
-            float(self.at.min()), float(self.at.max()), WIDTH * below, WIDTH * above
-        )
-        return nodes(low, high, 0.0, FINE * min(std, high - low), n, level, beside)
+    def _nodes(self, run: _Run, level: int) -> tuple[Float1D, Float1D]:
+        of, there = run.layout or (run.model, run.snapshot)
+        heston = of.heston if isinstance(of, LocalStochasticVol) else of
+        std, below, above = std_of(heston, of, self.years)
+        at = self.at + np.log(there.spot / run.snapshot.spot)
+        low, high, beside = self.problems[0].range(float(at.min()), float(at.max()), WIDTH * below, WIDTH * above)
+        x = nodes(low, high, 0.0, FINE * min(std, high - low), run.sizes[0], level, beside)
+        return x, variance_nodes(heston, self.years, run.sizes[1], level)
 
-    def _leverage(self, x: Float1D, scale: float, dt: Float1D, snapshot: Snapshot) -> Float2D:
+    def _leverage(self, run: _Run, x: Float1D, scale: float, dt: Float1D) -> Float2D:
         """L^2 of each step, from expiry back."""
-        if not isinstance(self.model, LocalStochasticVol):
+        if not isinstance(run.model, LocalStochasticVol):
             return np.ones((1, x.size))
         times = calendar(self.years, dt)
-        forward = snapshot.forward(0.5 * (times[1:] + times[:-1]))
-        rows = self.model.leverage.variance_rows(times, x[None, :] - np.log(forward / scale)[:, None])
+        forward = run.snapshot.forward(0.5 * (times[1:] + times[:-1]))
+        rows = run.model.leverage.variance_rows(times, x[None, :] - np.log(forward / scale)[:, None])
         return np.ascontiguousarray(rows[::-1])
 
 
-def _marches(
-    parts: list[Problem], tau: Float1D, model: Heston | LocalStochasticVol, snapshot: Snapshot, has_cash: bool
-) -> list[_March]:
-    """Problems grouped by what they are in units of the strike; each for itself where the strike matters."""
-    alone = has_cash or isinstance(model, LocalStochasticVol)
+def _marches(parts: list[Problem], tau: Float1D, run: _Run, has_cash: bool) -> list[_March]:
+    """Problems grouped by what they are in units of the scale; each for itself where the scale matters."""
+    alone = has_cash or isinstance(run.model, LocalStochasticVol)
     groups: dict[Any, list[Problem]] = {}
     for i, p in enumerate(parts):
-        k = p.item.strike
-        ends = tuple(end / k for end in p.ends)
-        side = p.item.is_call and not p.by_parity(has_cash)
-        key = (float(tau[p.position]), p.kind, p.early, side, ends, p.rebate / k)
-        groups.setdefault((key, i if alone or p.kind == "survival" else -1), []).append(p)
-    heston = model.heston if isinstance(model, LocalStochasticVol) else model
-    out = []
-    for (key, _), members in groups.items():
-        at = np.log(snapshot.spot / np.array([p.item.strike for p in members]))
-        out.append(_March(members, key[0], heston, model, at))
-    return out
+        ends, hits = tuple(end / p.scale for end in p.ends), tuple(hit / p.unit for hit in p.hits)
+        key = (float(tau[p.position]), p.pays, p.early, p.sign, ends, hits, p.discounted)
+        groups.setdefault((key, i if alone else -1), []).append(p)
+    return [
+        _March(members, key[0], np.log(run.snapshot.spot / np.array([p.scale for p in members])))
+        for (key, _), members in groups.items()
+    ]
 
 
 def _read(x: Float1D, u: Float2D, at: Float1D) -> Float2D:

@@ -6,7 +6,8 @@
 | term structure of yields | one expiry, decided there (European, digital) | the mean yield up to expiry | none |
 | cash, escrowed | the same | the spot less the dividends' present value | none: it is the model |
 | cash, jump | European under one vol | the value between dividends, integrated dividend by dividend | stated |
-| cash, jump | European, American by `pde` | jumps of the grid | stated by the engine |
+| term structure of yields | others by `pde` and `adi` | the yield of each step | stated by the engine |
+| cash, jump | all by `pde` and `adi` | jumps of the grid | stated by the engine |
 
 The integral (Haug, Haug and Lewis 2003, exact for one dividend) runs back from expiry: after the last dividend the
 value is Black's, before each it is the mean over the spot just after, on a grid in log spot; two grids give the error.
@@ -26,12 +27,13 @@ import numpy as np
 
 from research.arrays import Float1D
 from research.errors import NoEngineError
-from research.instruments import American, Digital, European
+from research.instruments import Digital, European
 from research.market import Snapshot
 from research.models import BlackScholes, black
-from research.pricing.catalogue import Values
+from research.pricing.catalogue import Values, engines_for
 
 _AT_EXPIRY = (European, Digital)
+_GRIDS = ("pde", "adi")
 _REACH = 8.0  # standard deviations of the grid
 _POINTS = (120, 240)  # a standard deviation of the whole life holds 15, then 30
 
@@ -59,6 +61,10 @@ def value(
     dividends = snapshot.cash_dividends
     if dividends is not None and dividends.model == "jump":
         return _jump(items, model, snapshot, method, engine, options)
+    grids = _grids(items[0], model, method)
+    if dividends is None and grids and not isinstance(items[0], _AT_EXPIRY):
+        on_grid: tuple[Values, str] = engine(items, snapshot, grids[0], options)
+        return on_grid
     if not isinstance(items[0], _AT_EXPIRY):
         what = "escrowed cash dividends" if dividends is not None else "a term structure of dividend yields"
         raise NoEngineError(
@@ -82,26 +88,37 @@ def equivalent(snapshot: Snapshot, tau: float) -> Snapshot:
                    cash_dividends=None)  # fmt: skip
 
 
+def _grids(item: Any, model: Any, method: str) -> list[str]:
+    return [e.method for e in engines_for(item, model) if e.method in _GRIDS and method in ("auto", e.method)]
+
+
+def on_grids(snapshot: Snapshot) -> tuple[Snapshot, tuple[tuple[float, float], ...]]:
+    """The market as finite differences take it, and the cash that jumps: pairs of years and amounts."""
+    cash = snapshot.cash_dividends
+    plain = replace(snapshot, cash_dividends=None)
+    pairs = () if cash is None else tuple(zip(cash.tau.tolist(), cash.cash.tolist()))
+    return (folded(plain) if plain.dividend_yields is None else plain), pairs
+
+
 def _jump(
     items: list[Any], model: Any, snapshot: Snapshot, method: str, engine: Any, options: dict[str, Any]
 ) -> tuple[Values, str]:
     dividends = snapshot.cash_dividends
     assert dividends is not None
-    flat = snapshot.dividend_yields is None
     closed = isinstance(items[0], European) and isinstance(model, BlackScholes) and method in ("auto", "analytic")
     if closed:
         tau = np.array([item.years(snapshot.as_of) for item in items])
         strike, is_call = np.array([i.strike for i in items]), np.array([i.is_call for i in items])
         coarse, fine = (integrated(strike, tau, is_call, model.sigma, snapshot, n) for n in _POINTS)
         return Values(fine, np.zeros_like(fine), np.abs(fine - coarse) + 1e-12 * snapshot.spot), "analytic"
-    if isinstance(items[0], (European, American)) and method in ("auto", "pde") and flat:
-        pairs = tuple(zip(dividends.tau.tolist(), dividends.cash.tolist()))
-        there = folded(replace(snapshot, cash_dividends=None))
-        found: tuple[Values, str] = engine(items, there, "pde", options | {"dividends": pairs})
+    grids = _grids(items[0], model, method)
+    if grids:
+        there, pairs = on_grids(snapshot)
+        found: tuple[Values, str] = engine(items, there, grids[0], options | {"dividends": pairs})
         return found
     raise NoEngineError(
         f"{type(items[0]).__name__} under {type(model).__name__} by '{method}' must not meet cash dividends of "
-        "model='jump'. Available: European by 'analytic' (BlackScholes), European and American by 'pde'."
+        "model='jump'. Available: European by 'analytic' (BlackScholes), contracts that 'pde' or 'adi' prices."
     )
 
 

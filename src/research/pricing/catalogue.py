@@ -111,6 +111,14 @@ CATALOGUE: tuple[Engine, ...] = (
       for needs in ("implied_vol", "implied_vol_at", "real_characteristic_function")),
     Engine("spectral", "American", "lognormal", "american", "bound given with each price, at most 1e-8 of the strike",
            "0.1 ms an option, a chain shares its boundary", "collocation of the exercise boundary"),
+    *(Engine("pde", contract, needs, "pde", "stated with each price, about 1e-6 of the amount at 400 x 200",
+             "20 ms a contract", why)
+      for needs, why in (("local_vol", "local variance at each node and step, cash dividends"),
+                         ("lognormal", "cash dividends, to check others"))
+      for contract in ("Gap", "Supershare", "Power", "LogContract", "Compound", "Chooser")),
+    *(Engine("adi", contract, "stochastic_variance", "adi", "stated with each price, about 1e-5 of the amount",
+             "50 ms a contract", "finite differences in spot and variance, cash dividends")
+      for contract in ("Gap", "Supershare", "Power", "LogContract", "Compound", "Chooser")),
     Engine("pde", "American", "lognormal", "pde", "stated with each price, about 1e-6 of the strike at 200 x 100",
            "0.5 ms an option at 200 x 100", "the whole curve, cash dividends, rates of any sign"),
     Engine("pde", "European", "lognormal", "pde", "stated with each price, about 1e-6 of the strike at 200 x 100",
@@ -119,10 +127,20 @@ CATALOGUE: tuple[Engine, ...] = (
            "0.5 ms an option at 200 x 100", "the whole curve, cash dividends; watched at every moment"),
     *(Engine("pde", contract, "local_vol", "pde", "stated with each price, about 1e-5 of the strike at 200 x 100",
              "1 ms an option at 200 x 100", "local variance at each node and step, cash dividends")
-      for contract in ("European", "American", "Barrier")),
+      for contract in ("European", "American", "Barrier", "Digital", "Touch", "DoubleBarrier", "DoubleTouch")),
+    *(Engine("pde", contract, "lognormal", "pde", "stated with each price, about 1e-6 at 200 x 100",
+             "0.5 ms a contract at 200 x 100", "the whole curve, cash dividends, to check others")
+      for contract in ("Digital", "Touch", "DoubleBarrier", "DoubleTouch")),
+    *(Engine("pde", contract, "local_vol", "pde", "stated with each price, about 1e-6 of the strike at 400 x 200",
+             "20 ms a contract, 0.2 s where it is watched daily", "dates are nodes of the grid, levels too")
+      for contract in ("PartialBarrier", "Bermudan")),
     *(Engine("adi", contract, "stochastic_variance", "adi", "stated with each price, about 1e-5 of the strike",
              "3 ms an expiry and kind at 100 x 50 x 50", "finite differences in spot and variance, cash dividends")
-      for contract in ("European", "American", "Barrier")),
+      for contract in ("European", "American", "Barrier", "Digital", "Touch", "DoubleBarrier", "DoubleTouch",
+                       "PartialBarrier", "Bermudan")),
+    *(Engine("pde", contract, "lognormal", "pde", "stated with each price, about 1e-6 of the strike at 400 x 200",
+             "20 ms a contract", "the whole curve; dates are nodes of the grid, levels too")
+      for contract in ("Bermudan", "PartialBarrier")),
     Engine("lattice", "Bermudan", "lognormal", "lattice", "about 3e-4 of the strike at 501 steps, falls with 1/n",
            "0.4 ms an option at 501 steps", "a tree that meets the strike, exercise on given days"),
     Engine("lattice", "American", "lognormal", "lattice", "about 1e-5 of the strike at 501 steps, falls with 1/n",
@@ -160,12 +178,24 @@ CATALOGUE: tuple[Engine, ...] = (
                        "Outperformance")),
     Engine("moment_matching", "Basket", "multi_lognormal", "linear", "about 1e-2 of the value",
            "50 us an option", "a shifted lognormal of the same three moments, to check others", "moment_matching"),
+    *(Engine("pde", contract, "local_vol", "pde", "stated with each price, about 1e-6 of the notional",
+             "0.2 s for a note of a year watched daily", "no sampling error")
+      for contract in ("Autocallable", "Phoenix", "SharkFin", "RangeAccrual", "DoubleNoTouch", "Airbag",
+                       "StructuredDeposit")),
+    *(Engine("adi", contract, "stochastic_variance", "adi", "stated with each price, about 1e-5 of the notional",
+             "2 s for a note of a year watched daily", "no sampling error")
+      for contract in ("Autocallable", "Phoenix", "SharkFin", "RangeAccrual", "DoubleNoTouch", "Airbag",
+                       "StructuredDeposit")),
     *(Engine("paths", contract, "paths", "paths.engine", "a standard error of choice, beside the scheme's bias",
              "0.1 to 2 s at 1 bp", "a payoff on blocks of paths, for any model that has paths")
       for contract in ("Asian", "Autocallable", "Phoenix", "SharkFin", "RangeAccrual", "DoubleNoTouch", "Airbag",
                        "StructuredDeposit", "Composed", "Barrier", "Touch", "Digital", "European")),
     *(Engine("quadrature", contract, "lognormal", "quadrature", "stated with each price, about 1e-6 of the notional",
              "0.1 s for a note of a year watched daily", "no sampling error, to check others; notes without memory")
+      for contract in ("Autocallable", "Phoenix", "SharkFin", "RangeAccrual", "DoubleNoTouch", "Airbag",
+                       "StructuredDeposit")),
+    *(Engine("pde", contract, "lognormal", "pde", "stated with each price, about 1e-6 of the notional",
+             "0.2 s for a note of a year watched daily", "the whole curve, cash dividends, no sampling error")
       for contract in ("Autocallable", "Phoenix", "SharkFin", "RangeAccrual", "DoubleNoTouch", "Airbag",
                        "StructuredDeposit")),
     Engine("longstaff_schwartz", "American", "lognormal", "longstaff_schwartz", "a standard error, and an upper bound",

@@ -1,4 +1,7 @@
-"""Finite differences: European, American and barrier options under Black-Scholes or a local vol, with curves and cash.
+"""Finite differences in one dimension: under Black-Scholes, a vol by expiry or a local vol, with curves and cash.
+
+European, American, digital, barrier and touch contracts; with dates (Bermudan, looks on given days, structured notes)
+as in `_dated` and `_dated_march`.
 
 Crank-Nicolson with four implicit half-steps at the start (Rannacher), time steps that grow away from expiry, a sinh
 grid in log spot that is finest at strike and barrier, with nodes on both; early exercise by Brennan and Schwartz. Each
@@ -24,62 +27,131 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from research.arrays import Float1D, reshape, vectors
+from research.arrays import Float1D, Float2D, reshape, vectors
 from research.core.pricing.pde import pde_values
 from research.errors import require, require_all
-from research.instruments import American, Barrier, European
+from research.instruments import American
 from research.market import Snapshot
-from research.models.black_scholes import BlackScholes
 from research.models.local_vol import LocalVol
+from research.pricing._dated_contracts import march_of, terms_of
+from research.pricing._dated_march import STAGES, line
+from research.pricing._grid_models import GridModel, check_model, hangs_on_time, spreads, variance_on_grid
+from research.pricing._grid_read import exercised, extrapolated, read_line, variance_today, with_theta
 from research.pricing._pde_grid import (
     FINE,
     STARTS,
     WIDTH,
     Dividends,
+    calendar,
     check_dividends,
     market_rows,
     nodes,
-    spreads,
     time_steps,
-    variance_on_grid,
 )
-from research.pricing._pde_problem import may_exercise_anywhere, problems
+from research.pricing._pde_problem import caution, has_dates, may_exercise_anywhere, problems
 from research.pricing.catalogue import Values
 
-_ROUNDING = 1e-12
+Layout = tuple[GridModel, Snapshot] | None
+_ROUNDING, _LEFT = 1e-12, 5e-7  # of spot; of a contract with dates, of its largest amount: what may be left
+_POINTS, _STEPS = (200, 400), (100, 200)  # without and with dates
+_CALM = 2  # steps of the coarse grid that damp before Greeks are read
+_LEAST = 2  # full steps of the coarse grid between two days of a contract
 
 
 def value(
-    items: Sequence[European | American | Barrier],
-    model: BlackScholes | LocalVol,
+    items: Sequence[Any],
+    model: GridModel,
     snapshot: Snapshot,
     *,
-    n_space: int = 200,
-    n_time: int = 100,
+    n_space: int | None = None,
+    n_time: int | None = None,
     dividends: Dividends = (),
 ) -> Values:
     """The engine's door for `pricing.price`.
 
     Parameters
     ----------
-    n_space, n_time : int
-        Points in space and steps in time, at least 20 and 10.
+    n_space, n_time : int, default 200 and 100, twice that for contracts that look at the price on given days
+        Points in space and steps in time, at least 20 and 10; between two days of a contract there are always some.
     dividends : sequence of (years, cash in price units)
         Paid whatever the spot is, beside the snapshot's dividend yield; those after expiry are left out.
     """
-    require(n_space >= 20, "n_space", n_space, "be at least 20")
-    require(n_time >= 10, "n_time", n_time, "be at least 10")
+    found, error = solve(items, model, snapshot, n_space=n_space, n_time=n_time, dividends=dividends)
+    return Values(found[0], np.zeros_like(found[0]), error[0])
+
+
+def solve(
+    items: Sequence[Any],
+    model: GridModel,
+    snapshot: Snapshot,
+    *,
+    n_space: int | None = None,
+    n_time: int | None = None,
+    dividends: Dividends = (),
+    n_rows: int = 1,
+    layout: Layout = None,
+) -> tuple[Float2D, Float2D]:
+    """Rows of `_grid_read.NAMES`, shape (n_rows, n), 1 or 5 of them, and the error of each.
+
+    `layout` is a model and a market: the nodes are laid out for them, so that prices of bumped ones share a grid.
+    """
+    require(n_space is None or n_space >= 20, "n_space", n_space, "be at least 20")
+    require(n_time is None or n_time >= 10, "n_time", n_time, "be at least 10")
     check_dividends(dividends)
+    days = np.array([has_dates(item) for item in items])
+    value, error = np.empty((n_rows, days.size)), np.empty((n_rows, days.size))
+    for dated, at in ((False, np.flatnonzero(~days)), (True, np.flatnonzero(days))):
+        if at.size:
+            these = [items[i] for i in at.tolist()]
+            found = _by_dates if dated else _at_every_moment
+            sizes = (n_space or _POINTS[dated], n_time or _STEPS[dated])
+            value[:, at], error[:, at] = found(these, model, snapshot, *sizes, dividends, n_rows, layout)
+    return value, error
+
+
+def _by_dates(
+    items: Sequence[Any], model: GridModel, snapshot: Snapshot, n_space: int, n_time: int, dividends: Dividends,
+    n_rows: int, layout: Layout,
+) -> tuple[Float2D, Float2D]:  # fmt: skip
+    """Values and errors, one contract after the other."""
+    both, variance = np.empty((2, 5, len(items))), np.empty(len(items))
+    floor, size, sign = np.empty((3, len(items)))
+    for i, item in enumerate(items):
+        plan = terms_of(item, snapshot)
+        end = float(plan.times[-1])
+        check_model(model, end, snapshot)
+        for level in (2, 1):
+            grid = line(plan, model, snapshot, n_space // 2, n_time // 4, level, dividends, _LEAST, layout)
+            at = float(np.log(snapshot.spot / plan.scale))
+            both[level - 1, :, i] = read_line(grid.x, march_of(item, plan, grid)[0], at, snapshot.spot)
+        floor[i], size[i], sign[i] = plan.today(snapshot.spot), plan.size(snapshot.spot), plan.exercise
+        variance[i] = variance_today(model, snapshot, end)
+    coarse, fine = (with_theta(rows, variance, snapshot)[:n_rows] for rows in both)
+    value, error = extrapolated(fine, coarse)
+    error[0] += _LEFT * size
+    return exercised(value, floor, sign), error
+
+
+def _at_every_moment(
+    items: Sequence[Any], model: GridModel, snapshot: Snapshot, n_space: int, n_time: int, dividends: Dividends,
+    n_rows: int, layout: Layout,
+) -> tuple[Float2D, Float2D]:  # fmt: skip
+    """Values and errors, all in two calls of the kernel."""
     tau = np.array([item.years(snapshot.as_of) for item in items])
     require_all(tau > 0.0, "tau", tau, "be > 0 years for method='pde'")
-    if isinstance(model, BlackScholes):
-        require(model.sigma > 0.0, "sigma", model.sigma, "be > 0 for method='pde'", hint="Use the analytic engine.")
-    fine, coarse = (_solve(items, tau, model, snapshot, n_space // 2, n_time // 2, dividends, level) for level in
-                    (2, 1))  # fmt: skip
-    error = np.abs(fine - coarse) / 3.0
-    slow = isinstance(items[0], American) and may_exercise_anywhere(snapshot)
-    value = fine if slow else fine + (fine - coarse) / 3.0
-    return Values(value, np.zeros_like(tau), (3.0 if slow else 1.0) * error + _ROUNDING * snapshot.spot)
+    for years in np.unique(tau).tolist():
+        check_model(model, years, snapshot)
+    both = [_solve(items, tau, model, snapshot, n_space // 2, n_time // 2, dividends, level, n_rows, layout)
+            for level in (2, 1)]  # fmt: skip
+    if n_rows > 1:
+        variance = np.array([variance_today(model, snapshot, years) for years in tau.tolist()])
+        both = [with_theta(rows, variance, snapshot) for rows in both]
+    value, error = extrapolated(*both)
+    if isinstance(items[0], American) and may_exercise_anywhere(snapshot):  # of order 1 in time
+        value, error = both[0], 3.0 * error
+    error *= caution(items)
+    error[0] += _ROUNDING * snapshot.spot
+    return value, error
 
 
 def price_with_error(
@@ -150,31 +222,50 @@ def _batch(
 
 
 def _solve(
-    items: Sequence[Any], tau: Float1D, model: BlackScholes | LocalVol, snapshot: Snapshot, n: int, m: int,
-    dividends: Dividends, level: int,
-) -> Float1D:  # fmt: skip
-    """Values on grids of n x m, each step cut into `level`, by one call of the kernel."""
-    parts = list(problems(items, snapshot))
+    items: Sequence[Any], tau: Float1D, model: GridModel, snapshot: Snapshot, n: int, m: int,
+    dividends: Dividends, level: int, n_rows: int = 1, layout: Layout = None,
+) -> Float2D:  # fmt: skip
+    """Values on grids of n x m, each step cut into `level`, by one call of the kernel; shape (n_rows, n)."""
+    of, there = layout or (model, snapshot)
+    first = np.log(there.spot)
+    parts = list(problems(items, snapshot, bool(dividends)))
     rows, space, steps = len(parts), n * level + 1, m * level + STARTS - 2
-    scale = np.array([p.item.strike for p in parts])
+    calm = _CALM * level if n_rows > 1 else 0
+    steps += calm
+    scale = np.array([p.scale for p in parts])
     at = np.log(snapshot.spot / scale)
     x, pays, v = np.empty((rows, space)), np.full((rows, space), -np.inf), np.empty((rows, space))
     dt, cash, market = np.empty((rows, steps)), np.empty((rows, steps)), np.empty((rows, 2 * steps))
     edges, local = np.zeros((rows, 5)), isinstance(model, LocalVol)
-    variance = np.empty((rows, steps if local else 1, space))
+    variance = np.empty((rows, steps if hangs_on_time(model) else 1, space))
     for i, p in enumerate(parts):
         years = float(tau[p.position])
-        std = spreads(model, years)
-        low, high, beside = p.range(float(at[i]), float(at[i]), WIDTH * std[1], WIDTH * std[2])
-        x[i] = nodes(low, high, 0.0, FINE * min(std[0], high - low), n, level, [*beside, *at[i : i + local]])
-        dt[i], cash[i] = time_steps(years, m, dividends, level, today=local)
+        std = spreads(of, years, there)
+        spot = float(first - np.log(p.scale))
+        low, high, beside = p.range(spot, spot, WIDTH * std[1], WIDTH * std[2])
+        x[i] = nodes(low, high, 0.0, FINE * min(std[0], high - low), n, level, [*beside, *([spot] if local else [])])
+        dt[i], cash[i] = _calmed(*time_steps(years, m, dividends, level, today=local), calm)
         market[i] = market_rows(years, dt[i], snapshot)
-        v[i], pays[i], edges[i] = p.pay_off(x[i], may_exercise_anywhere(snapshot), bool(dividends))
-        variance[i] = variance_on_grid(model, x[i], float(scale[i]), years, dt[i], snapshot)
+        if not p.discounted:
+            market[i, :steps] = 0.0
+        v[i], pays[i], edges[i] = p.pay_off(x[i], may_exercise_anywhere(snapshot))
+        variance[i] = variance_on_grid(model, x[i], p.scale, calendar(years, dt[i]), years, snapshot)
     theta = np.where(np.arange(steps) < STARTS, 1.0, 0.5)
-    out, total = np.empty(rows), np.zeros(len(items))
+    theta[steps - 2 * calm :] = np.tile(STAGES[1], calm)
+    out, total = np.empty(rows), np.zeros((n_rows, len(items)))
     pde_values(x, dt, theta, market, variance, cash, scale, edges, pays, v, at, out)
-    for p, one in zip(parts, out):
-        years = float(tau[p.position])
-        total[p.position] += p.weight * (one + p.forward(years, snapshot, bool(dividends)))
+    for i, p in enumerate(parts):
+        found = read_line(x[i], v[i], float(at[i]), snapshot.spot) if n_rows > 1 else np.empty(1)
+        found[0] = out[i]
+        total[:, p.position] += p.share(found, float(tau[p.position]), snapshot)
     return total
+
+
+def _calmed(dt: Float1D, cash: Float1D, n: int) -> tuple[Float1D, Float1D]:
+    """The last n steps as two stages that damp: what Crank-Nicolson leaves of a kink at the spot would spoil gamma."""
+    if n == 0:
+        return dt, cash
+    kept = dt.size - n
+    stages = (dt[kept:, None] * STAGES[0]).ravel()
+    paid = np.column_stack((np.zeros(n), cash[kept:])).ravel()
+    return np.concatenate([dt[:kept], stages]), np.concatenate([cash[:kept], paid])

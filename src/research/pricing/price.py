@@ -228,7 +228,7 @@ def _name(model: Any) -> str:
 def _first(
     engines: list[Engine], items: list[Any], model: Any, snapshot: Any, options: dict[str, Any]
 ) -> tuple[Values, Engine]:
-    """What the first engine gives that does not refuse; a curve or rates may be beyond what its line can say."""
+    """What the first engine gives that takes the options and does not refuse what its line cannot say: a curve."""
     refusal: Exception | None = None
     lost: set[str] = set()  # options of engines that have refused
     for engine in engines:

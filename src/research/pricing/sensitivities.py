@@ -17,6 +17,8 @@ How each is found stands in the column `how`:
 |---|---|---|
 | closed form | European options under a surface or one vol (`sticky="strike"`) | rounding |
 | under the integral | delta, gamma, speed of European options by `fourier` and `cosine` | 1e-9 of the largest |
+| on the grid | value, delta, gamma, speed, theta by `pde` and `adi`: read at the spot | column `error` |
+| differences on one grid | the rest by `pde` and `adi`, unless `spot_bump` is given | column `error` |
 | differences | all else that is deterministic: central, fourth order in spot, from one batch a bump | column `error` |
 | common paths | simulations: central bumps on the same paths, a replicate is one observation | column `std_error` |
 
@@ -46,7 +48,7 @@ from research.market import Snapshot
 from research.models import BlackScholes, BlackTermStructure, SVISurface, black
 from research.pricing import _calls
 from research.pricing._bumps import DAYS, Shifted, aged, bumped, shifted
-from research.pricing.price import choose, price, rows_of, warn_of
+from research.pricing.price import check_currencies, choose, price, rows_of, warn_of
 
 GREEKS = ("value", "delta", "gamma", "vega", "theta", "rho", "vanna", "volga", "charm", "speed")
 DERIVED = {"vega_per_vol_point": ("vega", 100.0), "theta_per_day": ("theta", DAYS), "rho_per_bp": ("rho", 1e4)}
@@ -199,7 +201,7 @@ def _group(
     options: dict[str, Any],
 ) -> list[tuple[list[int], str, Table]]:  # fmt: skip
     """Tables of contracts of one kind, with their positions."""
-    engine = choose(items[0], model, method)[0]
+    engine = _calls.meant_by(choose(items[0], model, method), {k: v for k, v in options.items() if k != "n_seeds"})[0]
     everyone = list(range(len(items)))
     if isinstance(items[0], VolatilitySwap) and set(wanted) - {"theta", "charm"}:
         wanted = [name for name in wanted if name not in ("theta", "charm")]  # it starts today: tomorrow has no value
@@ -212,6 +214,13 @@ def _group(
     calm = still and snapshot.cash_dividends is None  # with cash the forward is not proportional to the spot
     if isinstance(items[0], European) and engine.method == "analytic" and surface and calm:
         return [(everyone, engine.method, closed_form(items, model, snapshot, wanted))]
+    if engine.method in ("pde", "adi") and bumps["spot"] is None:
+        from research.pricing.grid_greeks import grid_table, takes
+
+        if takes(engine.method, snapshot):
+            check_currencies(items, snapshot)
+            own = _calls.taken(engine, options)
+            return [(everyone, engine.method, grid_table(items, model, snapshot, engine.method, wanted, bumps, own))]
     first = rows_of(items, model, snapshot, method, "raise", options, known=False)
     used = first.method[0]
     table = differences(items, model, snapshot, str(used), wanted, bumps, options, first)

@@ -1,4 +1,5 @@
-"""Small grids: an American put by projection, a knock-out by Hundsdorfer and Verwer with leverage, masses forward."""
+"""Small grids: an American put by projection, a knock-out by Hundsdorfer and Verwer with leverage, masses forward; the
+scheme that damps."""
 
 from __future__ import annotations
 
@@ -29,4 +30,5 @@ CASES: dict[str, Callable[[], tuple[Any, ...]]] = {
     "research.core.pricing.adi.adi_march": _march(2.0, 1, 0.0),
     "research.core.pricing.adi.adi_march[leverage]": _march(1.0, 2, 0.0),
     "research.core.pricing.adi.adi_march[forward]": _march(0.0, 1, 1.0),
+    "research.core.pricing.adi.adi_march[smoothing]": _march(0.0, 3, 0.0),
 }

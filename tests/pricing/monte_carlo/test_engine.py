@@ -121,7 +121,7 @@ def test_the_catalogue_knows_the_engine() -> None:
     found = methods(SNOWBALL, MODEL)
     assert found["method"].tolist()[0] == "monte_carlo" and "paths" in found["method"].tolist()
     wide = methods(SNOWBALL, Heston(v0=0.04, kappa=1.0, theta=0.04, sigma=0.5, rho=-0.5))
-    assert wide["method"].tolist() == ["paths"]
+    assert wide["method"].tolist() == ["adi", "paths"]
     mixed = price([European(strike=100.0, tau=1.0), ASIAN], MODEL, MARKET)
     assert mixed.method.tolist() == ["analytic", "monte_carlo"] and mixed.std_error[0] == 0.0
 

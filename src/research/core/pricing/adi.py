@@ -8,7 +8,9 @@ or V_SS = 0; at v = 0 no second derivative and a forward difference of three poi
 transposed matrix the same march carries the masses of the nodes forward in time, and keeps their sum where r = 0.
 
 The modified Craig-Sneyd scheme (1) with theta = 1/3 and Hundsdorfer and Verwer's (2) with 1/2 + sqrt(3)/6 are those of
-In 't Hout and Foulon; (0) is Douglas' with theta = 1, which damps the kinks of a pay-off. Early exercise by a
+In 't Hout and Foulon; (0) is Douglas' with theta = 1, which damps the kinks of a pay-off;
+(3) is (2) with theta = 1 - 1 / sqrt(2): in each direction alone it is then L-stable (R = 0 at infinity), and so damps
+at order 2 what a look at a barrier breaks anew. Early exercise by a
 multiplier l, as in `core.pricing.pde`: a step with dt l added, then V = max(V~ - dt l, g) and
 l = max(0, l + (g - V~) / dt); or with l = 0, a projection after each step.
 
@@ -32,8 +34,9 @@ from research.arrays import Float1D, Float2D, Float3D, Float4D, Int1D
 from research.core._jit import inlined, kernel
 from research.core.pricing._differences import differences
 
-DAMPED, CRAIG_SNEYD, HUNDSDORFER_VERWER = 0, 1, 2
+DAMPED, CRAIG_SNEYD, HUNDSDORFER_VERWER, SMOOTHING = 0, 1, 2, 3
 _HV = 0.5 + sqrt(3.0) / 6.0
+_LEAST = 1.0 - 0.5 * sqrt(2.0)
 
 
 @inlined
@@ -224,7 +227,7 @@ def adi_march(
 ) -> None:
     """u, shape (nx, nv), after all steps, overwritten; so is the multiplier push, 0 at the start.
 
-    x (nx,); v (nv,), from 0; dt, scheme (steps,): 0, 1 or 2; market (2 steps,): rates, then rate less yield; leverage
+    x (nx,); v (nv,), from 0; dt, scheme (steps,): 0 to 3; market (2 steps,): rates, then rate less yield; leverage
     (steps or 1, nx): L^2; model: kappa, theta, sigma, rho, and 1 to march masses forward; exercise (nx,): what it pays;
     edges: (1, value) for a barrier at the low end, the same for the high end; 1 for early exercise by the
     multiplier, 2 by projection.
@@ -240,6 +243,8 @@ def adi_march(
     for k in range(steps):
         h, kind = dt[k], scheme[k]
         theta = 1.0 if kind == DAMPED else (1.0 / 3.0 if kind == CRAIG_SNEYD else _HV)
+        if kind == SMOOTHING:
+            theta = _LEAST
         fresh = k == 0 or leverage.shape[0] > 1 or market[k] != now[0] or market[steps + k] != now[1]
         if fresh:
             now[0], now[1] = market[k], market[steps + k]
@@ -253,7 +258,7 @@ def adi_march(
             mixed, rest = (theta, 0.5 - theta) if kind == CRAIG_SNEYD else (0.0, 0.5)
             _combine(h, mixed, 0.0 if stage == 0 else rest, part, push, u, base)
             y[:, :] = base
-            _solve(f1, f2, ahead, part[1 if stage == 1 and kind == HUNDSDORFER_VERWER else 0], edges, y)
+            _solve(f1, f2, ahead, part[1 if stage == 1 and kind >= HUNDSDORFER_VERWER else 0], edges, y)
         u[:, :] = y
         if edges[4] != 0.0:
             _exercise(h, 1.0 if edges[4] == 1.0 else 0.0, exercise, u, push)

@@ -134,6 +134,8 @@ def _barrier(at: _Setting, terms: dict[str, Any], model: dict[str, Any]) -> Foun
 
 def _double_barrier(at: _Setting, terms: dict[str, Any], model: dict[str, Any]) -> Found:
     ql = at.ql
+    if terms.get("n_monitoring") is not None:
+        raise NotPriced("the barrier is not watched at every moment")
     kind = ql.DoubleBarrier.KnockOut if terms["knock"] == "out" else ql.DoubleBarrier.KnockIn
     exercise = ql.EuropeanExercise(at.day(terms["tau"]))
     option = ql.DoubleBarrierOption(

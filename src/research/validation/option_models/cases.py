@@ -70,6 +70,8 @@ _CROSS = {"type": "CrossCurrency", "sigma": 0.2, "fx_vol": 0.1, "correlation": -
           "fx_spot": 7.0}  # fmt: skip
 _NAMES = {"underlyings": ["A", "B"]}
 _RANKED = {**_NAMES, "initials": [100.0, 95.0], "strike": 1.0, "notional": 100.0, "tau": 1.0}
+_BY_TIME = {"type": "BlackTermStructure", "tau": [0.5, 1.0], "implied": [0.2, 0.3]}
+_CEV = {"type": "CEV", "sigma": 2.5, "beta": 0.5}
 _FIFTHS, _QUARTERS = (0.2, 0.4, 0.6, 0.8, 1.0), (0.25, 0.5, 0.75, 1.0)
 _MONTHS = tuple(21 * k / 252 for k in range(3, 13))
 _KNOCK = {"strike": 90.0, "tau": 0.5, "rebate": 3.0}
@@ -94,6 +96,8 @@ CASES: tuple[Case, ...] = (
     _case("call, Merton", "European", {"strike": 105.0, "tau": 1.0}, _MERTON),
     _case("call, Bates", "European", {"strike": 105.0, "tau": 1.0}, _BATES),
     _case("call, Variance Gamma", "European", {"strike": 101.0, "tau": 1.0}, _VG),
+    _case("call, vol by expiry", "European", {"strike": 105.0, "tau": 0.8}, _BY_TIME),
+    _case("call, CEV", "European", {"strike": 105.0, "tau": 1.0}, _CEV),
     _case("put", "American", _YEAR),
     _case("call, yield above rate", "American", {**_YEAR, "is_call": True}, None, _at(100.0, 0.02, 0.06)),
     _case("put, Longstaff-Schwartz", "American", {**_YEAR, "strike": 40.0}, _bs(0.2), _at(36.0, 0.06, 0.0),
@@ -114,6 +118,7 @@ CASES: tuple[Case, ...] = (
           {"barrier": 85.0, "direction": "down", "tau": 1.0, "is_touch": False, "pays_at": "expiry"}),
     _case("cash or nothing", "Digital", {"strike": 105.0, "tau": 1.0}),
     _case("asset or nothing", "Digital", {"strike": 95.0, "tau": 1.0, "is_call": False, "pays": "asset"}),
+    _case("cash or nothing, Heston", "Digital", {"strike": 105.0, "tau": 1.0}, _FO),
     _case("arithmetic", "Asian", {"fixings": _FIFTHS, "strike": 100.0}),
     _case("geometric", "Asian", {"fixings": _FIFTHS, "strike": 100.0, "average": "geometric"}),
     _case("average strike", "Asian", {"fixings": _FIFTHS}),
@@ -128,9 +133,17 @@ CASES: tuple[Case, ...] = (
     _case("shark fin 鲨鱼鳍", "SharkFin",
           {**_DAILY, "strike": 1.0, "barrier": 1.2, "rebate": 0.02, "participation": 0.8}),
     _case("range accrual 区间累计", "RangeAccrual", {**_DAILY, "low": 0.9, "high": 1.1, "rate": 0.05}),
+    _case("quarterly, vol by expiry", "Autocallable",
+          {"initial": 100.0, "observations": _QUARTERS, "knock_out": 1.03, "coupon": 0.1, "knock_in": 0.8,
+           "knock_in_daily": False}, _BY_TIME),
+    _case("quarterly, Heston", "Autocallable",
+          {"initial": 100.0, "observations": _QUARTERS, "knock_out": 1.03, "coupon": 0.1, "knock_in": 0.8,
+           "knock_in_daily": False}, _FO),
     _case("double no-touch deposit", "DoubleNoTouch", {**_DAILY, "low": 0.85, "high": 1.2, "rate": 0.06}),
     _case("airbag 安全气囊", "Airbag", {**_DAILY, "knock_in": 0.75, "participation": 0.9}),
     _case("structured deposit 结构性存款", "StructuredDeposit", {**_DAILY, "participation": 0.6, "width": 0.2}),
+    _case("double, watched monthly", "DoubleBarrier",
+          {"strike": 100.0, "tau": 1.0, "low": 85.0, "high": 120.0, "knock": "out", "n_monitoring": 12}),
     _case("double knock-out", "DoubleBarrier",
           {"strike": 100.0, "tau": 0.4, "low": 85.0, "high": 120.0, "knock": "out"}),
     _case("neither touched", "DoubleTouch", {"low": 85.0, "high": 120.0, "tau": 0.4}),

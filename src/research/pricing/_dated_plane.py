@@ -1,0 +1,87 @@
+"""Dated contracts in two dimensions: log spot and variance, by alternating directions that damp at every step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from research.arrays import Float1D, Float2D, Float3D
+from research.core.pricing.adi import SMOOTHING, adi_march
+from research.market import Snapshot
+from research.models.heston import Heston
+from research.models.local_stochastic_vol import LocalStochasticVol
+from research.pricing._dated import Dated
+from research.pricing._dated_march import Stretches, reach, stretches
+from research.pricing._pde_grid import FINE, Dividends, pinned_nodes, steps_between, variance_nodes
+
+_FREE, _ALL = np.zeros(5), slice(None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Plane:
+    """A two-dimensional grid and what `adi_march` needs to go from stop to stop on it."""
+
+    x: Float1D
+    v: Float1D
+    plan: Stretches
+    scale: float
+    df: float  # discount factor to the end
+    heston: Heston
+    moves: tuple[tuple[Float1D, Float1D, Float2D], ...]  # of a stretch: dt, market, leverage
+
+    def start(self, values: Float2D) -> Float3D:
+        """Values at the end, shape (layers, n_variance, n)."""
+        return np.repeat(values[:, None, :], self.v.size, axis=1)
+
+    def back(self, values: Float3D, i: int, edges: Float1D | None = None, part: slice = _ALL) -> Float3D:
+        """Values at stop i from those at stop i + 1; with `part`, at these nodes of x only."""
+        dt, market, lever = self.moves[i]
+        h, x = self.heston, np.ascontiguousarray(self.x[part])
+        five = np.array([h.kappa, h.theta, h.sigma, h.rho, 0.0])
+        codes, never = np.full(dt.size, SMOOTHING, dtype=np.int64), np.full(x.size, -np.inf)
+        held = _FREE.copy() if edges is None else edges.copy()
+        rows, out = np.ascontiguousarray(lever[:, part]), np.empty_like(values)
+        for layer in range(values.shape[0]):
+            u = np.array(values[layer].T, order="C")
+            adi_march(x, self.v, dt, codes, market, rows, five, never, held, np.zeros_like(u), u)
+            out[layer] = u.T
+        return out
+
+
+def std_of(heston: Heston, model: Heston | LocalStochasticVol, years: float) -> tuple[float, float, float]:
+    """Standard deviations of the log spot: around the forward, below it and above it."""
+    std = float(np.sqrt(heston.average_variance(years) * years))
+    if not isinstance(model, LocalStochasticVol):
+        return std, std, std
+    low, high = (model.leverage.std(years, side) / float(np.sqrt(years)) for side in (-3.0, 3.0))
+    return std, std * low, std * high
+
+
+def plane(
+    dated: Dated, model: Heston | LocalStochasticVol, snapshot: Snapshot, sizes: tuple[int, int, int], level: int,
+    dividends: Dividends, least: int, layout: tuple[Heston | LocalStochasticVol, Snapshot] | None = None,
+) -> Plane:  # fmt: skip
+    """The grid of one contract; its nodes are those of the model and market `layout` where they are given."""
+    leveraged = isinstance(model, LocalStochasticVol)
+    heston = model.heston if isinstance(model, LocalStochasticVol) else model
+    end = float(dated.times[-1])
+    of, there = layout or (model, snapshot)
+    first: Heston = of.heston if isinstance(of, LocalStochasticVol) else of
+    std = std_of(first, of, end)
+    low, high, pins = reach(dated, there.spot, float(there.forward(end)), std)
+    at = float(np.log(there.spot / dated.scale))
+    x = pinned_nodes(low, high, pins.tolist(), at, FINE * std[0], sizes[0], level)
+    plan = stretches(dated.times, dividends, sizes[2], level, least, today=leveraged)
+    moves = []
+    for times in plan.times:
+        dt = np.diff(times)[::-1].copy()
+        market = steps_between(times[:-1][::-1], times[1:][::-1], dt, snapshot)
+        lever = np.ones((1, x.size))
+        if isinstance(model, LocalStochasticVol):
+            forward = snapshot.forward(0.5 * (times[1:] + times[:-1]))
+            rows = model.leverage.variance_rows(times, x[None, :] - np.log(forward / dated.scale)[:, None])
+            lever = np.ascontiguousarray(rows[::-1])
+        moves.append((dt, market, lever))
+    return Plane(x=x, v=variance_nodes(first, end, sizes[1], level), plan=plan, scale=dated.scale,
+                 df=float(snapshot.discount.df(end)), heston=heston, moves=tuple(moves))  # fmt: skip
