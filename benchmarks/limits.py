@@ -16,6 +16,7 @@ import numpy as np
 
 from research.core.math.elementary import exp, log
 from research.core.math.normal import norm_cdf, norm_ppf_row
+from research.core.random.box_muller import four_normals
 from research.core.random.philox import fill_normals, uniform_pair
 
 SMALL, BIG = 4096, 16_000_000
@@ -46,6 +47,12 @@ def _normals(x, out):  # type: ignore[no-untyped-def]
     for i in range(half):
         out[i], out[half + i] = uniform_pair(7, 0, i, 3)
     norm_ppf_row(out)
+
+
+@numba.njit(error_model="numpy")
+def _path_normals(x, out):  # type: ignore[no-untyped-def]
+    n = out.size // 4
+    four_normals(7, 0, 0, 3, out[:n], out[n : 2 * n], out[2 * n : 3 * n], out[3 * n :])
 
 
 @numba.njit(error_model="numpy")
@@ -95,6 +102,7 @@ def limits() -> dict[str, float]:
         "log": rate(_logs, x),
         "cdf": rate(_cdfs, x),
         "normal": rate(_normals, x),
+        "path normal": rate(_path_normals, x),
         "multiply_add": 64.0 * rate(_multiply_adds, x),
     }
 
@@ -104,6 +112,7 @@ def machine_rows(found: dict[str, float]) -> list[dict[str, Any]]:
     names = {
         "bytes": "a billion bytes moved (triad)", "exp": "a billion exponentials", "log": "a billion logarithms",
         "cdf": "a billion normal distribution functions", "normal": "a billion normals, Philox and inversion",
+        "path normal": "a billion normals, Philox and Box-Muller",
         "multiply_add": "a billion multiply-adds",
     }  # fmt: skip
     return [
@@ -152,7 +161,7 @@ def run() -> list[dict[str, Any]]:
     market, model = flat_snapshot(spot=100.0, rate=0.03, dividend_yield=0.01), BlackScholes(sigma=0.25)
     plain: dict[str, Any] = {"sampler": "philox", "control": False, "n_paths": PATHS}
     out += rows(monte_carlo_bench.PATHS, best(lambda: price(asian, model, market, **plain), 5),
-                {"normal": PATHS * STEPS, "exp": PATHS * STEPS}, found)  # fmt: skip
+                {"path normal": PATHS * STEPS, "exp": PATHS * STEPS}, found)  # fmt: skip
     batch = american_bench.ours(american_bench.batch(), 1e-5)
     # 3.4 steps of 24 points, 2.6 of 64, then values at three spots, of 20 and of 32 points
     points, spots = 3.4 * 24 + 2.6 * 64, 3 * (20 + 32)

@@ -192,10 +192,13 @@ def implied_vol(
     (p, f, k, t, d), flags, shape = _inputs(is_call, price, forward, strike, tau, df)
     n = int(np.prod(shape))
     out: Any = reused(n)
-    inputs = (p, f, k, t, d, flags)
+
+    def of(x: Any, part: slice) -> Any:
+        return x[part] if x.size > 1 else x
 
     def work(part: slice) -> None:
-        implied_vols(*(x[part] if x.size > 1 else x for x in inputs), out[part])
+        price, forward, strike, tau, df, is_call = (of(x, part) for x in (p, f, k, t, d, flags))
+        implied_vols(price, forward, strike, tau, df, is_call, out[part])
 
     share(n, work, small=n < _FEW // 4)
     if np.isnan(out.sum()):

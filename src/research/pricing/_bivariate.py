@@ -44,16 +44,17 @@ def bivariate_normal_cdf(h: ArrayLike, k: ArrayLike, rho: ArrayLike, log_factor:
     """
     given = np.broadcast_arrays(*(np.asarray(x, dtype=np.float64) for x in (h, k, rho, log_factor)))
     shape, flat = given[0].shape, [np.array(x, order="C").ravel() for x in given]
-    out = np.empty(flat[0].size)
+    x, y, corr, factor = flat
+    out = np.empty(x.size)
 
     def work(part: slice) -> None:
-        bivariate_cdfs(*(x[part] for x in flat), _NODES, _WEIGHTS, out[part])
+        bivariate_cdfs(x[part], y[part], corr[part], factor[part], _NODES, _WEIGHTS, out[part])
 
     share(out.size, work, small=out.size < _FEW)
-    far = np.flatnonzero(flat[3] > _LARGE)  # the mass may lie far from the end, where the second factor grows
+    far = np.flatnonzero(factor > _LARGE)  # the mass may lie far from the end, where the second factor grows
     for at in range(0, far.size, _CHUNK):
         part = far[at : at + _CHUNK]
-        out[part] = _far_integrals(*(x[part] for x in flat))
+        out[part] = _far_integrals(*(one[part] for one in flat))
     return out.reshape(shape) if shape else float(out[0])
 
 
