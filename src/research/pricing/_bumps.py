@@ -3,8 +3,8 @@
 | what | how |
 |---|---|
 | spot | the snapshot's spot; rates, yields and the model stay |
-| vol | `shifted(model, by)`: every implied vol of a surface (`Shifted`); sigma where the model has one; sqrt(v0) and |
-|     | sqrt(theta) together under stochastic variance; alpha by that times S^(1-beta) under SABR |
+| vol | `shifted(model, by)`: every implied vol of a surface (`Shifted`) or a term structure; sigma where there is one; |
+|     | sqrt(v0) and sqrt(theta) together under stochastic variance; alpha by that times S^(1-beta) under SABR |
 | rate | every zero rate by the same amount |
 | time | as_of moves; times in years get shorter; spot, zero rates and yields by time to maturity stay |
 """
@@ -50,6 +50,8 @@ def shifted(model: Any, by: float, snapshot: Snapshot) -> Any:
     if {"alpha", "beta", "rho", "nu"} <= names:
         level = snapshot.spot + float(getattr(model, "shift", 0.0))
         return replace(model, alpha=model.alpha + by * level ** (1.0 - model.beta))
+    if {"tau", "implied"} <= names:
+        return replace(model, implied=tuple(max(vol + by, 0.0) for vol in model.implied))
     if "implied_vol" in model.abilities and "lognormal" not in model.abilities:
         return Shifted(model, by)
     if "sigma" in names:

@@ -71,7 +71,7 @@ CATALOGUE: tuple[Engine, ...] = (
            "20 us an option in a batch", "Goldman, Sosin and Gatto's and Conze and Viswanathan's closed forms"),
     Engine("analytic", "PartialLookback", "lognormal", "lookback", "1e-12 of spot",
            "1 ms an option", "one integral over the price at the switch", "partial"),
-    Engine("analytic", "Digital", "lognormal", "barrier", "1e-14 of the amount",
+    Engine("analytic", "Digital", "deterministic_vol", "barrier", "1e-14 of the amount",
            "0.1 us an option in a batch", "the probability in Black's formula", "digitals"),
     *(Engine("analytic", "Digital", needs, "static", "stated with each price, 1e-11 when smooth",
              "1 ms an option", "the probability of the model's own smile", "digitals")
@@ -81,16 +81,17 @@ CATALOGUE: tuple[Engine, ...] = (
       for contract, function in (("Gap", "gaps"), ("Supershare", "supershares"), ("Power", "powers"),
                                  ("LogContract", "logs"))
       for needs in ("implied_vol", "implied_vol_at", "real_characteristic_function")),
-    Engine("analytic", "Compound", "lognormal", "compound", "1e-14 of spot and strikes",
+    Engine("analytic", "Compound", "deterministic_vol", "compound", "1e-14 of spot and strikes",
            "0.2 ms an option in a batch", "Geske's closed form, with the whole curve"),
-    Engine("analytic", "Chooser", "lognormal", "compound", "1e-14 of spot and strikes",
+    Engine("analytic", "Chooser", "deterministic_vol", "compound", "1e-14 of spot and strikes",
            "0.3 ms an option in a batch", "Rubinstein's closed form, with the whole curve", "choosers"),
-    Engine("analytic", "ForwardStart", "lognormal", "forward_start", "1e-14 of spot",
+    Engine("analytic", "ForwardStart", "deterministic_vol", "forward_start", "1e-14 of spot",
            "5 us an option in a batch", "Black's formula for the return"),
     Engine("fourier", "ForwardStart", "real_characteristic_function", "forward_start",
            "stated with each price, 1e-11 when smooth", "5 ms an option", "the forward characteristic function"),
-    Engine("convolution", "Cliquet", "lognormal", "forward_start", "stated with each price, 1e-8 of the notional",
-           "0.1 s with bounds on the sum, 1 ms without", "the law of each return, convolved", "cliquets"),
+    Engine("convolution", "Cliquet", "deterministic_vol", "forward_start",
+           "stated with each price, 1e-8 of the notional", "0.1 s with bounds on the sum, 1 ms without",
+           "the law of each return, convolved", "cliquets"),
     Engine("convolution", "Cliquet", "real_characteristic_function", "forward_start",
            "stated with each price", "1 s with bounds on the sum", "the law of each return, convolved", "cliquets"),
     Engine("analytic", "Quanto", "lognormal_cross_currency", "cross_currency", "1e-15 of the forward",
@@ -99,13 +100,13 @@ CATALOGUE: tuple[Engine, ...] = (
            "1 us an option in a batch", "Black's formula for the product", "compos"),
     *(Engine("analytic", "VarianceSwap", needs, "variance", "1e-14; n observations: 1e-9",
              "0.1 ms a swap; 0.1 ms an observation", "the model's expected quadratic variation")
-      for needs in ("lognormal", "real_characteristic_function")),
+      for needs in ("deterministic_vol", "real_characteristic_function")),
     *(Engine("replication", "VarianceSwap", needs, "variance", "stated with each price, about 1e-12 of variance",
              "5 ms a swap", "Carr and Madan's integral of options, for continuous paths", "replicated")
       for needs in ("implied_vol", "implied_vol_at", "characteristic_function")),
     *(Engine("analytic", "VolatilitySwap", needs, "variance", "1e-13",
              "1 ms a swap", "the Laplace transform of the variance", "volatility_swaps")
-      for needs in ("lognormal", "real_characteristic_function")),
+      for needs in ("deterministic_vol", "real_characteristic_function")),
     *(Engine("analytic", "DualCurrencyDeposit", needs, "dual_currency", "stated with each price",
              "0.1 ms a deposit", "a bond and an option at the model's own smile")
       for needs in ("implied_vol", "implied_vol_at", "real_characteristic_function")),
@@ -129,11 +130,12 @@ CATALOGUE: tuple[Engine, ...] = (
            "0.4 ms an option at 501 steps", "a tree that meets the strike, rates of any sign"),
     Engine("lattice", "European", "lognormal", "lattice", "about 1e-7 of the strike at 501 steps, falls with 1/n^2",
            "0.4 ms an option at 501 steps", "a tree that meets the strike, to check others"),
-    Engine("monte_carlo", "Asian", "lognormal", "monte_carlo", "a standard error of choice; geometric ones exact",
-           "1 ms at 1 bp", "Sobol' paths with the geometric average as control"),
-    Engine("analytic", "Asian", "lognormal", "asian", "1e-14 of spot; geometric averages only",
+    Engine("monte_carlo", "Asian", "deterministic_vol", "monte_carlo",
+           "a standard error of choice; geometric ones exact", "1 ms at 1 bp",
+           "Sobol' paths with the geometric average as control"),
+    Engine("analytic", "Asian", "deterministic_vol", "asian", "1e-14 of spot; geometric averages only",
            "0.1 ms an option", "the geometric average is lognormal"),
-    *(Engine("monte_carlo", contract, "lognormal", "monte_carlo", "a standard error of choice",
+    *(Engine("monte_carlo", contract, "deterministic_vol", "monte_carlo", "a standard error of choice",
              "20 ms at 1 bp for a snowball", "Sobol' paths, daily barriers filled in where they can be reached")
       for contract in ("Autocallable", "Phoenix", "SharkFin", "RangeAccrual", "DoubleNoTouch", "Airbag",
                        "StructuredDeposit")),
@@ -164,8 +166,9 @@ CATALOGUE: tuple[Engine, ...] = (
              "0.1 to 2 s at 1 bp", "a payoff on blocks of paths, for any model that has paths")
       for contract in ("Asian", "Autocallable", "Phoenix", "SharkFin", "RangeAccrual", "DoubleNoTouch", "Airbag",
                        "StructuredDeposit", "Composed", "Barrier", "Touch", "Digital", "European")),
-    *(Engine("quadrature", contract, "lognormal", "quadrature", "stated with each price, about 1e-6 of the notional",
-             "0.1 s for a note of a year watched daily", "no sampling error, to check others; notes without memory")
+    *(Engine("quadrature", contract, "deterministic_vol", "quadrature",
+             "stated with each price, about 1e-6 of the notional", "0.1 s for a note of a year watched daily",
+             "no sampling error, to check others; notes without memory")
       for contract in ("Autocallable", "Phoenix", "SharkFin", "RangeAccrual", "DoubleNoTouch", "Airbag",
                        "StructuredDeposit")),
     Engine("longstaff_schwartz", "American", "lognormal", "longstaff_schwartz", "a standard error, and an upper bound",

@@ -26,6 +26,7 @@ from research.errors import NoEngineError, rule
 from research.instruments import Cliquet, ForwardStart
 from research.market import Snapshot
 from research.models import black
+from research.pricing import _clock
 from research.pricing._returns import Lognormal, Return, is_independent, is_stationary, law
 from research.pricing.catalogue import Values
 
@@ -42,8 +43,11 @@ def value(items: Sequence[ForwardStart], model: Any, snapshot: Snapshot) -> Valu
     on_return, is_call = (np.array([getattr(item, name) for item in items]) for name in ("on_return", "is_call"))
     strike = np.array([item.strike for item in items]) * first / last
     unit = df * np.where(on_return, last / first, last)
-    if "lognormal" in model.abilities:
-        paid = np.asarray(black.price(1.0, strike, tau - start, model.sigma, is_call=is_call))
+    if "deterministic_vol" in model.abilities:
+        if hasattr(model, "sigma"):
+            paid = np.asarray(black.price(1.0, strike, tau - start, model.sigma, is_call=is_call))
+        else:
+            paid = np.asarray(black.price(1.0, strike, 1.0, _clock.std(model, tau, start), is_call=is_call))
         return Values(unit * paid, np.zeros_like(unit), unit * _ROUNDING * np.maximum(1.0, strike))
     put, gap = np.empty_like(unit), np.empty_like(unit)
     for key in set(zip(start.tolist(), tau.tolist(), on_return.tolist())):  # options that share a law
