@@ -3,10 +3,11 @@
 | what | how |
 |---|---|
 | spot | the snapshot's spot; rates, yields and the model stay |
-| vol | `shifted(model, by)`: every implied vol of a surface (`Shifted`) or a term structure; sigma where there is one; |
+| vol | `shifted(model, by)`: every implied vol of a surface (`Shifted`) or a term structure; sigma where it is one; |
 |     | sqrt(v0) and sqrt(theta) together under stochastic variance; alpha by that times S^(1-beta) under SABR |
 | rate | every zero rate by the same amount |
-| time | as_of moves; times in years get shorter; spot, zero rates and yields by time to maturity stay |
+| time | as_of moves; times in years get shorter, what has run (of a coupon, of a swap) longer; spot, zero rates and |
+|      | yields by time to maturity stay |
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from research.errors import InputError, require
 from research.market import DiscountCurve, Snapshot
 
 DAYS = 365.0
-_TIMES = ("tau", "times", "fixings", "observations")
+_TIMES = ("tau", "times", "fixings", "observations", "resets", "start", "switch", "at", "schedule")
+_RUNNING = {"Autocallable": "accrued", "VarianceSwap": "elapsed", "CorridorVarianceSwap": "elapsed"}  # years so far
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,12 +82,19 @@ def bumped(snapshot: Snapshot, *, spot: float = 0.0, rate: float = 0.0, days: fl
 def aged(item: Any, days: float) -> Any:
     """The contract `days` later: times in years get shorter; dates stay, as the snapshot's own day moves."""
     change: dict[str, Any] = {}
-    for name in _TIMES:
-        value = getattr(item, name, None)
-        if isinstance(value, float):
+    for name in (field.name for field in fields(item)):
+        value = getattr(item, name)
+        if is_dataclass(value):
+            change[name] = aged(value, days)
+        elif isinstance(value, tuple) and value and is_dataclass(value[0]):
+            change[name] = tuple(aged(one, days) for one in value)
+        elif name in _TIMES and isinstance(value, float):
             change[name] = _less(value, days)
-        elif isinstance(value, tuple) and value and not isinstance(value[0], date):
+        elif name in _TIMES and isinstance(value, tuple) and value and not isinstance(value[0], date):
             change[name] = tuple(_less(v, days) for v in value)
+    running = _RUNNING.get(type(item).__name__)
+    if running is not None:
+        change[running] = getattr(item, running) + days / DAYS
     return replace(item, **change) if change else item
 
 

@@ -165,7 +165,9 @@ CATALOGUE: tuple[Engine, ...] = (
     *(Engine("paths", contract, "paths", "paths.engine", "a standard error of choice, beside the scheme's bias",
              "0.1 to 2 s at 1 bp", "a payoff on blocks of paths, for any model that has paths")
       for contract in ("Asian", "Autocallable", "Phoenix", "SharkFin", "RangeAccrual", "DoubleNoTouch", "Airbag",
-                       "StructuredDeposit", "Composed", "Barrier", "Touch", "Digital", "European")),
+                       "StructuredDeposit", "Composed", "Barrier", "Touch", "Digital", "European", "DoubleBarrier",
+                       "DoubleTouch", "PartialBarrier", "Lookback", "PartialLookback", "Gap", "Power", "Supershare",
+                       "LogContract", "ForwardStart", "Cliquet", "VarianceSwap", "VolatilitySwap")),
     *(Engine("quadrature", contract, "deterministic_vol", "quadrature",
              "stated with each price, about 1e-6 of the notional", "0.1 s for a note of a year watched daily",
              "no sampling error, to check others; notes without memory")

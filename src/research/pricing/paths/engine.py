@@ -18,7 +18,8 @@ The lognormal control pays with Philox (it halves the error of an Asian option u
 explains is already integrated well, and it costs a second payoff. Survival pays where a knock-out is likely: a barrier
 3% away that is looked at weekly under one volatility has 5 times less error, so needs 25 times fewer paths.
 
-A standard error is the error of the sampling; the bias of a scheme is not in it and is shown by `bias`. Blocks of at
+A standard error is the error of the sampling; the bias of a scheme is not in it and is shown by `bias`. What a contract
+that is watched at every moment loses between looks is estimated and added to `Price.error` (`between`). Blocks of at
 most 4,096 paths are made, paid and summed one after the other in each thread, so memory does not grow with the number
 of paths, and no result depends on the number of threads.
 
@@ -46,6 +47,7 @@ from research.models import BlackScholes
 from research.pricing._progress import bar
 from research.pricing._simulation import Estimate, Problem, Settings, estimate
 from research.pricing.catalogue import Values
+from research.pricing.paths.between import looks_error
 from research.pricing.paths.generators import Block, Generator, Logs, Request, generator
 from research.pricing.paths.payoffs import Payoff, Terms, payoff
 
@@ -89,7 +91,16 @@ def value(items: Sequence[Any], model: Any, snapshot: Snapshot, **options: Any) 
     """The engine's door for `pricing.price`; see the module for the options."""
     found = [simulate(item, model, snapshot, **options) for item in items]
     std_error = np.array([one.std_error for one in found])
-    return Values(np.array([one.value for one in found]), std_error, 2.0 * std_error)
+    unseen = np.array([_unseen(item, model, snapshot, options) for item in items])
+    return Values(np.array([one.value for one in found]), std_error, 2.0 * std_error + unseen)
+
+
+def _unseen(item: Any, model: Any, snapshot: Snapshot, options: dict[str, Any]) -> float:
+    """What looking at some times only may cost a contract that is watched at every moment."""
+    chosen = Options(**{name: options[name] for name in Options.__dataclass_fields__ if name in options})
+    paid = payoff(item, Terms(snapshot=snapshot, survival=chosen.survival, watched=chosen.watched))
+    seed = int(options.get("seed", 1))
+    return looks_error(item, model, snapshot, paid, chosen.scheme, chosen.steps_per_year, seed)
 
 
 def simulate(item: Any, model: Any, snapshot: Snapshot, **options: Any) -> Estimate:
@@ -165,10 +176,6 @@ def _twin_block(block: Block, made: Generator) -> Block:
 
 def _problem(made: Generator, paid: Payoff, control: _Control, settings: Settings) -> Problem:
     """The simulation for `_simulation.estimate`."""
-    if paid.bridged:
-        probe = made.block(_table(settings, made.motion.n_rows), settings.seed, 0, 0, 1)
-        if probe.logs.exposed is None:
-            raise NoEngineError("A path that jumps cannot be watched at every moment. Set n_monitoring.")
     with_twin = not np.isnan(control.twin)
 
     def work(tables: Int3D, seed: int, row: Int1D, first: int, n: int) -> Float2D:
