@@ -3,8 +3,10 @@
 | what | how |
 |---|---|
 | spot | the snapshot's spot; rates, yields and the model stay |
-| vol | `shifted(model, by)`: every implied vol of a surface (`Shifted`) or a term structure; sigma where it is one; |
-|     | sqrt(v0) and sqrt(theta) together under stochastic variance; alpha by that times S^(1-beta) under SABR |
+| vol | `shifted(model, by)`: every implied vol of a surface (`Shifted`) or by expiry; sigma where the model has one; |
+|     | sqrt(v0) and sqrt(theta) together under stochastic variance; |
+|     | by that times S^(1-beta): alpha under SABR, sigma under CEV; |
+|     | every local vol; that of the Heston part under a leverage; every root of a forward variance |
 | rate | every zero rate by the same amount |
 | time | as_of moves; times in years get shorter, what has run (of a coupon, of a swap) longer; spot, zero rates and |
 |      | yields by time to maturity stay |
@@ -22,7 +24,7 @@ from research.errors import InputError, require
 from research.market import DiscountCurve, Snapshot
 
 DAYS = 365.0
-_TIMES = ("tau", "times", "fixings", "observations", "resets", "start", "switch", "at", "schedule")
+_TIMES = ("tau", "times", "fixings", "observations", "switch", "resets", "start", "at", "schedule")
 _RUNNING = {"Autocallable": "accrued", "VarianceSwap": "elapsed", "CorridorVarianceSwap": "elapsed"}  # years so far
 
 
@@ -52,13 +54,21 @@ def shifted(model: Any, by: float, snapshot: Snapshot) -> Any:
     if {"alpha", "beta", "rho", "nu"} <= names:
         level = snapshot.spot + float(getattr(model, "shift", 0.0))
         return replace(model, alpha=model.alpha + by * level ** (1.0 - model.beta))
+    if {"sigma", "beta"} <= names:
+        return replace(model, sigma=model.sigma + by * snapshot.spot ** (1.0 - model.beta))
     if {"tau", "implied"} <= names:
-        return replace(model, implied=tuple(max(vol + by, 0.0) for vol in model.implied))
+        return replace(model, implied=tuple(vol + by for vol in model.implied))
+    if {"log_moneyness", "vol"} <= names:
+        return replace(model, vol=model.vol + by)
+    if {"heston", "leverage"} <= names:
+        return replace(model, heston=shifted(model.heston, by, snapshot))
     if "implied_vol" in model.abilities and "lognormal" not in model.abilities:
         return Shifted(model, by)
     if "sigma" in names:
         require(model.sigma + by >= 0.0, "vol_bump", abs(by), f"be at most sigma, {model.sigma:g}")
         return replace(model, sigma=model.sigma + by)
+    if "forward_variance" in names:
+        return replace(model, forward_variance=np.maximum(np.sqrt(model.forward_variance) + by, 0.0) ** 2)
     raise InputError(f"model must have a volatility to bump; got {type(model).__name__}. Leave vega out of `which`.")
 
 

@@ -123,7 +123,7 @@ def _expected(item: Cliquet, periods: list[_Period], model: Any, n_grid: int) ->
         return mean, 0.0
     if not is_independent(model) and len(periods) > 1:
         name = type(model).__name__
-        hint = "Leave out global_floor and global_cap, or simulate."
+        hint = "Use method='paths', or leave out global_floor and global_cap."
         raise NoEngineError(rule("model", "have independent returns for a cliquet with bounds on the sum", name, hint))
     levels = np.array(bounds) - item.accrued
     puts, gap = _sum_puts(periods, low, high, levels, n_grid)

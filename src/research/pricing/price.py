@@ -160,6 +160,15 @@ def _carried(
     engines: list[Engine], items: list[Any], model: Any, snapshot: Snapshot, method: str, options: dict[str, Any]
 ) -> tuple[Values, Engine]:
     """As `_first`, where the stock pays cash or its yields have a term structure."""
+    if carry.looks_on_the_way(items[0], snapshot):
+        able = [engine for engine in engines if carry.takes_forwards(engine)]
+        if not able:
+            lines = [e.method for e in engines_for(items[0], model) if carry.takes_forwards(e)]
+            raise NoEngineError(
+                f"{type(items[0]).__name__} under {_name(model)} by '{method}' takes no term structure of dividend "
+                f"yields. Available: {', '.join(map(repr, lines)) or 'none'}."
+            )
+        return _first(able, items, model, snapshot, options)
 
     def plain(some: list[Any], market: Snapshot, wanted: str, extra: dict[str, Any]) -> tuple[Values, str]:
         found, used = _first(choose(some[0], model, wanted), some, model, market, extra)
@@ -167,6 +176,21 @@ def _carried(
 
     found, used = carry.value(items, model, snapshot, method, plain, options)
     return found, next(e for e in engines_for(items[0], model) if e.method == used)
+
+
+def _of_paths(lines: list[Engine], model: Any) -> str:
+    """What to do where a smile is given for a contract that asks how the price moves."""
+    able = abilities(model)
+    if "paths" in able or not able & {"implied_vol", "implied_vol_at"} or not any(e.needs == "paths" for e in lines):
+        return ""
+    name = _name(model)
+    start = f"{name} says what options cost, not how the price moves."
+    if isinstance(getattr(model, "tau", None), tuple):
+        return f"{start} Fit a local vol to it in one call: price(contract, models.dupire(surface), snapshot)."
+    return (
+        f"{start} Fit a model of paths to options of every expiry: calibration.fit(LocalVol, snapshot), "
+        "or models.dupire(surface) for a surface."
+    )
 
 
 def choose(item: Any, model: Any, method: str) -> list[Engine]:
@@ -180,7 +204,8 @@ def choose(item: Any, model: Any, method: str) -> list[Engine]:
     if method == "auto":
         if not able:
             needs = ", ".join(dict.fromkeys(e.needs for e in lines))
-            raise NoEngineError(f"{_name(model)} has none of {needs}, needed to price {kind}. {available}")
+            hint = _of_paths(lines, model) or available
+            raise NoEngineError(f"{_name(model)} has none of {needs}, needed to price {kind}. {hint}")
         return able
     every = dict.fromkeys(e.method for e in CATALOGUE)
     require(method in every, "method", method, f"be 'auto' or one of {', '.join(map(repr, every))}", hint=available)
@@ -189,5 +214,6 @@ def choose(item: Any, model: Any, method: str) -> list[Engine]:
             return [engine]
     needed = [e.needs for e in lines if e.method == method and e.needs not in abilities(model)]
     if needed:
-        raise NoEngineError(f"{_name(model)} has no {needed[0]}, needed by '{method}'. {available}")
+        hint = f"{available} {_of_paths(lines, model)}".rstrip()
+        raise NoEngineError(f"{_name(model)} has no {needed[0]}, needed by '{method}'. {hint}")
     raise NoEngineError(f"'{method}' has no way to price {kind}. {available}")

@@ -18,7 +18,7 @@ from research.pricing.catalogue import abilities
 from research.pricing.paths.generators import Block, Logs, Request, generator
 from research.pricing.paths.payoffs import Payoff, Terms, payoff
 
-_BLOCK, _BLOCKS = 2048, 4
+_BLOCK, _BLOCKS = 1024, 4
 _SAME = 1e-9  # years
 _FIRST = 1 << 33  # number of the first path: none of them is met elsewhere
 
