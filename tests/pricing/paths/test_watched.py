@@ -210,7 +210,7 @@ def test_a_path_of_jumps_says_what_its_looks_may_miss():
 @pytest.mark.parametrize("model", [BATES, GAMMA, LOCAL, ROUGH], ids=lambda m: type(m).__name__)
 def test_greeks_of_new_pairs_exist(model):
     short = {"low": 90.0, "high": 112.0, "tau": 0.1}
-    for contract in (Lookback(tau=0.1), DoubleTouch(pays_if="low", **short), Cliquet(resets=(0.05, 0.1), local_cap=0.05),
+    for contract in (Lookback(tau=0.1), DoubleTouch(pays_if="low", **short), Cliquet(resets=(0.05, 0.1)),
                      VarianceSwap(strike=0.2, tau=0.1), PartialBarrier(knock="out", watched="end", strike=100.0,
                      barrier=95.0, direction="down", switch=0.05, tau=0.1)):  # fmt: skip
         found = greeks(contract, model, MARKET, method="paths", n_paths=128, control=False,

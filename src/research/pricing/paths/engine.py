@@ -53,6 +53,7 @@ from research.pricing.paths.payoffs import Payoff, Terms, payoff
 
 _BYTES = 1 << 22  # of motion in one block
 _MOST, _LEAST = 4096, 128  # paths in one block
+N_COUNTS = 4  # of a note: life, knocked out, knocked in, redeemed below the notional
 _TWIN_PATHS = 1 << 17  # of the fused engine, for the exact value of the control
 
 
@@ -104,7 +105,7 @@ def _unseen(item: Any, model: Any, snapshot: Snapshot, options: dict[str, Any]) 
 
 
 def simulate(item: Any, model: Any, snapshot: Snapshot, **options: Any) -> Estimate:
-    """Value, standard error and replicates of one contract; options as in the module."""
+    """Value, standard error, replicates, what a note counts (`means`); options as in the module."""
     progress = options.pop("progress", None)
     target = options.pop("std_error", None)
     if progress is None and target is not None and sys.stdout.isatty():
@@ -177,10 +178,12 @@ def _twin_block(block: Block, made: Generator) -> Block:
 def _problem(made: Generator, paid: Payoff, control: _Control, settings: Settings) -> Problem:
     """The simulation for `_simulation.estimate`."""
     with_twin = not np.isnan(control.twin)
+    counted = paid.counts
+    n_counts = 0 if counted is None else N_COUNTS
 
     def work(tables: Int3D, seed: int, row: Int1D, first: int, n: int) -> Float2D:
-        """(y, c1, c2) of one block, shape (3, n)."""
-        total = np.zeros((3, n))
+        """(y, c1, c2) of one block and what the payoff counts, shape (3 + n_counts, n)."""
+        total = np.zeros((3 + n_counts, n))
         halves = 2 if row[3] else 1
         for half in range(halves):
             block = made.block(tables[row[4]], seed, int(row[5]), first, n, mirror=half == 1, with_twin=with_twin)
@@ -188,6 +191,8 @@ def _problem(made: Generator, paid: Payoff, control: _Control, settings: Setting
             total[1] += block.spot[-1] / made.forward[-1]
             if with_twin:
                 total[2] += paid.value(_twin_block(block, made))
+            if counted is not None:
+                total[3:] += counted(block)
         total /= halves
         return total
 
@@ -195,13 +200,15 @@ def _problem(made: Generator, paid: Payoff, control: _Control, settings: Setting
         for t, row in enumerate(rows):
             out[t], size = 0.0, block_size(made.motion.n_rows, int(row[1]))
             for start in range(0, int(row[1]), size):
-                y, a, b = work(tables, seed, row, int(row[0]) + start, min(size, int(row[1]) - start))
+                y, a, b, *more = work(tables, seed, row, int(row[0]) + start, min(size, int(row[1]) - start))
                 out[t] += [
-                    np.sum(each) for each in (y, y * y, a, b, y * a, y * b, a * a, a * b, b * b)
+                    np.sum(each) for each in (y, y * y, a, b, y * a, y * b, a * a, a * b, b * b, *more)
                 ]  # fmt: skip
 
     plan = (made.motion.order, made.motion.weights)
-    return Problem(variance=paid.times, run=run, n_moments=N_BASE, controls=(control.spot, control.twin), plan=plan)
+    return Problem(
+        variance=paid.times, run=run, n_moments=N_BASE + n_counts, controls=(control.spot, control.twin), plan=plan
+    )
 
 
 def _table(settings: Settings, n_rows: int) -> Int2D:

@@ -33,6 +33,7 @@ class Payoff:
     value: Callable[[Block], Float1D]  # present value of each path
     limits: Float2D | None = None  # (n, 2), low and high spot at `times` within which paths are kept
     bridged: bool = False  # asks what happened between observations
+    counts: Callable[[Block], Float2D] | None = None  # what else is counted on each path, shape (n_counts, n_paths)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
