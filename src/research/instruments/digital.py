@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from research.errors import require
-from research.instruments._expiry import check_expiry, check_positive, years_left
+from research.instruments._expiry import check_expiry, check_finite, check_positive, years_left
 
 PAYS = ("cash", "asset")
 
@@ -15,7 +15,7 @@ PAYS = ("cash", "asset")
 class Digital:
     """Terms of one digital option; give `expiry` or `tau`, not both."""
 
-    strike: float  # price units, > 0
+    strike: float  # price units; <= 0 under a model of prices of any sign (Bachelier)
     expiry: date | None = None
     tau: float | None = None  # years (ACT/365F) from the snapshot's day
     is_call: bool = True  # pays above the strike, else below
@@ -23,7 +23,7 @@ class Digital:
     amount: float = 1.0  # > 0
 
     def __post_init__(self) -> None:
-        check_positive("strike", self.strike)
+        check_finite("strike", self.strike)
         check_positive("amount", self.amount)
         check_expiry("Digital", self.expiry, self.tau)
         require(self.pays in PAYS, "pays", self.pays, "be 'cash' or 'asset'")

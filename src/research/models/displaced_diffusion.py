@@ -33,7 +33,7 @@ class DisplacedDiffusion:
     0.00042698
     """
 
-    abilities: ClassVar[frozenset[str]] = frozenset({"implied_vol_at"})
+    abilities: ClassVar[frozenset[str]] = frozenset({"implied_vol_at", "signed"})
 
     sigma: float  # volatility of forward + shift, 1/sqrt(year), decimal, >= 0
     shift: float  # price units; negative turns the skew around

@@ -73,6 +73,9 @@ CATALOGUE: tuple[Engine, ...] = (
            "1 ms an option", "one integral over the price at the switch", "partial"),
     Engine("analytic", "Digital", "deterministic_vol", "barrier", "1e-14 of the amount",
            "0.1 us an option in a batch", "the probability in Black's formula", "digitals"),
+    *(Engine("analytic", contract, "normal", "normal", "1e-14 of the price", "1 us an option in a batch",
+             "normal prices, strikes of any sign", function)
+      for contract, function in (("Digital", "digitals"), ("Asian", "asians"))),
     *(Engine("analytic", "Digital", needs, "static", "stated with each price, 1e-11 when smooth",
              "1 ms an option", "the probability of the model's own smile", "digitals")
       for needs in ("implied_vol", "implied_vol_at", "real_characteristic_function")),

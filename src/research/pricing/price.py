@@ -16,6 +16,7 @@ import pandas as pd
 from research.errors import NoEngineError, NumericalError, require
 from research.market import BasketSnapshot, Snapshot
 from research.pricing import carry
+from research.pricing._signs import check_signs
 from research.pricing.catalogue import CATALOGUE, Engine, Values, abilities, engines_for
 
 
@@ -81,6 +82,7 @@ def price(
         groups.setdefault(type(item).__name__, []).append(position)
     able = {kind: choose(items[at[0]], model, method) for kind, at in groups.items()}  # refuse before any work
     check_currencies(items, snapshot)
+    check_signs(items, model, snapshot)
     market: Any = snapshot
     plain = isinstance(snapshot, BasketSnapshot) or carry.only_borrow(snapshot)
     if plain and isinstance(snapshot, Snapshot):

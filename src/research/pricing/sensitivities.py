@@ -43,6 +43,8 @@ from research.instruments import European
 from research.market import Snapshot
 from research.models import BlackScholes, BlackTermStructure, SVISurface, black
 from research.pricing._bumps import DAYS, Shifted, aged, bumped, shifted
+from research.pricing._signs import check_signs
+from research.pricing.normal import refuse_zero_spot
 from research.pricing.price import choose, price
 
 GREEKS = ("value", "delta", "gamma", "vega", "theta", "rho", "vanna", "volga", "charm", "speed")
@@ -113,6 +115,8 @@ def greeks(
     items: list[Any] = [instruments] if one else list(instruments)
     require(len(items) > 0, "instruments", items, "hold at least one instrument")
     require(one or not parameters, "parameters", parameters, "be False for several contracts")
+    check_signs(items, model, snapshot)
+    refuse_zero_spot(snapshot)
     wanted = list(dict.fromkeys([*(DERIVED[n][0] if n in DERIVED else n for n in which)]))
     bumps = {"spot": spot_bump, "vol": vol_bump, "rate": rate_bump, "days": days, "sticky": sticky}
     groups: dict[str, list[int]] = {}

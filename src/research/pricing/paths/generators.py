@@ -153,6 +153,7 @@ def generator(model: Any, request: Request) -> Generator:
     t = request.times
     require(t.ndim == 1 and t.size > 0, "times", t.shape, "be a vector of at least one time")
     require_all(np.isfinite(t) & (np.diff(t, prepend=0.0) > 0.0), "times", t, "be finite, > 0 and increase")
+    require(request.snapshot.spot > 0.0, "spot", request.snapshot.spot, f"be > 0 for paths of {type(model).__name__}")
     if request.steps_per_year is not None:
         good = 0.0 < request.steps_per_year <= 1e5
         require(good, "steps_per_year", request.steps_per_year, "lie in (0, 100000]")
