@@ -35,7 +35,7 @@ from research.pricing.catalogue import Engine, Values
 _AT_EXPIRY = (European, Digital)
 _BY_FORWARDS = ("paths", "monte_carlo", "quadrature", "convolution", "fourier", "replication", "longstaff_schwartz")
 _CLOSED_BY_FORWARDS = ("Asian", "Chooser", "Compound", "ForwardStart", "Gap", "LogContract", "Power", "Supershare",
-                       "VarianceSwap", "VolatilitySwap", "CorridorVarianceSwap")  # fmt: skip
+                       "VarianceSwap", "VolatilitySwap")  # fmt: skip
 _REACH = 8.0  # standard deviations of the grid
 _POINTS = (120, 240)  # a standard deviation of the whole life holds 15, then 30
 

@@ -107,6 +107,9 @@ CATALOGUE: tuple[Engine, ...] = (
     *(Engine("replication", "VarianceSwap", needs, "variance", "stated with each price, about 1e-12 of variance",
              "5 ms a swap", "Carr and Madan's integral of options, for continuous paths", "replicated")
       for needs in ("implied_vol", "implied_vol_at", "characteristic_function")),
+    *(Engine("replication", "CorridorVarianceSwap", needs, "corridor_variance",
+             "stated with each price, about 1e-10", "5 ms a swap, 0.1 s with carry", "options inside the corridor, for continuous paths")
+      for needs in ("implied_vol", "implied_vol_at", "characteristic_function")),
     *(Engine("analytic", "VolatilitySwap", needs, "variance", "1e-13",
              "1 ms a swap", "the Laplace transform of the variance", "volatility_swaps")
       for needs in ("deterministic_vol", "real_characteristic_function")),
@@ -170,7 +173,8 @@ CATALOGUE: tuple[Engine, ...] = (
       for contract in ("Asian", "Autocallable", "Phoenix", "SharkFin", "RangeAccrual", "DoubleNoTouch", "Airbag",
                        "StructuredDeposit", "Composed", "Barrier", "Touch", "Digital", "European", "DoubleBarrier",
                        "DoubleTouch", "PartialBarrier", "Lookback", "PartialLookback", "Gap", "Power", "Supershare",
-                       "LogContract", "ForwardStart", "Cliquet", "VarianceSwap", "VolatilitySwap")),
+                       "LogContract", "ForwardStart", "Cliquet", "VarianceSwap", "VolatilitySwap",
+                       "CorridorVarianceSwap")),
     *(Engine("quadrature", contract, "deterministic_vol", "quadrature",
              "stated with each price, about 1e-6 of the notional", "0.1 s for a note of a year watched daily",
              "no sampling error, to check others; notes without memory")

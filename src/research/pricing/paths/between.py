@@ -20,6 +20,7 @@ from research.pricing.paths.payoffs import Payoff, Terms, payoff
 
 _BLOCK, _BLOCKS = 1024, 4
 _SAME = 1e-9  # years
+_INEXACT = ("CorridorVarianceSwap",)  # a gap counts by its ends, whatever the model
 _FIRST = 1 << 33  # number of the first path: none of them is met elsewhere
 
 
@@ -43,7 +44,8 @@ def looks_error(
     item: Any, model: Any, snapshot: Snapshot, paid: Payoff, scheme: str | None, steps_per_year: float | None, seed: int
 ) -> float:
     """Estimate of the error of looking at `paid.times` only, price units; 0 where bridges are exact."""
-    if not paid.bridged or "deterministic_vol" in abilities(model):
+    exact = "deterministic_vol" in abilities(model) and type(item).__name__ not in _INEXACT
+    if not paid.bridged or exact:
         return 0.0
     gap = float(np.median(np.diff(paid.times, prepend=0.0)))
     coarse, fine = (payoff(item, Terms(snapshot=snapshot, watched=n / gap)) for n in (1.0, 2.0))

@@ -14,6 +14,7 @@ import numpy as np
 from research.arrays import Float1D
 from research.instruments import (
     Cliquet,
+    CorridorVarianceSwap,
     ForwardStart,
     Gap,
     LogContract,
@@ -132,6 +133,27 @@ def variance_swap(item: VarianceSwap, terms: Terms) -> Payoff:
     return Payoff(times=looks(tau, terms, item.n_observations), value=value)
 
 
+def corridor_swap(item: CorridorVarianceSwap, terms: Terms) -> Payoff:
+    """Variance of the gaps that start inside; watched at every moment, half by where they start and half by the end."""
+    tau, snapshot = float(single(item.years(terms.snapshot.as_of))[0]), terms.snapshot
+    unit, life = item.notional * float(snapshot.discount.df(tau)), item.elapsed + tau
+    discrete, (low, high) = item.n_observations is not None, item.corridor
+
+    def value(block: Block) -> Float1D:
+        spot, logs = np.concatenate((np.full((1, block.n_paths), snapshot.spot), block.spot)), block.logs
+        inside = np.asarray((spot > low) & (spot < high), dtype=np.float64)
+        if discrete:
+            each = inside[:-1] * np.diff(np.log(spot), axis=0) ** 2
+        elif logs.exposed is None:
+            each = inside[:-1] * np.diff(logs.x, axis=0, prepend=0.0) ** 2
+        else:
+            each = 0.5 * (inside[:-1] + inside[1:]) * logs.exposed
+            each = each if logs.jump is None else each + inside[:-1] * logs.jump**2
+        return np.asarray(unit * ((item.elapsed_variance + each.sum(axis=0)) / life - item.strike**2))
+
+    return Payoff(times=looks(tau, terms, item.n_observations), value=value, bridged=not discrete)
+
+
 def volatility_swap(item: VolatilitySwap, terms: Terms) -> Payoff:
     """The root of realised variance against an agreed volatility."""
     tau, snapshot = float(single(item.years(terms.snapshot.as_of))[0]), terms.snapshot
@@ -145,5 +167,6 @@ def volatility_swap(item: VolatilitySwap, terms: Terms) -> Payoff:
 
 PAYOFFS |= {
     "Gap": gap, "Power": power, "Supershare": supershare, "LogContract": log_contract, "ForwardStart": forward_start,
-    "Cliquet": cliquet, "VarianceSwap": variance_swap, "VolatilitySwap": volatility_swap,
+    "Cliquet": cliquet, "VarianceSwap": variance_swap, "CorridorVarianceSwap": corridor_swap,
+    "VolatilitySwap": volatility_swap,
 }  # fmt: skip
