@@ -108,7 +108,8 @@ CATALOGUE: tuple[Engine, ...] = (
              "5 ms a swap", "Carr and Madan's integral of options, for continuous paths", "replicated")
       for needs in ("implied_vol", "implied_vol_at", "characteristic_function")),
     *(Engine("replication", "CorridorVarianceSwap", needs, "corridor_variance",
-             "stated with each price, about 1e-10", "5 ms a swap, 0.1 s with carry", "options inside the corridor, for continuous paths")
+             "stated with each price, about 1e-10", "5 ms a swap, 0.1 s with carry",
+             "options inside the corridor, for continuous paths")
       for needs in ("implied_vol", "implied_vol_at", "characteristic_function")),
     *(Engine("analytic", "VolatilitySwap", needs, "variance", "1e-13",
              "1 ms a swap", "the Laplace transform of the variance", "volatility_swaps")
@@ -174,7 +175,10 @@ CATALOGUE: tuple[Engine, ...] = (
                        "StructuredDeposit", "Composed", "Barrier", "Touch", "Digital", "European", "DoubleBarrier",
                        "DoubleTouch", "PartialBarrier", "Lookback", "PartialLookback", "Gap", "Power", "Supershare",
                        "LogContract", "ForwardStart", "Cliquet", "VarianceSwap", "VolatilitySwap",
-                       "CorridorVarianceSwap")),
+                       "CorridorVarianceSwap", "DualCurrencyDeposit")),
+    *(Engine("paths", contract, "real_characteristic_function", "paths.engine",
+             "a standard error of choice, and 1e-5 of the spot", "0.2 s",
+             "the option on the first day by the model's own series") for contract in ("Compound", "Chooser")),
     *(Engine("quadrature", contract, "deterministic_vol", "quadrature",
              "stated with each price, about 1e-6 of the notional", "0.1 s for a note of a year watched daily",
              "no sampling error, to check others; notes without memory")

@@ -127,6 +127,7 @@ def term_sheet(
     """
     _check_note(item)
     if isinstance(item, DualCurrencyDeposit):
+        choose(item, model, "analytic")  # refuses a model without options of its own
         return dual_currency.sheet(item, model, snapshot, issue_price=issue_price, **options)
     issue = float(item.notional if issue_price is None else issue_price)
     require(not options.get("survival"), "survival", True, "be left out of a term sheet")
@@ -186,6 +187,7 @@ def solve(
     require(wanted in known, "term", wanted, f"be one of {', '.join(known)}")
     require("std_error" not in options, "std_error", options.get("std_error"), "be left out", hint="Give n_paths.")
     if isinstance(item, DualCurrencyDeposit):
+        choose(item, model, "analytic")
         return _solve_closed(item, wanted, model, snapshot, issue_price, margin, options)
     target = float(item.notional if issue_price is None else issue_price) - margin
     given = {**options, "control": False}

@@ -99,7 +99,7 @@ def value(items: Sequence[Any], model: Any, snapshot: Snapshot, **options: Any) 
 def _unseen(item: Any, model: Any, snapshot: Snapshot, options: dict[str, Any]) -> float:
     """What looking at some times only may cost a contract that is watched at every moment."""
     chosen = Options(**{name: options[name] for name in Options.__dataclass_fields__ if name in options})
-    paid = payoff(item, Terms(snapshot=snapshot, survival=chosen.survival, watched=chosen.watched))
+    paid = payoff(item, Terms(snapshot=snapshot, survival=chosen.survival, watched=chosen.watched, model=model))
     seed = int(options.get("seed", 1))
     return looks_error(item, model, snapshot, paid, chosen.scheme, chosen.steps_per_year, seed)
 
@@ -112,7 +112,7 @@ def simulate(item: Any, model: Any, snapshot: Snapshot, **options: Any) -> Estim
         progress = True
     own = {name: options.pop(name) for name in Options.__dataclass_fields__ if name in options}
     chosen, sampler = Options(**own), options.pop("sampler", None)
-    paid = payoff(item, Terms(snapshot=snapshot, survival=chosen.survival, watched=chosen.watched))
+    paid = payoff(item, Terms(snapshot=snapshot, survival=chosen.survival, watched=chosen.watched, model=model))
     made = _made(model, snapshot, paid, chosen, sampler or "sobol")
     if sampler is None:
         sampler = "sobol" if made.motion.n_rows <= sobol.MAX_DIMS else "philox"

@@ -43,6 +43,7 @@ class Terms:
     snapshot: Snapshot
     survival: bool = False  # keep paths inside barriers where the contract allows it
     watched: float = _WATCHED  # looks a year at a barrier that is watched at every moment
+    model: Any = None  # for payoffs that ask it what an option is worth on a later day
 
 
 def single(tau: float) -> Float1D:
@@ -182,7 +183,7 @@ PAYOFFS: dict[str, Callable[[Any, Terms], Payoff]] = {
 
 def payoff(item: Any, terms: Terms) -> Payoff:
     """A contract on blocks of paths; NoEngineError for one that has no such form."""
-    from research.pricing.paths import terminal, watched  # noqa: F401  (they enter themselves)
+    from research.pricing.paths import nested, terminal, watched  # noqa: F401  (they enter themselves)
 
     name = type(item).__name__
     if name not in PAYOFFS:

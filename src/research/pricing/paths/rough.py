@@ -34,7 +34,10 @@ def rough_bergomi(model: Any, request: Request) -> Generator:
     if request.limits is not None:
         raise NoEngineError("RoughBergomi's paths cannot be kept within limits. Leave out survival=True.")
     if request.start is not None or request.origin != 0.0:
-        raise NoEngineError("RoughBergomi's paths cannot start again from a state: they remember their whole past.")
+        raise NoEngineError(
+            "RoughBergomi's paths cannot start again from a state, as an upper bound of an American "
+            "option asks: they remember their whole past. Set upper=False."
+        )
     at = grid(request.times, request.steps_per_year or _STEPS)
     n, m = at.dt.size, request.times.size
     require(n <= _MOST, "steps", n, f"be at most {_MOST}", hint="Lower steps_per_year, or look less often.")

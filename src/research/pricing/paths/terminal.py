@@ -15,6 +15,7 @@ from research.arrays import Float1D
 from research.instruments import (
     Cliquet,
     CorridorVarianceSwap,
+    DualCurrencyDeposit,
     ForwardStart,
     Gap,
     LogContract,
@@ -72,6 +73,18 @@ def log_contract(item: LogContract, terms: Terms) -> Payoff:
     """The log of the price over the strike."""
     times, df = _at_expiry(item, terms)
     return Payoff(times=times, value=lambda block: np.asarray(df * np.log(block.spot[-1] / item.strike)))
+
+
+def dual_currency(item: DualCurrencyDeposit, terms: Terms) -> Payoff:
+    """The deposit back, in the cheaper of the two currencies at the agreed rate; domestic units."""
+    times, df = _at_expiry(item, terms)
+    unit = df * item.notional * (1.0 + item.coupon * float(times[0]))
+
+    def value(block: Block) -> Float1D:
+        least = np.minimum(block.spot[-1], item.strike)
+        return np.asarray(unit * (least if item.deposit == "foreign" else least / item.strike))
+
+    return Payoff(times=times, value=value)
 
 
 def forward_start(item: ForwardStart, terms: Terms) -> Payoff:
@@ -166,6 +179,7 @@ def volatility_swap(item: VolatilitySwap, terms: Terms) -> Payoff:
 
 
 PAYOFFS |= {
+    "DualCurrencyDeposit": dual_currency,
     "Gap": gap, "Power": power, "Supershare": supershare, "LogContract": log_contract, "ForwardStart": forward_start,
     "Cliquet": cliquet, "VarianceSwap": variance_swap, "CorridorVarianceSwap": corridor_swap,
     "VolatilitySwap": volatility_swap,
