@@ -10,18 +10,20 @@
 | `analytic` | DoubleBarrier, DoubleTouch | lognormal | images, eigenfunctions | Ikeda & Kunitomo (1992), Hui (1996) |
 | `analytic` | PartialBarrier | lognormal | bivariate normals | Heynen & Kat (1994) |
 | `analytic` | Lookback, PartialLookback | lognormal | closed forms | Conze & Viswanathan (1991) |
-| `analytic` | Compound, Chooser | lognormal | bivariate normals | Geske (1979), Rubinstein (1991) |
-| `analytic`, `fourier` | ForwardStart | lognormal, characteristic function | a later return | Kruse, Noegel (2005) |
-| `convolution` | Cliquet | lognormal, characteristic function | laws of returns, convolved | see `forward_start` |
+| `analytic` | Compound, Chooser | deterministic_vol | bivariate normals | Geske (1979), Rubinstein (1991) |
+| `analytic`, `fourier` | ForwardStart | deterministic_vol, characteristic function | a later return | Kruse, Noegel (2005) |
+| `convolution` | Cliquet | deterministic_vol, characteristic function | laws of returns, convolved | see `forward_start` |
 | `analytic` | Digital, Gap, Supershare, Power, LogContract | a smile | probabilities, options | Carr & Madan (1998) |
 | `analytic`, `replication` | VarianceSwap, VolatilitySwap | a smile | closed forms; options | Demeterfi et al. (1999) |
+| `replication` | CorridorVarianceSwap | a smile | options inside, four on the way | Carr & Lewis (2004) |
+| `analytic` | Digital, Asian | normal | strikes of any sign | Bachelier (1900) |
 | `analytic` | Quanto, Compo | lognormal_cross_currency | Black's formula in another measure | Reiner (1992) |
 | `analytic` | DualCurrencyDeposit | a smile | a bond and an option | Garman & Kohlhagen (1983) |
-| `analytic` | Asian, geometric | lognormal | closed form | Kemna & Vorst (1990) |
+| `analytic` | Asian, geometric | deterministic_vol | closed form | Kemna & Vorst (1990) |
 | `spectral` | American | lognormal | collocation of the exercise boundary | Andersen, Lake & Offengenden (2016) |
 | `pde` | European, American, Barrier | lognormal | Crank-Nicolson on a sinh grid | Rannacher (1984) |
 | `lattice` | European, American, Bermudan | lognormal | binomial tree that meets the strike | Leisen & Reimer (1996) |
-| `monte_carlo` | Asian, notes | lognormal | scrambled Sobol' or Philox paths | Glasserman (2004) |
+| `monte_carlo` | Asian, notes | deterministic_vol | scrambled Sobol' or Philox paths | Glasserman (2004) |
 | `margrabe`, `quadrature` | Exchange, Spread, Basket of two, ... | multi_lognormal | exact | Margrabe (1978) |
 | `kirk`, `bjerksund_stensland` | Spread, Outperformance | multi_lognormal | approximations | see `linear` |
 | `analytic` | BestOf, WorstOf, Quanto, Compo | multi_lognormal | normal probabilities | Stulz (1982), Johnson (1987) |
@@ -35,7 +37,7 @@ Of notes and Asian options: `term_sheet` (outcomes, life, margin), `solve` (the 
 Of contracts on several underlyings: `basket_greeks`.
 Of notes: `term_sheet` (outcomes, life, margin), `solve` (the fair coupon). Of everything: `greeks`; `ladder` (spot x
 vol), `vega_buckets`, `rho_buckets`; `quote` (issuer credit, funding, liquidity, model reserve, overlays as lines).
-| `quadrature` | notes without memory | lognormal | exact normal steps, date by date | Andricopoulos et al. (2003) |
+| `quadrature` | notes without memory | deterministic_vol | exact normal steps, date by date | Andricopoulos et al. (2003) |
 
 Of notes and Asian options: `term_sheet` (outcomes, life, margin), `solve` (the fair coupon), `greeks` (by simulation),
 `note_grid` (every date and spot, for hedges).

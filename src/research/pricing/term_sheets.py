@@ -114,7 +114,8 @@ def _simulated(item: Any, model: Any, snapshot: Any, options: dict[str, Any]) ->
 def _with(item: Any, term: str, value: float) -> Any:
     """The note with one term changed; of a note on the worst, the inner note's."""
     if isinstance(item, WorstOfNote):
-        return replace(item, note=replace(item.note, **{term: value}))
+        note: Any = item.note
+        return replace(item, note=replace(note, **{term: value}))
     return replace(item, **{term: value})
 
 

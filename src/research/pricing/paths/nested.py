@@ -59,7 +59,8 @@ def _puts(model: Any, tau: float, first: float) -> Callable[[Float1D, Block], Fl
     from research.pricing.cosine import price_with_error
 
     random = "v0" in {f.name for f in fields(model)} and model.sigma > 0.0
-    roots = np.linspace(*np.sqrt(_variances(model, first)), _ROOTS) if random else np.zeros(1)
+    least, most_variance = _variances(model, first) if random else (0.0, 0.0)
+    roots = np.linspace(float(np.sqrt(least)), float(np.sqrt(most_variance)), _ROOTS) if random else np.zeros(1)
     models = [replace(model, v0=float(v)) for v in roots**2] if random else [_later(model, first)]
     most = float(np.sqrt(_mean_variance(models[-1], tau) * tau))
     x = _REACH * max(most, 1e-4) * np.sinh(np.linspace(-3.0, 3.0, _MONEYNESS)) / np.sinh(3.0)

@@ -95,7 +95,7 @@ def asian(item: Asian, terms: Terms) -> Payoff:
 
 def survived(block: Block, barrier: float, spot: float) -> Float2D:
     """Probability that a path did not touch the barrier up to each time, given where it was seen (`watching`)."""
-    out: Float2D = np.cumprod(missed(gaps(block, spot), float(np.log(barrier))), axis=0)
+    out: Float2D = np.cumprod(missed(gaps(block, spot), float(np.log(barrier))), axis=0, dtype=np.float64)
     return out
 
 

@@ -87,9 +87,13 @@ def double_barrier(item: DoubleBarrier, terms: Terms) -> Payoff:
     when = df[:, None] if discrete else _middle(df)
 
     def value(block: Block) -> Float1D:
-        alive = block.logs.weight
-        if alive is None:
-            alive = np.cumprod(stayed(_known(gaps(block, snapshot.spot), discrete), low, high), axis=0)
+        alive: Float2D
+        if block.logs.weight is not None:
+            alive = block.logs.weight
+        else:
+            alive = np.cumprod(
+                stayed(_known(gaps(block, snapshot.spot), discrete), low, high), axis=0, dtype=np.float64
+            )
         paid = df[-1] * _vanilla(block.spot[-1], item.strike, item.is_call)
         if not out:
             return np.asarray(paid * (1.0 - alive[-1]) + df[-1] * item.rebate * alive[-1])
@@ -114,7 +118,7 @@ def double_touch(item: DoubleTouch, terms: Terms) -> Payoff:
     def value(block: Block) -> Float1D:
         over = _known(gaps(block, snapshot.spot), discrete)
         each = stayed(over, low, high)
-        alive = np.cumprod(each, axis=0)
+        alive: Float2D = np.cumprod(each, axis=0, dtype=np.float64)
         if item.pays_if == "none":
             return np.asarray(item.amount * df[-1] * alive[-1])
         if item.pays_if == "either":

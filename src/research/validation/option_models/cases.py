@@ -131,4 +131,10 @@ CASES: tuple[Case, ...] = (
                                          "tau": 0.4}),
     _case("variance", "VarianceSwap", {"strike": 0.2, "tau": 1.0}),
     _case("variance, Heston", "VarianceSwap", {"strike": 0.2, "tau": 1.0}, _FO),
+    _case("variance inside a corridor", "CorridorVarianceSwap",
+          {"strike": 0.15, "low": 90.0, "high": 110.0, "tau": 1.0}),
+    _case("variance inside a corridor, Heston", "CorridorVarianceSwap",
+          {"strike": 0.1, "low": 90.0, "high": 110.0, "tau": 1.0}, _FO),
+    _case("call on a call, Heston", "Compound",
+          {"option": {"type": "European", "strike": 100.0, "tau": 1.0}, "strike": 4.0, "tau": 0.5}, _FO),
 )  # fmt: skip
