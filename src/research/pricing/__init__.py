@@ -11,8 +11,8 @@
 | `analytic` | PartialBarrier | lognormal | bivariate normals | Heynen & Kat (1994) |
 | `analytic` | Lookback, PartialLookback | lognormal | closed forms | Conze & Viswanathan (1991) |
 | `analytic` | Compound, Chooser | deterministic_vol | bivariate normals | Geske (1979), Rubinstein (1991) |
-| `analytic`, `fourier` | ForwardStart | deterministic_vol, characteristic function | a later return | Kruse, Noegel (2005) |
-| `convolution` | Cliquet | deterministic_vol, characteristic function | laws of returns, convolved | see `forward_start` |
+| `analytic`, `fourier` | ForwardStart | deterministic_vol, characteristic function | a later return | Kruse, Noegel |
+| `convolution` | Cliquet | deterministic_vol, characteristic function | laws convolved | see `forward_start` |
 | `analytic` | Digital, Gap, Supershare, Power, LogContract | a smile | probabilities, options | Carr & Madan (1998) |
 | `analytic`, `replication` | VarianceSwap, VolatilitySwap | a smile | closed forms; options | Demeterfi et al. (1999) |
 | `replication` | CorridorVarianceSwap | a smile | options inside, four on the way | Carr & Lewis (2004) |
@@ -37,7 +37,7 @@ Of notes and Asian options: `term_sheet` (outcomes, life, margin), `solve` (the 
 Of contracts on several underlyings: `basket_greeks`.
 Of notes: `term_sheet` (outcomes, life, margin), `solve` (the fair coupon). Of everything: `greeks`; `ladder` (spot x
 vol), `vega_buckets`, `rho_buckets`; `quote` (issuer credit, funding, liquidity, model reserve, overlays as lines).
-| `quadrature` | notes without memory | deterministic_vol | exact normal steps, date by date | Andricopoulos et al. (2003) |
+| `quadrature` | notes without memory | deterministic_vol | exact normal steps | Andricopoulos et al. (2003) |
 
 Of notes and Asian options: `term_sheet` (outcomes, life, margin), `solve` (the fair coupon), `greeks` (by simulation),
 `note_grid` (every date and spot, for hedges).

@@ -156,7 +156,12 @@ def fair_volatility(model: Any, tau: float) -> tuple[float, float]:
     kind, p = _affine_or_gamma(model)
     if kind == VARIANCE_GAMMA:
         raise NoEngineError(
-            rule("model", "be BlackScholes, Heston, Merton or Bates for a volatility swap", "VarianceGamma")
+            rule(
+                "model",
+                "be BlackScholes, Heston, Merton or Bates for a volatility swap",
+                "VarianceGamma",
+                "Use method='paths'.",
+            )  # fmt: skip
         )
     size = _closed(model, tau)
     if size == 0.0:
