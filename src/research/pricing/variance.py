@@ -155,14 +155,8 @@ def fair_volatility(model: Any, tau: float) -> tuple[float, float]:
         return float(_clock.std(model, tau) / np.sqrt(tau)), 0.0
     kind, p = _affine_or_gamma(model)
     if kind == VARIANCE_GAMMA:
-        raise NoEngineError(
-            rule(
-                "model",
-                "be BlackScholes, Heston, Merton or Bates for a volatility swap",
-                "VarianceGamma",
-                "Use method='paths'.",
-            )  # fmt: skip
-        )
+        must = "be BlackScholes, Heston, Merton or Bates for method='analytic'"
+        raise NoEngineError(rule("model", must, "VarianceGamma", "Use method='paths'."))
     size = _closed(model, tau)
     if size == 0.0:
         return 0.0, 0.0

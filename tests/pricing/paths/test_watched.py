@@ -26,7 +26,7 @@ from research.instruments import (
 from research.market import flat_snapshot
 from research.models import Bates, BlackScholes, Heston, LocalVol, Merton, RoughBergomi, VarianceGamma
 from research.pricing import greeks, price
-from research.pricing.paths import simulate, watching
+from research.pricing.paths import Block, Logs, simulate, watching
 
 MARKET = flat_snapshot(spot=100.0, rate=0.03, dividend_yield=0.01)
 BLACK = BlackScholes(sigma=0.2)
@@ -197,6 +197,14 @@ def test_a_bridge_within_two_levels_is_what_a_fine_walk_sees():
         assert abs(seen.mean() - exact) < 4.0 * np.sqrt(exact * (1.0 - exact) / n) + 0.01
     mirror = watching.Gaps(*(np.array([[v]]) for v in (high - x, high - y, high - y, variance)))
     assert stay + lower + watching.low_first(mirror, low, high).item() == pytest.approx(1.0, abs=1e-12)
+
+
+def test_a_bridge_ends_before_the_jump_of_its_gap():
+    spot, jump = np.array([[100.0, 100.0]]), np.array([[0.0, 0.15]])  # the second path fell to 86 and jumped back
+    logs = Logs(x=np.zeros((1, 2)), exposed=np.full((1, 2), 0.01), jump=jump)
+    chance = watching.missed(watching.gaps(Block(times=np.ones(1), spot=spot, logs=logs), 100.0), np.log(85.0))[0]
+    far = np.log(100.0 / 85.0)
+    assert chance == pytest.approx(-np.expm1(-2.0 * far * np.array([far, far - 0.15]) / 0.01), rel=1e-12)
 
 
 def test_a_path_of_jumps_says_what_its_looks_may_miss():
