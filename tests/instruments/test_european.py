@@ -16,7 +16,7 @@ def test_years_are_calendar_days_over_365():
 @pytest.mark.parametrize(
     ("terms", "message"),
     [
-        ({"strike": 0.0, "tau": 1.0}, "strike must be finite and > 0; got 0."),
+        ({"strike": float("inf"), "tau": 1.0}, "strike must be finite; got inf."),
         ({"strike": 100.0}, "European must have an expiry or a tau; got neither."),
         (
             {"strike": 100.0, "tau": 1.0, "expiry": date(2024, 1, 1)},

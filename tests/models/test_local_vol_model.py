@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from research.errors import InputError
-from research.models import SVI, BlackScholes, LocalVol, SVISurface, dupire
+from research.models import SSVI, SVI, BlackScholes, LocalVol, SVISurface, dupire
+from research.models.ssvi import PowerLaw
 
 SURFACE = SVISurface(
     tau=(0.25, 1.0, 2.0),
@@ -100,6 +101,12 @@ def test_bad_grids_are_refused_by_name(change, message):
         LocalVol(**{**given, **change})
 
 
+def test_an_ssvi_surface_gives_a_local_vol_in_one_call():
+    surface = SSVI(tau=(0.25, 0.5, 1.0), theta=(0.01, 0.02, 0.04), rho=-0.5, phi=PowerLaw(eta=1.0, gamma=0.4))
+    model = dupire(surface)
+    assert model.floored == 0 and np.array_equal(model.vol, dupire(surface.to_svi()).vol)
+
+
 def test_a_surface_without_times_needs_them():
-    with pytest.raises(InputError, match="tau must be given for a surface that is no SVISurface"):
+    with pytest.raises(InputError, match="tau must be given for a surface that has no expiries of its own"):
         dupire(Wrapped())

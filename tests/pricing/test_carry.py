@@ -8,7 +8,19 @@ import numpy as np
 import pytest
 
 from research.errors import InputError, NoEngineError
-from research.instruments import American, Asian, Barrier, Digital, European, Lookback
+from research.instruments import (
+    American,
+    Asian,
+    Barrier,
+    Digital,
+    DoubleBarrier,
+    DoubleTouch,
+    European,
+    ForwardStart,
+    Lookback,
+    PartialBarrier,
+    Touch,
+)
 from research.market import CashDividends, DiscountCurve, flat_snapshot
 from research.models import BlackScholes, BlackTermStructure, Heston
 from research.pricing import greeks, price
@@ -100,8 +112,43 @@ def test_a_term_structure_of_yields_is_its_mean_up_to_expiry():
     heston = Heston(v0=0.04, kappa=1.5, theta=0.05, sigma=0.5, rho=-0.7)
     for model in (MODEL, heston):
         assert price(OPTIONS, model, market).value == pytest.approx(price(OPTIONS, model, flat).value, rel=1e-12)
-    with pytest.raises(NoEngineError, match="under a term structure of dividend yields"):
-        price(Lookback(tau=1.0), MODEL, market)
+
+
+def test_what_reads_forwards_only_takes_a_term_structure_of_yields_and_the_rest_refuses_by_name():
+    curve = DiscountCurve(as_of=MARKET.as_of, tau=[0.5, 1.0], zero_rate=[0.01, 0.01])
+    market, flat = replace(MARKET, dividend_yields=curve), replace(MARKET, dividend_yield=0.01)
+    start = ForwardStart(start=0.5, tau=1.0)
+    assert price(start, MODEL, market).value == pytest.approx(price(start, MODEL, flat).value, rel=1e-13)
+    for contract in (
+        Lookback(tau=1.0),
+        DoubleTouch(low=80.0, high=125.0, tau=1.0),
+        Touch(barrier=85.0, direction="down", tau=1.0),
+    ):
+        found, exact = price(contract, MODEL, market, method="paths", n_paths=1 << 14), price(contract, MODEL, flat)
+        assert exact.method == "analytic"
+        assert abs(found.value - exact.value) < 4.0 * found.std_error
+    message = (
+        "Lookback under BlackScholes by 'analytic' takes no term structure of dividend yields. Available: 'paths'."
+    )
+    with pytest.raises(NoEngineError, match=message):
+        price(Lookback(tau=1.0), MODEL, market, method="analytic")
+
+
+def test_every_contract_on_one_price_has_an_engine_under_a_sloped_curve_and_yields_by_term():
+    rates = DiscountCurve(as_of=MARKET.as_of, tau=[0.25, 2.0], zero_rate=[0.01, 0.05])
+    yields = DiscountCurve(as_of=MARKET.as_of, tau=[0.25, 2.0], zero_rate=[0.03, 0.0])
+    sloped = replace(MARKET, discount=rates)
+    terms = {"low": 80.0, "high": 125.0, "tau": 1.0}
+    corridor = [DoubleBarrier(strike=100.0, knock=knock, **terms) for knock in ("out", "in")]
+    partial = {"strike": 100.0, "barrier": 90.0, "direction": "down", "watched": "end", "switch": 0.5, "tau": 1.0}
+    halves = [PartialBarrier(knock=knock, **partial) for knock in ("out", "in")]
+    for market in (sloped, replace(sloped, dividend_yields=yields)):
+        whole = price(European(strike=100.0, tau=1.0), MODEL, market).value
+        for pair in (corridor, halves):
+            out, back = (price(one, MODEL, market, method="paths", n_paths=1 << 13) for one in pair)
+            assert abs(out.value + back.value - whole) < 4.0 * (out.std_error + back.std_error)
+        for contract in (Lookback(tau=0.1), Touch(barrier=97.0, direction="down", tau=0.1)):
+            assert price(contract, MODEL, market).error < 0.1
 
 
 def test_a_term_structure_of_vols_prices_at_the_mean_variance():

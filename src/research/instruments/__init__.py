@@ -30,6 +30,7 @@
 | a power of the price, a jump, a share, a logarithm | `Power`, `Gap`, `Supershare`, `LogContract` |
 | paid in another currency, rate fixed or not | `Quanto`, `Compo` |
 | realised against agreed variance (方差互换) | `VarianceSwap`, `VolatilitySwap` |
+| ... counted inside a corridor only (区间方差互换) | `CorridorVarianceSwap` |
 | a deposit paid back in one of two currencies (双货币存款) | `DualCurrencyDeposit` |
 | payments written as `expressions` of the prices seen | `Composed`, `Pay`, `Fixing` |
 | so many of a contract, on a named underlying: a line of a book | `Position` |
@@ -48,6 +49,7 @@ from research.instruments.bermudan import Bermudan
 from research.instruments.cliquet import Cliquet
 from research.instruments.composed import Composed, Fixing, Pay
 from research.instruments.compound import Chooser, Compound
+from research.instruments.corridor_swap import CorridorVarianceSwap
 from research.instruments.digital import Digital
 from research.instruments.double_barrier import DoubleBarrier
 from research.instruments.double_no_touch import DoubleNoTouch
@@ -88,6 +90,7 @@ __all__ = [
     "Compo",
     "Composed",
     "Compound",
+    "CorridorVarianceSwap",
     "Digital",
     "DoubleBarrier",
     "DoubleNoTouch",

@@ -41,6 +41,11 @@ def check_positive(name: str, value: float) -> None:
     require(math.isfinite(value) and value > 0.0, name, value, "be finite and > 0")
 
 
+def check_finite(name: str, value: float) -> None:
+    """Refuse a strike that is no number; its sign is a question for the model."""
+    require(math.isfinite(value), name, value, "be finite")
+
+
 Moment = date | float  # a day, or years (ACT/365F) from the snapshot's day
 
 

@@ -10,7 +10,7 @@ from typing import Literal
 from research.arrays import Float1D
 from research.conventions import check_fields
 from research.errors import require
-from research.instruments._expiry import check_positive
+from research.instruments._expiry import check_finite
 from research.instruments._schedule import Schedule, check_schedule, schedule_years
 
 
@@ -22,7 +22,7 @@ class Asian:
     """
 
     fixings: Schedule  # the fixings still to come
-    strike: float | None = None  # price units, > 0; None: the average is the strike
+    strike: float | None = None  # price units (<= 0 under Bachelier); None: the average is the strike
     is_call: bool = True
     average: Literal["arithmetic", "geometric"] = "arithmetic"
     n_fixed: int = 0  # fixings that have passed
@@ -32,7 +32,7 @@ class Asian:
         check_fields(self)
         check_schedule("fixings", self.fixings)
         if self.strike is not None:
-            check_positive("strike", self.strike)
+            check_finite("strike", self.strike)
         require(self.average in ("arithmetic", "geometric"), "average", self.average, "be arithmetic or geometric")
         require(self.n_fixed >= 0, "n_fixed", self.n_fixed, "be >= 0")
         good = 0.0 < self.fixed_mean < math.inf if self.n_fixed > 0 else self.fixed_mean == 0.0

@@ -7,7 +7,7 @@ from datetime import date
 
 from research.conventions import check_fields
 from research.errors import require
-from research.instruments._expiry import check_expiry, check_positive, years_left
+from research.instruments._expiry import check_expiry, check_finite, check_positive, years_left
 
 PAYS = ("cash", "asset")
 
@@ -16,7 +16,7 @@ PAYS = ("cash", "asset")
 class Digital:
     """Terms of one digital option; give `expiry` or `tau`, not both."""
 
-    strike: float  # price units, > 0
+    strike: float  # price units; <= 0 under a model of prices of any sign (Bachelier)
     expiry: date | None = None
     tau: float | None = None  # years (ACT/365F) from the snapshot's day
     is_call: bool = True  # pays above the strike, else below
@@ -25,7 +25,7 @@ class Digital:
 
     def __post_init__(self) -> None:
         check_fields(self)
-        check_positive("strike", self.strike)
+        check_finite("strike", self.strike)
         check_positive("amount", self.amount)
         check_expiry("Digital", self.expiry, self.tau)
         require(self.pays in PAYS, "pays", self.pays, "be 'cash' or 'asset'")

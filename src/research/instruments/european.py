@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from research.conventions import check_fields
-from research.instruments._expiry import check_expiry, check_positive, years_left
+from research.instruments._expiry import check_expiry, check_finite, years_left
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,14 +19,14 @@ class European:
     345.0
     """
 
-    strike: float  # price units, > 0
+    strike: float  # price units; <= 0 under a model of prices of any sign (Bachelier)
     expiry: date | None = None
     tau: float | None = None  # years (ACT/365F) from the snapshot's day
     is_call: bool = True
 
     def __post_init__(self) -> None:
         check_fields(self)
-        check_positive("strike", self.strike)
+        check_finite("strike", self.strike)
         check_expiry("European", self.expiry, self.tau)
 
     def years(self, as_of: date) -> float:

@@ -40,10 +40,13 @@ class Snapshot:
     borrow: float = 0.0  # 1/year, continuously compounded: what a lender of the stock earns, beside dividends
     cash_dividends: CashDividends | None = None  # known amounts, beside the yield
     currency: str = ""  # of spot and prices, e.g. "EUR"; "" where it does not matter
+    any_sign: bool = False  # may the spot be 0 or negative (a rate, a spread, oil in April 2020)?
 
     def __post_init__(self) -> None:
         check_fields(self)
-        require(np.isfinite(self.spot) and self.spot > 0.0, "spot", self.spot, "be finite and > 0")
+        hint = "A rate, a spread, a price that may be negative: any_sign=True, and a model such as Bachelier."
+        positive = self.any_sign or self.spot > 0.0
+        require(np.isfinite(self.spot) and positive, "spot", self.spot, "be finite and > 0", hint=hint)
         require(np.isfinite(self.dividend_yield), "dividend_yield", self.dividend_yield, "be finite")
         require(
             np.isfinite(self.borrow), "borrow", self.borrow, "be finite", hint="Decimal: 50 basis points are 0.005."
@@ -103,11 +106,12 @@ class Snapshot:
 
 
 def flat_snapshot(
-    *, spot: float, rate: float = 0.0, dividend_yield: float = 0.0, as_of: date = date(2000, 1, 1)
-) -> Snapshot:
+    *, spot: float, rate: float = 0.0, dividend_yield: float = 0.0, as_of: date = date(2000, 1, 1),
+    any_sign: bool = False,
+) -> Snapshot:  # fmt: skip
     """A market of one spot, one rate and one yield (both 1/year, continuously compounded), without quotes."""
     curve = DiscountCurve(as_of=as_of, tau=np.array([1.0]), zero_rate=np.array([check_number("rate", rate)]))
-    return Snapshot(as_of=as_of, spot=spot, discount=curve, dividend_yield=dividend_yield)
+    return Snapshot(as_of=as_of, spot=spot, discount=curve, dividend_yield=dividend_yield, any_sign=any_sign)
 
 
 def build_snapshot(frame: pd.DataFrame, *, as_of: date | str | None = None) -> Snapshot:

@@ -43,7 +43,7 @@ class Bachelier:
     0.00317127
     """
 
-    abilities: ClassVar[frozenset[str]] = frozenset({"closed_form"})
+    abilities: ClassVar[frozenset[str]] = frozenset({"closed_form", "normal", "signed"})
 
     sigma: float  # price units / sqrt(year), >= 0
 

@@ -26,7 +26,7 @@ from research.errors import require
 class BlackScholes:
     """One volatility for every strike and time."""
 
-    abilities: ClassVar[frozenset[str]] = frozenset({"implied_vol", "lognormal", "paths"})
+    abilities: ClassVar[frozenset[str]] = frozenset({"implied_vol", "lognormal", "deterministic_vol", "paths"})
 
     sigma: float  # volatility, 1/sqrt(year), decimal
 

@@ -2,7 +2,9 @@
 
     dS / S = (r(t) - q(t)) dt + sigma(t) dW,    vol(tau)^2 tau = integral of sigma(t)^2 up to tau
 
-European options depend on the mean variance up to expiry alone, so Black's formula is exact.
+European options depend on the mean variance up to expiry alone, so Black's formula is exact; what depends on the
+variance between some dates alone (forward starts, cliquets, compounds, geometric averages, variance swaps) has the
+closed forms of one volatility.
 
 References
 ----------
@@ -35,7 +37,7 @@ class BlackTermStructure:
     0.234521
     """
 
-    abilities: ClassVar[frozenset[str]] = frozenset({"implied_vol", "local_vol", "paths"})
+    abilities: ClassVar[frozenset[str]] = frozenset({"implied_vol", "deterministic_vol", "local_vol", "paths"})
 
     tau: tuple[float, ...]  # years (ACT/365F), increasing, > 0
     implied: tuple[float, ...]  # implied vol to each tau, 1/sqrt(year), decimal

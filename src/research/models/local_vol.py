@@ -163,10 +163,10 @@ def dupire(
 
     Parameters
     ----------
-    surface : SVISurface, or any object with `total_variance(k, tau)` or `vol(k, tau)`
+    surface : SVISurface, SSVI, ESSVI, or any object with `total_variance(k, tau)` or `vol(k, tau)`
         Derivatives of an SVISurface are analytic; of another surface, differences of order 2 at steps of 1e-3 of the
         standard deviation and of tau.
-    tau : array-like, years, default for an SVISurface rows around and between its expiries
+    tau : array-like, years, default rows around and between the expiries of a surface that has them (SVISurface, SSVI)
     log_moneyness : array-like, default 401 nodes out to 6 standard deviations of the last row, dense at 0
     floor, cap : float, 1/sqrt(year)
         Local vols are kept between them, and the floor or cap is taken where g <= 0 or w falls in time.
@@ -177,9 +177,13 @@ def dupire(
         `floored` counts the nodes that the floor or the cap changed.
     """
     require(0.0 < floor < cap, "floor", floor, f"lie in (0, cap = {cap:g})")
+    if tau is None and hasattr(surface, "to_svi"):
+        surface = surface.to_svi()  # at its expiries the same; before the first one its smile holds
     smooth = isinstance(surface, SVISurface)
-    require(smooth or tau is not None, "tau", tau, "be given for a surface that is no SVISurface")
-    t = vector(_svi_times(surface) if tau is None else tau, "tau")
+    dated = isinstance(getattr(surface, "tau", None), tuple)
+    require(dated or tau is not None, "tau", tau, "be given for a surface that has no expiries of its own",
+            hint="For one smile: dupire(SVISurface(tau=(expiry,), slices=(smile,))).")  # fmt: skip
+    t = vector(_expiry_times(surface) if tau is None else tau, "tau")
     require_all(np.isfinite(t) & (t >= 0.0), "tau", t, "be finite and >= 0 years")
     live = np.maximum(t, _TINY * t[-1])
     y = _nodes(surface, live) if log_moneyness is None else vector(log_moneyness, "log_moneyness")
@@ -192,7 +196,7 @@ def dupire(
     return LocalVol(tau=t, log_moneyness=y, vol=np.sqrt(kept), floored=int(bad.sum()))
 
 
-def _svi_times(surface: SVISurface) -> Float1D:
+def _expiry_times(surface: Any) -> Float1D:
     """Zero; the sides of each expiry, where the slope in time jumps; rows between."""
     ends = np.array([0.0, *surface.tau, surface.tau[-1] + 1.0])
     parts = []

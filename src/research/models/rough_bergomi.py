@@ -29,7 +29,7 @@ from research.errors import require, require_all
 class RoughBergomi:
     """Parameters; the forward variance is one number, or constant between the times `forward_tau`."""
 
-    abilities: ClassVar[frozenset[str]] = frozenset({"rough_paths"})
+    abilities: ClassVar[frozenset[str]] = frozenset({"rough_paths", "paths"})
 
     hurst: float  # H, roughness, in (0, 1/2]
     eta: float  # volatility of log variance

@@ -56,7 +56,7 @@ class SABR:
         require(self.shift >= 0.0, "shift", self.shift, "be >= 0")
         require(self.formula in ("obloj", "hagan"), "formula", self.formula, "be obloj or hagan")
 
-    abilities: ClassVar[frozenset[str]] = frozenset({"implied_vol_at"})
+    abilities: ClassVar[frozenset[str]] = frozenset({"implied_vol_at", "signed"})
 
     @marks_nan("forward", "strike", "tau")
     def vol_at(self, forward: ArrayLike, strike: ArrayLike, tau: ArrayLike) -> Any:

@@ -10,19 +10,21 @@
 | `analytic` | DoubleBarrier, DoubleTouch | lognormal | images, eigenfunctions | Ikeda & Kunitomo (1992), Hui (1996) |
 | `analytic` | PartialBarrier | lognormal | bivariate normals | Heynen & Kat (1994) |
 | `analytic` | Lookback, PartialLookback | lognormal | closed forms | Conze & Viswanathan (1991) |
-| `analytic` | Compound, Chooser | lognormal | bivariate normals | Geske (1979), Rubinstein (1991) |
-| `analytic`, `fourier` | ForwardStart | lognormal, characteristic function | a later return | Kruse, Noegel (2005) |
-| `convolution` | Cliquet | lognormal, characteristic function | laws of returns, convolved | see `forward_start` |
+| `analytic` | Compound, Chooser | deterministic_vol | bivariate normals | Geske (1979), Rubinstein (1991) |
+| `analytic`, `fourier` | ForwardStart | deterministic_vol, characteristic function | a later return | Kruse, Noegel |
+| `convolution` | Cliquet | deterministic_vol, characteristic function | laws convolved | see `forward_start` |
 | `analytic` | Digital, Gap, Supershare, Power, LogContract | a smile | probabilities, options | Carr & Madan (1998) |
 | `analytic`, `replication` | VarianceSwap, VolatilitySwap | a smile | closed forms; options | Demeterfi et al. (1999) |
+| `replication` | CorridorVarianceSwap | a smile | options inside, four on the way | Carr & Lewis (2004) |
+| `analytic` | Digital, Asian | normal | strikes of any sign | Bachelier (1900) |
 | `analytic` | Quanto, Compo | lognormal_cross_currency | Black's formula in another measure | Reiner (1992) |
 | `analytic` | DualCurrencyDeposit | a smile | a bond and an option | Garman & Kohlhagen (1983) |
-| `analytic` | Asian, geometric | lognormal | closed form | Kemna & Vorst (1990) |
+| `analytic` | Asian, geometric | deterministic_vol | closed form | Kemna & Vorst (1990) |
 | `spectral` | American | lognormal | collocation of the exercise boundary | Andersen, Lake & Offengenden (2016) |
 | `pde` | all of one underlying but averages, extremes, resets | lognormal, local_vol | sinh grids | Rannacher (1984) |
 | `adi` | the same | stochastic_variance | alternating directions | In 't Hout & Foulon (2010) |
 | `lattice` | European, American, Bermudan | lognormal | binomial tree that meets the strike | Leisen & Reimer (1996) |
-| `monte_carlo` | Asian, notes | lognormal | scrambled Sobol' or Philox paths | Glasserman (2004) |
+| `monte_carlo` | Asian, notes | deterministic_vol | scrambled Sobol' or Philox paths | Glasserman (2004) |
 | `margrabe`, `quadrature` | Exchange, Spread, Basket of two, ... | multi_lognormal | exact | Margrabe (1978) |
 | `kirk`, `bjerksund_stensland` | Spread, Outperformance | multi_lognormal | approximations | see `linear` |
 | `analytic` | BestOf, WorstOf, Quanto, Compo | multi_lognormal | normal probabilities | Stulz (1982), Johnson (1987) |
@@ -30,13 +32,13 @@
 | `monte_carlo` | European | rough_paths | conditional Black | McCrickerd & Pakkanen (2018) |
 | `paths` | all but American, Bermudan; `Composed` | paths | blocks of paths of any model | Andersen (2008) |
 | `longstaff_schwartz` | American, Bermudan | paths | rule and dual, any model | Andersen & Broadie (2004) |
-| `quadrature` | notes without memory | lognormal | exact normal steps, date by date | Andricopoulos et al. (2003) |
+| `quadrature` | notes without memory | deterministic_vol | exact normal steps | Andricopoulos et al. (2003) |
 | `longstaff_schwartz` | American | lognormal | exercise by regression, dual upper bound | Longstaff & Schwartz (2001) |
 
-Of notes and Asian options: `term_sheet` (outcomes, life, margin), `solve` (the fair coupon), `greeks` (by simulation).
-Of contracts on several underlyings: `basket_greeks`. Of notes also `note_grid` (every date and spot, for hedges). Of
-everything: `greeks`; `ladder` (spot x vol), `vega_buckets`, `rho_buckets`; `quote` (issuer credit, funding, liquidity,
-model reserve, overlays as lines). Of a book across underlyings, models and markets: `portfolio`.
+Of notes: `term_sheet` (outcomes, life, margin), `solve` (the fair coupon), `note_grid` (every date and spot, to hedge).
+Of contracts on several underlyings: `basket_greeks`. Of everything: `greeks`; `ladder` (spot x vol), `vega_buckets`,
+`rho_buckets`; `quote` (issuer credit, funding, liquidity, model reserve, overlays as lines). Of a book across
+underlyings, models and markets: `portfolio`.
 """
 
 from __future__ import annotations

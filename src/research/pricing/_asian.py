@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import ndtr
@@ -13,21 +13,22 @@ from research.core.pricing._moments import N_BASE
 from research.core.pricing.asian import asian_tasks
 from research.instruments import Asian
 from research.market import Snapshot
+from research.pricing._clock import clock_of
 from research.pricing._simulation import Problem
 
 
-def _parts(item: Asian, sigma: float, snapshot: Snapshot) -> tuple[Float1D, Float2D, Float1D]:
-    """(variance times, fixings, terms) of core.pricing.asian."""
+def _parts(item: Asian, vol: Any, snapshot: Snapshot) -> tuple[Float1D, Float2D, Float1D]:
+    """(variance times, fixings, terms) of core.pricing.asian; `vol`, one volatility or a clock."""
     times = item.years(snapshot.as_of)
-    n = times.size + item.n_fixed
-    fixings = np.column_stack((snapshot.forward(times), sigma * sigma * times, np.full(times.size, 1.0 / n)))
+    variance, n = clock_of(vol)(times), times.size + item.n_fixed
+    fixings = np.column_stack((snapshot.forward(times), variance, np.full(times.size, 1.0 / n)))
     past = item.n_fixed * item.fixed_mean / n
     df = snapshot.discount.df(float(times[-1]))
     if item.strike is None:  # S - A - past
         terms = np.array([df, past, 1.0 if item.is_call else -1.0, 1.0])
     else:
         terms = np.array([df, item.strike - past, 1.0 if item.is_call else -1.0, 0.0])
-    return sigma * sigma * times, fixings, terms
+    return variance, fixings, terms
 
 
 def geometric_value(fixings: Float2D, terms: Float1D) -> float:
@@ -103,9 +104,9 @@ def _black(forward: float, strike: float, std: float, df: float, sign: float) ->
     return float(df * sign * (forward * ndtr(sign * d1) - strike * ndtr(sign * (d1 - std))))
 
 
-def problem(item: Asian, sigma: float, snapshot: Snapshot) -> Problem:
+def problem(item: Asian, vol: Any, snapshot: Snapshot) -> Problem:
     """The simulation of an arithmetic Asian option; controls: its geometric twin, and the average itself."""
-    variance, fixings, terms = _parts(item, sigma, snapshot)
+    variance, fixings, terms = _parts(item, vol, snapshot)
     seasoned_strike = item.strike is None and item.n_fixed > 0  # then the twin has no closed form
 
     def run(tables, seed, rows, order, weights, out):  # type: ignore[no-untyped-def]
@@ -120,9 +121,9 @@ def problem(item: Asian, sigma: float, snapshot: Snapshot) -> Problem:
     return Problem(variance=variance, run=run, n_moments=N_BASE, controls=(twin, average))
 
 
-def closed_form(item: Asian, sigma: float, snapshot: Snapshot) -> float | None:
+def closed_form(item: Asian, vol: Any, snapshot: Snapshot) -> float | None:
     """The value of a geometric Asian option; None for an arithmetic one."""
     if item.average == "arithmetic":
         return None
-    _, fixings, terms = _parts(item, sigma, snapshot)
+    _, fixings, terms = _parts(item, vol, snapshot)
     return geometric_value(fixings, terms)

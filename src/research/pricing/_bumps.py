@@ -6,9 +6,10 @@
 | vol | `shifted(model, by)`: every implied vol of a surface (`Shifted`) or by expiry; sigma where the model has one; |
 |     | sqrt(v0) and sqrt(theta) together under stochastic variance; |
 |     | by that times S^(1-beta): alpha under SABR, sigma under CEV; |
-|     | every local vol; that of the Heston part under a leverage |
+|     | every local vol; that of the Heston part under a leverage; every root of a forward variance |
 | rate | every zero rate by the same amount |
-| time | as_of moves; times in years get shorter; spot, zero rates and yields by time to maturity stay |
+| time | as_of moves; times in years get shorter, what has run (of a coupon, of a swap) longer; spot, zero rates and |
+|      | yields by time to maturity stay |
 """
 
 from __future__ import annotations
@@ -65,6 +66,8 @@ def shifted(model: Any, by: float, snapshot: Snapshot) -> Any:
     if "sigma" in names:
         require(model.sigma + by >= 0.0, "vol_bump", abs(by), f"be at most sigma, {model.sigma:g}")
         return replace(model, sigma=model.sigma + by)
+    if "forward_variance" in names:
+        return replace(model, forward_variance=np.maximum(np.sqrt(model.forward_variance) + by, 0.0) ** 2)
     raise InputError(f"model must have a volatility to bump; got {type(model).__name__}. Leave vega out of `which`.")
 
 
@@ -88,13 +91,16 @@ def bumped(snapshot: Snapshot, *, spot: float = 0.0, rate: float = 0.0, days: fl
 def aged(item: Any, days: float) -> Any:
     """The contract `days` later: times in years get shorter; dates stay, as the snapshot's own day moves.
 
-    Contracts within (the option of a compound, the payments of a composed one) age too; a variance swap has run longer.
+    Contracts within (the option of a compound, the payments of a composed one) age too; a variance swap has run longer,
+    and a snowball's coupon with it.
     """
     if type(item).__name__ == "VolatilitySwap":
         raise InputError(
             "A VolatilitySwap starts today and has no value tomorrow. Leave theta and charm out of `which`."
         )
     change = {name: _older(name, getattr(item, name), days) for name in (f.name for f in fields(item))}
+    if type(item).__name__ == "Autocallable":
+        change["accrued"] = item.accrued + days / DAYS
     return replace(item, **change)
 
 

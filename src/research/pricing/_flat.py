@@ -31,7 +31,8 @@ def flat_rates(snapshot: Snapshot, tau: Float1D, method: str) -> Float1D:
     on_the_way = curve.zero_rate_at(np.minimum(curve.tau[:, None], tau))
     require_all(
         np.all(np.abs(on_the_way - rate) < 1e-12, axis=0), "zero_rate", rate,
-        f"be one rate up to expiry for method='{method}'", hint="Use method='pde': it takes the whole curve.",
+        f"be one rate up to expiry for method='{method}'",
+        hint="Use method='auto': it goes on to an engine that takes the whole curve.",
         error=NoEngineError,
     )  # fmt: skip
     return rate

@@ -21,6 +21,7 @@ from research.instruments import (
 )
 from research.instruments._schedule import daily, levels
 from research.market import Snapshot
+from research.pricing._clock import clock_of
 
 Legs = tuple[tuple[float, float], ...]  # (k, b): b max(S - k, 0)
 _SAME = 1e-9  # years: dates closer than this are one
@@ -240,20 +241,21 @@ BUILD: dict[str, Callable[[Any, Snapshot], Note]] = {
 }
 
 
-def tables(note: Note, sigma: float, snapshot: Snapshot, age: float = 0.0) -> tuple[Float1D, Float2D, Float2D, Float2D]:
-    """(variance times, coarse, dense, terminal) of a note under one volatility; see core.pricing.note.
+def tables(note: Note, sigma: Any, snapshot: Snapshot, age: float = 0.0) -> tuple[Float1D, Float2D, Float2D, Float2D]:
+    """(variance times, coarse, dense, terminal) of a note under one volatility or a clock; see core.pricing.note.
 
     `age` shifts the snapshot's day by that many years at unchanged curves, for theta.
     """
     times, dense_times = note.times - age, note.dense - age
     dense_times = dense_times[dense_times > _SAME]
     require(bool(times[0] > 0.0), "tau", float(times[0]), "be > 0 years to the first date of a note")
-    variance, n = sigma * sigma * times, times.size
+    clock = clock_of(sigma)
+    variance, n = clock(times), times.size
 
     def motion(level: Any, t: Float1D) -> Float1D:
         """A price level as a level of the driving motion."""
         with np.errstate(divide="ignore"):
-            return np.asarray(np.log(np.broadcast_to(level, t.shape) / snapshot.forward(t)) + 0.5 * sigma * sigma * t)
+            return np.asarray(np.log(np.broadcast_to(level, t.shape) / snapshot.forward(t)) + 0.5 * clock(t))
 
     coarse = np.zeros((n, 18))
     coarse[:, 0] = times + age
@@ -269,7 +271,7 @@ def tables(note: Note, sigma: float, snapshot: Snapshot, age: float = 0.0) -> tu
     for column, level in ((2, note.daily_in), (3, note.daily_up), (4, note.daily_down)):
         dense[:, column] = motion(level, dense_times)
     dense[:, 5], dense[:, 6] = note.daily_pay * df[-1], times[-1] + age
-    _gaps(coarse, dense, variance, sigma * sigma * dense_times, np.searchsorted(dense_times, times))
+    _gaps(coarse, dense, variance, clock(dense_times), np.searchsorted(dense_times, times))
     terminal = np.zeros((3, 9))
     forward = snapshot.forward(float(times[-1]))
     memory, knocked = float(note.memory), float(note.knocked)

@@ -31,6 +31,7 @@ from research.core.models.levy import AFFINE, VARIANCE_GAMMA, levy_log_cfs
 from research.core.pricing.cosine import cosine_puts
 from research.errors import NoEngineError, NumericalError, rule
 from research.models import black
+from research.pricing import _clock
 from research.pricing._flat import sensitivity_to_rounding
 from research.pricing.cosine import log_price_range
 
@@ -156,8 +157,10 @@ def _log_variance_mean(d: Complex, p: Float1D, t: float, share: bool) -> Complex
 
 def law(model: Any, tau: float, start: float = 0.0, *, share: bool = True, agree: float = 1e-12) -> Return | Lognormal:
     """The return over `tau` years from `start` on, under the measure of the underlying at the start, or of money."""
-    if hasattr(model, "sigma") and "lognormal" in model.abilities:
-        return Lognormal(float(model.sigma * np.sqrt(tau)))
+    if "deterministic_vol" in model.abilities:
+        if hasattr(model, "sigma"):
+            return Lognormal(float(model.sigma * np.sqrt(tau)))
+        return Lognormal(float(_clock.std(model, start + tau, start)))
     kind, p = model.characteristic()
     if kind not in (AFFINE, VARIANCE_GAMMA):
         raise NoEngineError(rule("model", "be Heston, Merton, Bates or VarianceGamma", type(model).__name__))
@@ -181,7 +184,7 @@ def law(model: Any, tau: float, start: float = 0.0, *, share: bool = True, agree
 
 def is_independent(model: Any) -> bool:
     """Whether returns of successive periods are independent: no variance that moves at random."""
-    if "lognormal" in model.abilities:
+    if "deterministic_vol" in model.abilities:
         return True
     kind, p = model.characteristic()
     return bool(kind == VARIANCE_GAMMA or (kind == AFFINE and p[3] == 0.0))
@@ -189,8 +192,8 @@ def is_independent(model: Any) -> bool:
 
 def is_stationary(model: Any) -> bool:
     """Whether the law of a return depends on its length only."""
-    if "lognormal" in model.abilities:
-        return True
+    if "deterministic_vol" in model.abilities:
+        return hasattr(model, "sigma")
     kind, p = model.characteristic()
     return bool(kind == VARIANCE_GAMMA or (kind == AFFINE and p[3] == 0.0 and p[1] == 0.0))
 

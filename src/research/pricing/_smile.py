@@ -23,7 +23,7 @@ from scipy.special import ndtr
 from research.arrays import Float1D
 from research.errors import NoEngineError, NumericalError, require, rule
 from research.models import black
-from research.pricing import _returns
+from research.pricing import _clock, _returns
 from research.pricing.catalogue import abilities
 
 _SLOPE = 1e-3  # step in log moneyness of the slope of a smile
@@ -64,8 +64,8 @@ def below(model: Any, forward: float, tau: float, k: Float1D) -> tuple[Float1D, 
     if vol is None:
         law = _returns.law(model, tau)
         return law.below(k)
-    if "lognormal" in abilities(model):
-        return _returns.Lognormal(float(model.sigma * np.sqrt(tau))).below(k)
+    if "deterministic_vol" in abilities(model):
+        return _returns.Lognormal(float(_clock.std(model, tau))).below(k)
     w = vol(k) ** 2 * tau
     slope, coarse = (_slope(vol, tau, k, h) for h in (_SLOPE, 2.0 * _SLOPE))
     root = np.sqrt(w)

@@ -23,7 +23,9 @@ import numpy as np
 from research.errors import require
 from research.instruments import Barrier, Digital, Touch
 from research.market import Snapshot
+from research.models import BlackTermStructure
 from research.models.black_scholes import BlackScholes
+from research.pricing import _clock
 from research.pricing._flat import flat_rates, sensitivity_to_rounding
 from research.pricing.catalogue import Values
 
@@ -190,7 +192,7 @@ def touches(items: Sequence[Touch], model: BlackScholes, snapshot: Snapshot) -> 
     return Values(value, np.zeros_like(value), error)
 
 
-def digitals(items: Sequence[Digital], model: BlackScholes, snapshot: Snapshot) -> Values:
+def digitals(items: Sequence[Digital], model: BlackScholes | BlackTermStructure, snapshot: Snapshot) -> Values:
     """Cash-or-nothing and asset-or-nothing options; the whole curve."""
     from scipy.special import ndtr
 
@@ -198,7 +200,7 @@ def digitals(items: Sequence[Digital], model: BlackScholes, snapshot: Snapshot) 
     strike, amount = np.array([item.strike for item in items]), np.array([item.amount for item in items])
     sign = np.where([item.is_call for item in items], 1.0, -1.0)
     forward, df = snapshot.forward(tau), snapshot.discount.df(tau)
-    std = model.sigma * np.sqrt(tau)
+    std = _clock.std(model, tau)
     with np.errstate(divide="ignore", invalid="ignore"):
         d2 = np.where(std > 0.0, np.log(forward / strike) / std - 0.5 * std, np.copysign(np.inf, forward - strike))
     cash = np.array([item.pays == "cash" for item in items])

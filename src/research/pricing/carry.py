@@ -4,7 +4,8 @@
 |---|---|---|---|
 | borrow | all | added to the yield | none |
 | term structure of yields | one expiry, decided there (European, digital) | the mean yield up to expiry | none |
-| cash, escrowed | the same | the spot less the dividends' present value | none: it is the model |
+| the same | what reads forwards and discount factors only (notes, averages, paths) | as it is | none |
+| cash, escrowed | one expiry, decided there | the spot less the dividends' present value | none: it is the model |
 | cash, jump | European under one vol | the value between dividends, integrated dividend by dividend | stated |
 | term structure of yields | others by `pde` and `adi` | the yield of each step | stated by the engine |
 | cash, jump | all by `pde` and `adi` | jumps of the grid | stated by the engine |
@@ -30,10 +31,14 @@ from research.errors import NoEngineError
 from research.instruments import Digital, European
 from research.market import Snapshot
 from research.models import BlackScholes, black
-from research.pricing.catalogue import Values, engines_for
+from research.pricing.catalogue import Engine, Values, engines_for
 
 _AT_EXPIRY = (European, Digital)
 _GRIDS = ("pde", "adi")
+_BY_FORWARDS = (*_GRIDS, "paths", "monte_carlo", "quadrature", "convolution", "fourier", "replication",
+                "longstaff_schwartz")  # fmt: skip
+_CLOSED_BY_FORWARDS = ("Asian", "Chooser", "Compound", "ForwardStart", "Gap", "LogContract", "Power", "Supershare",
+                       "VarianceSwap", "VolatilitySwap")  # fmt: skip
 _REACH = 8.0  # standard deviations of the grid
 _POINTS = (120, 240)  # a standard deviation of the whole life holds 15, then 30
 
@@ -46,6 +51,16 @@ def is_plain(snapshot: Snapshot) -> bool:
 def only_borrow(snapshot: Snapshot) -> bool:
     """Is the borrow cost all that is special?"""
     return snapshot.cash_dividends is None and snapshot.dividend_yields is None
+
+
+def looks_on_the_way(item: Any, snapshot: Snapshot) -> bool:
+    """Is this a contract that no single mean yield serves, in a market whose yields have a term structure?"""
+    return snapshot.cash_dividends is None and not isinstance(item, _AT_EXPIRY)
+
+
+def takes_forwards(engine: Engine) -> bool:
+    """Does an engine read the market by its forwards and discount factors only?"""
+    return engine.method in _BY_FORWARDS or (engine.method == "analytic" and engine.contract in _CLOSED_BY_FORWARDS)
 
 
 def folded(snapshot: Snapshot) -> Snapshot:
@@ -61,15 +76,10 @@ def value(
     dividends = snapshot.cash_dividends
     if dividends is not None and dividends.model == "jump":
         return _jump(items, model, snapshot, method, engine, options)
-    grids = _grids(items[0], model, method)
-    if dividends is None and grids and not isinstance(items[0], _AT_EXPIRY):
-        on_grid: tuple[Values, str] = engine(items, snapshot, grids[0], options)
-        return on_grid
     if not isinstance(items[0], _AT_EXPIRY):
-        what = "escrowed cash dividends" if dividends is not None else "a term structure of dividend yields"
         raise NoEngineError(
-            f"{type(items[0]).__name__} must be a contract decided at expiry (European, Digital) under {what}. "
-            "American and European options take CashDividends(model='jump')."
+            f"{type(items[0]).__name__} must be a contract decided at expiry (European, Digital) under escrowed cash "
+            "dividends. American and European options take CashDividends(model='jump')."
         )
     tau = np.array([item.years(snapshot.as_of) for item in items])
     out, used = Values(*(np.empty(tau.size) for _ in range(3))), method

@@ -1,7 +1,7 @@
 """Options on options in closed form under Black-Scholes: `Compound` (Geske), `Chooser` (Rubinstein).
 
 Each needs the price of the underlying on the first day at which the holder is indifferent, found by bisection, and
-bivariate normal probabilities. The whole curve is used.
+bivariate normal probabilities. The whole curve is used, and of the vols their mean squares up to both dates.
 
 References
 ----------
@@ -22,11 +22,13 @@ from research.arrays import Float1D
 from research.errors import require, require_all
 from research.instruments import Chooser, Compound, European
 from research.market import Snapshot
-from research.models import black
+from research.models import BlackTermStructure, black
 from research.models.black_scholes import BlackScholes
+from research.pricing import _clock
 from research.pricing._bivariate import bivariate_normal_cdf
 from research.pricing.catalogue import Values
 
+_Model = BlackScholes | BlackTermStructure  # vols to both dates and between them are known
 _ROUNDING = 1e-14
 _HALVINGS = 64
 
@@ -77,21 +79,22 @@ class _Legs:
         return out
 
 
-def _first(tau: list[float], model: BlackScholes, snapshot: Snapshot, name: str) -> _First:
+def _first(tau: list[float], model: _Model, snapshot: Snapshot, name: str) -> _First:
     years = np.array(tau)
     require_all(years > 0.0, "tau", years, f"be > 0 years for a {name}")
-    require(model.sigma > 0.0, "sigma", model.sigma, "be > 0 here")
-    return _First(years, snapshot.forward(years), snapshot.discount.df(years), model.sigma * np.sqrt(years))
+    spread = _clock.std(model, years)
+    require(bool(np.all(spread > 0.0)), "sigma", float(spread.min()), "be > 0 here")
+    return _First(years, snapshot.forward(years), snapshot.discount.df(years), spread)
 
 
-def _legs(options: list[European], years: list[float], first: _First, sigma: float, snapshot: Snapshot) -> _Legs:
+def _legs(options: list[European], years: list[float], first: _First, model: _Model, snapshot: Snapshot) -> _Legs:
     t = np.array(years)
     forward, df = snapshot.forward(t), snapshot.discount.df(t)
     return _Legs(
         strike=np.array([option.strike for option in options]),
         sign=np.where([option.is_call for option in options], 1.0, -1.0),
-        forward=forward, df=df, std=sigma * np.sqrt(t), growth=forward / first.forward, df_ahead=df / first.df,
-        std_ahead=sigma * np.sqrt(t - first.tau),
+        forward=forward, df=df, std=_clock.std(model, t), growth=forward / first.forward, df_ahead=df / first.df,
+        std_ahead=_clock.std(model, t, first.tau),
     )  # fmt: skip
 
 
@@ -107,11 +110,11 @@ def _roots(function: Callable[[Float1D], Float1D], first: _First, strike: Float1
     return np.where(none_below, 0.0, np.where(none_above, np.inf, np.exp(0.5 * (low + high))))
 
 
-def value(items: Sequence[Compound], model: BlackScholes, snapshot: Snapshot) -> Values:
+def value(items: Sequence[Compound], model: _Model, snapshot: Snapshot) -> Values:
     """Options on options; the engine's door for `pricing.price`."""
     first = _first([item.years(snapshot.as_of) for item in items], model, snapshot, "compound option")
     years = [item.option_years(snapshot.as_of) for item in items]
-    legs = _legs([item.option for item in items], years, first, model.sigma, snapshot)
+    legs = _legs([item.option for item in items], years, first, model, snapshot)
     strike = np.array([item.strike for item in items])
     buys = np.where([item.is_call for item in items], 1.0, -1.0)
     side = buys * legs.sign  # exercised above or below the critical price
@@ -121,12 +124,12 @@ def value(items: Sequence[Compound], model: BlackScholes, snapshot: Snapshot) ->
     return Values(found, np.zeros_like(found), _ROUNDING * (snapshot.spot + strike + legs.strike))
 
 
-def choosers(items: Sequence[Chooser], model: BlackScholes, snapshot: Snapshot) -> Values:
+def choosers(items: Sequence[Chooser], model: _Model, snapshot: Snapshot) -> Values:
     """Choosers, simple (one strike and expiry) or complex."""
     first = _first([item.years(snapshot.as_of) for item in items], model, snapshot, "chooser")
     years = np.array([item.option_years(snapshot.as_of) for item in items]).T.tolist()
     call, put = (
-        _legs([getattr(item, name) for item in items], t, first, model.sigma, snapshot)
+        _legs([getattr(item, name) for item in items], t, first, model, snapshot)
         for name, t in zip(("call", "put"), years)
     )
     critical = _roots(lambda x: call.then(x) - put.then(x), first, np.sqrt(call.strike * put.strike))

@@ -171,7 +171,7 @@ def _explosion(p: Float1D, moment: float) -> float:
 
 
 def _comes_back(kind: int, p: Float1D, tau: float, u: float) -> bool:
-    """Whether the characteristic function may return beyond u: jumps of one size do not calm it, the rest has not yet."""
+    """Whether the characteristic function may return beyond u: jumps of one size never calm it, the rest not yet."""
     if kind == VARIANCE_GAMMA or p[5] * tau < _MANY or p[7] * u > 7.0:
         return False
     calm, log_size, angle = p.copy(), np.empty(1), np.empty(1)

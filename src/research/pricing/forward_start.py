@@ -26,6 +26,7 @@ from research.errors import NoEngineError, rule
 from research.instruments import Cliquet, ForwardStart
 from research.market import Snapshot
 from research.models import black
+from research.pricing import _clock
 from research.pricing._returns import Lognormal, Return, is_independent, is_stationary, law
 from research.pricing.catalogue import Values
 
@@ -42,8 +43,11 @@ def value(items: Sequence[ForwardStart], model: Any, snapshot: Snapshot) -> Valu
     on_return, is_call = (np.array([getattr(item, name) for item in items]) for name in ("on_return", "is_call"))
     strike = np.array([item.strike for item in items]) * first / last
     unit = df * np.where(on_return, last / first, last)
-    if "lognormal" in model.abilities:
-        paid = np.asarray(black.price(1.0, strike, tau - start, model.sigma, is_call=is_call))
+    if "deterministic_vol" in model.abilities:
+        if hasattr(model, "sigma"):
+            paid = np.asarray(black.price(1.0, strike, tau - start, model.sigma, is_call=is_call))
+        else:
+            paid = np.asarray(black.price(1.0, strike, 1.0, _clock.std(model, tau, start), is_call=is_call))
         return Values(unit * paid, np.zeros_like(unit), unit * _ROUNDING * np.maximum(1.0, strike))
     put, gap = np.empty_like(unit), np.empty_like(unit)
     for key in set(zip(start.tolist(), tau.tolist(), on_return.tolist())):  # options that share a law
@@ -119,7 +123,7 @@ def _expected(item: Cliquet, periods: list[_Period], model: Any, n_grid: int) ->
         return mean, 0.0
     if not is_independent(model) and len(periods) > 1:
         name = type(model).__name__
-        hint = "Leave out global_floor and global_cap, or simulate."
+        hint = "Use method='paths', or leave out global_floor and global_cap."
         raise NoEngineError(rule("model", "have independent returns for a cliquet with bounds on the sum", name, hint))
     levels = np.array(bounds) - item.accrued
     puts, gap = _sum_puts(periods, low, high, levels, n_grid)

@@ -1,5 +1,7 @@
 """Monte Carlo engine: notes and Asian options on one lognormal underlying, each with its standard error.
 
+The vol is one number or a term structure: paths are exact at every date of the contract.
+
 Paths are a function of (seed, replicate, path): scrambled Sobol' points and a Brownian bridge by default, so that the
 standard error comes from independent scrambles, or Philox (`sampler="philox"`), the classic kind. Barriers that are
 looked at daily are filled in by a bridge only where they can be reached; nothing is approximated by that beyond 1e-13.
@@ -29,6 +31,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -42,7 +45,7 @@ from research.errors import NoEngineError, require, require_all
 from research.instruments import Asian
 from research.market import Snapshot
 from research.models import black
-from research.pricing import _asian, _notes
+from research.pricing import _asian, _clock, _notes
 from research.pricing._calls import check_able, check_snapshot
 from research.pricing._progress import shown
 from research.pricing._simulation import Estimate, Problem, Settings, estimate, rows_of, tables_of
@@ -68,28 +71,33 @@ def simulate(item: Any, model: Any, snapshot: Snapshot, **options: Any) -> Estim
     with shown(progress, options.get("std_error")) as callback:
         settings = Settings(progress=callback, **options)
         if isinstance(item, Asian):
-            exact = _asian.closed_form(item, model.sigma, snapshot)
+            exact = _asian.closed_form(item, partial(_clock.variance, model), snapshot)
             if exact is not None:
                 nothing = np.empty(0)
                 each = np.array([exact])
                 return Estimate(
                     value=exact, std_error=0.0, replicates=each, n_paths=0, means=nothing, mean_errors=nothing
                 )
-        return estimate(problem_of(item, model.sigma, snapshot), settings)
+        return estimate(problem_of(item, _vol(model), snapshot), settings)
 
 
-def problem_of(item: Any, sigma: float, snapshot: Snapshot, *, age: float = 0.0) -> Problem:
-    """A contract under one volatility, ready to be simulated."""
-    vol = max(sigma, _LEAST_VOL)
+def _vol(model: Any) -> Any:
+    """One volatility, or a clock of it."""
+    return model.sigma if hasattr(model, "sigma") else _clock.Clock(model)
+
+
+def problem_of(item: Any, sigma: Any, snapshot: Snapshot, *, age: float = 0.0) -> Problem:
+    """A contract under one volatility, or a clock of it (`_clock`), ready to be simulated."""
+    vol = sigma if callable(sigma) else max(sigma, _LEAST_VOL)
     if isinstance(item, Asian):
         return _asian.problem(item, vol, snapshot)
     return note_problem(_notes.BUILD[type(item).__name__](item, snapshot), vol, snapshot, age)
 
 
 def note_problem(
-    note: _notes.Note, sigma: float, snapshot: Snapshot, age: float = 0.0, samples: Float2D | None = None
+    note: _notes.Note, sigma: Any, snapshot: Snapshot, age: float = 0.0, samples: Float2D | None = None
 ) -> Problem:
-    """A note under one volatility; controls: final spot over its forward, and the put on it at the initial price."""
+    """A note, ready to be simulated; controls: final spot over its forward, and the put on it at the initial price."""
     variance, coarse, dense, terminal = _notes.tables(note, sigma, snapshot, age)
     kept = np.empty((4, 0)) if samples is None else samples
 
@@ -119,7 +127,7 @@ def sample(
     require(first_path >= 0, "first_path", first_path, "be >= 0")
     samples = np.empty((4, n_paths))
     note = _notes.BUILD[type(item).__name__](item, snapshot)
-    problem = note_problem(note, max(model.sigma, _LEAST_VOL), snapshot, samples=samples)
+    problem = note_problem(note, _clock.Clock(model), snapshot, samples=samples)
     settings = Settings(sampler="philox", seed=seed)
     rows = rows_of(first_path, n_paths, 1, problem.variance.size, settings)
     rows[:, 6] = rows[:, 0] - first_path
@@ -155,7 +163,7 @@ def paths(
     skip = first_path % lanes if sampler == "sobol" else 0  # blocks of Sobol' points are aligned
     width = -(-(n_paths + skip) // lanes) * lanes if sampler == "sobol" else n_paths
     out = np.empty((t.size, width))
-    variance = model.sigma**2 * t
+    variance = _clock.variance(model, t)
     brownian_paths(table, seed, first_path - skip, lanes, *brownian.plan(variance, sampler == "sobol"), out)
     out = out[:, skip : skip + n_paths]
     spots: Float2D = snapshot.forward(t)[:, None] * np.exp(out - 0.5 * variance[:, None])

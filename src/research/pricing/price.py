@@ -17,6 +17,7 @@ import pandas as pd
 from research.errors import NoEngineError, NumericalError, require, rule
 from research.market import BasketSnapshot, Snapshot
 from research.pricing import _calls, carry
+from research.pricing._signs import check_signs
 from research.pricing.catalogue import CATALOGUE, Engine, Values, abilities, engines_for
 
 
@@ -123,6 +124,7 @@ def rows_of(
             out.refuse(at, error)
     if errors == "raise":
         check_currencies(items, snapshot)
+        check_signs(items, model, snapshot)
     if known:
         _calls.check_options([e for engines in able.values() for e in engines], options)
     if known and method == "auto" and len(able) == 1:  # contracts of one kind: the options say which engine is meant
@@ -133,6 +135,7 @@ def rows_of(
             these = [items[i] for i in some]
             if errors == "mark":
                 check_currencies(these, snapshot)
+                check_signs(these, model, snapshot)
             out.fill(some, *_values(engines, these, model, snapshot, method, options))
 
         _calls.by_halves(groups[kind], attempt, out.refuse, errors == "raise")
@@ -256,6 +259,15 @@ def _carried(
     engines: list[Engine], items: list[Any], model: Any, snapshot: Snapshot, method: str, options: dict[str, Any]
 ) -> tuple[Values, Engine]:
     """As `_first`, where the stock pays cash or its yields have a term structure."""
+    if carry.looks_on_the_way(items[0], snapshot):
+        able = [engine for engine in engines if carry.takes_forwards(engine)]
+        if not able:
+            lines = [e.method for e in engines_for(items[0], model) if carry.takes_forwards(e)]
+            raise NoEngineError(
+                f"{type(items[0]).__name__} under {_name(model)} by '{method}' takes no term structure of dividend "
+                f"yields. Available: {', '.join(map(repr, lines)) or 'none'}."
+            )
+        return _first(able, items, model, snapshot, options)
 
     def plain(some: list[Any], market: Snapshot, wanted: str, extra: dict[str, Any]) -> tuple[Values, str]:
         found, used = _first(choose(some[0], model, wanted), some, model, market, extra)
@@ -274,6 +286,21 @@ def check_kind(kind: str) -> None:
         raise NoEngineError(f"instrument must be one of {', '.join(known)}; got {kind}." + (f" {hint}" if hint else ""))
 
 
+def _of_paths(lines: list[Engine], model: Any) -> str:
+    """What to do where a smile is given for a contract that asks how the price moves."""
+    able = abilities(model)
+    if "paths" in able or not able & {"implied_vol", "implied_vol_at"} or not any(e.needs == "paths" for e in lines):
+        return ""
+    name = _name(model)
+    start = f"{name} says what options cost, not how the price moves."
+    if isinstance(getattr(model, "tau", None), tuple):
+        return f"{start} Fit a local vol to it in one call: price(contract, models.dupire(surface), snapshot)."
+    return (
+        f"{start} Fit a model of paths to options of every expiry: calibration.fit(LocalVol, snapshot), "
+        "or models.dupire(surface) for a surface."
+    )
+
+
 def choose(item: Any, model: Any, method: str) -> list[Engine]:
     """The engines to try in turn, or NoEngineError with what would do."""
     kind, able = type(item).__name__, engines_for(item, model)
@@ -286,7 +313,8 @@ def choose(item: Any, model: Any, method: str) -> list[Engine]:
     if method == "auto":
         if not able:
             needs = ", ".join(dict.fromkeys(e.needs for e in lines))
-            raise NoEngineError(f"{_name(model)} has none of {needs}, needed to price {kind}. {available}")
+            hint = _of_paths(lines, model) or available
+            raise NoEngineError(f"{_name(model)} has none of {needs}, needed to price {kind}. {hint}")
         return able
     every = dict.fromkeys(e.method for e in CATALOGUE)
     near = get_close_matches(method, every, n=1) if isinstance(method, str) and method not in every else []
@@ -297,5 +325,6 @@ def choose(item: Any, model: Any, method: str) -> list[Engine]:
             return [engine]
     needed = [e.needs for e in lines if e.method == method and e.needs not in abilities(model)]
     if needed:
-        raise NoEngineError(f"{_name(model)} has no {needed[0]}, needed by '{method}'. {available}")
+        hint = f"{available} {_of_paths(lines, model)}".rstrip()
+        raise NoEngineError(f"{_name(model)} has no {needed[0]}, needed by '{method}'. {hint}")
     raise NoEngineError(f"'{method}' has no way to price {kind}. {available}")

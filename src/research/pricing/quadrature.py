@@ -1,8 +1,9 @@
 """Quadrature engine: structured notes under Black-Scholes, date by date backwards; no sampling error.
 
-Between two dates the value is moved by the exact normal law of the log price, on equal nodes, with what the rule
-misses at barriers and kinks put back (`_breaks`). A note has two values at each node: knocked in or not yet. All dates
-are exact: daily barriers are looked at daily. The error stated is twice the distance to a run on coarser nodes.
+The vol is one number or a term structure: time is then measured by the variance that has run. Between two dates the
+value is moved by the exact normal law of the log price, on equal nodes, with what the rule misses at barriers and kinks
+put back (`_breaks`). A note has two values at each node: knocked in or not yet. All dates are exact: daily barriers are
+looked at daily. The error stated is twice the distance to a run on coarser nodes.
 
 `pricing.note_grid` keeps the value at every date and spot, for several vols: what a hedge looks up.
 
@@ -24,16 +25,18 @@ from typing import Any
 import numpy as np
 
 from research.arrays import Float1D, Float2D, FloatND
-from research.errors import NoEngineError, require
+from research.errors import NoEngineError, require, rule
 from research.market import Snapshot
 from research.pricing import _notes
 from research.pricing._breaks import REACH, Break, constant, exponential, sampled, step
+from research.pricing._clock import Clock
 from research.pricing.catalogue import Values
 
 _FINE, _COARSE = 2.5, 1.5  # nodes in a standard deviation of the shortest step
 _MOST = 8192  # nodes
 _FEW = 64  # dates up to which twice the nodes cost little
 _LEAST_VOL = 1e-4
+_LEAST_NODES = 1.2  # in the standard deviation of a step
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -43,7 +46,8 @@ class _Walk:
     note: _notes.Note
     z: Float1D
     sigma: float
-    times: Float1D  # every date
+    times: Float1D  # every date, years
+    clock: Float1D  # variance up to every date over sigma^2: the time in which z is a Brownian motion
     coarse: Float2D
     dense: Float2D
     terminal: Float2D
@@ -149,7 +153,7 @@ class _Walk:
         """
         values, breaks = self.last()
         n = self.times.size
-        stds = np.sqrt(np.diff(self.times, prepend=0.0))
+        stds = np.sqrt(np.diff(self.clock, prepend=0.0))
         watched = both or bool(np.isfinite(self.coarse[:, 4]).any() or np.isfinite(self.dense[:, 2]).any())
         out = np.empty((n if keep else 1, 2, self.z.size))
         for date in range(n - 1, -1, -1):
@@ -174,9 +178,7 @@ def _apart(note: _notes.Note, gap: float) -> None:
         note.dense = note.dense[nearest >= gap]
 
 
-def walk_of(
-    item: Any, sigma: float, snapshot: Snapshot, nodes: float, reach: tuple[float, float] = (0.0, 0.0)
-) -> _Walk:
+def walk_of(item: Any, sigma: Any, snapshot: Snapshot, nodes: float, reach: tuple[float, float] = (0.0, 0.0)) -> _Walk:
     """The note on nodes, `nodes` of them in a standard deviation of the shortest step; `reach` must be among them."""
     kind = type(item).__name__
     note = _notes.BUILD[kind](item, snapshot)
@@ -187,22 +189,34 @@ def walk_of(
         )
     life = float(note.times[-1])
     _apart(note, (2.0 * REACH * nodes / _MOST) ** 2 * life)
-    vol = max(sigma, _LEAST_VOL)
-    _, coarse, dense, terminal = _notes.tables(note, vol, snapshot)
+    vol = max(float(np.sqrt(sigma(life) / life)) if callable(sigma) else sigma, _LEAST_VOL)
+    _, coarse, dense, terminal = _notes.tables(note, sigma if callable(sigma) else vol, snapshot)
     times = np.concatenate((note.times, note.dense))
     order = np.argsort(times, kind="stable")
     kinds = [(int(i) < note.times.size, int(i) if i < note.times.size else int(i) - note.times.size) for i in order]
     times = times[order]
+    clock = sigma(times) / vol**2 if callable(sigma) else times
     nodes = 2.0 * nodes if times.size <= _FEW else nodes
-    h = float(np.sqrt(np.diff(times, prepend=0.0).min())) / nodes
-    h = max(h, 2.0 * REACH * np.sqrt(times[-1]) / _MOST)
-    life = REACH * float(np.sqrt(times[-1]))
+    h = float(np.sqrt(np.diff(clock, prepend=0.0).min())) / nodes
+    h = max(h, 2.0 * REACH * np.sqrt(clock[-1]) / _MOST)
+    _resolved(clock, h)
+    life = REACH * float(np.sqrt(clock[-1]))
     low, high = min(-life, reach[0]), max(life, reach[1])
     z = np.arange(int(np.floor(low / h)), int(np.ceil(high / h)) + 1) * h
-    return _Walk(note=note, z=z, sigma=vol, times=times, coarse=coarse, dense=dense, terminal=terminal, kind=kinds)
+    return _Walk(
+        note=note, z=z, sigma=vol, times=times, clock=clock, coarse=coarse, dense=dense, terminal=terminal, kind=kinds
+    )
 
 
-def price_note(item: Any, sigma: float, snapshot: Snapshot, *, nodes: float = _FINE) -> float:
+def _resolved(clock: Float1D, h: float) -> None:
+    """Refuse dates between which next to no variance runs: the rule would not see such a step."""
+    least = float(np.sqrt(np.diff(clock, prepend=0.0).min())) / h
+    if least < _LEAST_NODES:
+        raise NoEngineError(rule("forward vols", "be of similar size for method='quadrature'",
+                                 f"a step of {least:.2g} nodes", "Use method='monte_carlo'."))  # fmt: skip
+
+
+def price_note(item: Any, sigma: Any, snapshot: Snapshot, *, nodes: float = _FINE) -> float:
     """Present value of one note, currency; `nodes` in a standard deviation of the shortest step."""
     walk = walk_of(item, sigma, snapshot, nodes)
     knocked = int(walk.terminal[0, 5])
@@ -213,7 +227,8 @@ def price_note(item: Any, sigma: float, snapshot: Snapshot, *, nodes: float = _F
 def value(items: Sequence[Any], model: Any, snapshot: Snapshot, *, nodes: float = _FINE) -> Values:
     """The engine's door for `pricing.price`."""
     require(1.5 <= nodes <= 20.0, "nodes", nodes, "lie in [1.5, 20]", hint="Nodes in a step's standard deviation.")
-    fine = np.array([price_note(item, model.sigma, snapshot, nodes=nodes) for item in items])
-    coarse = np.array([price_note(item, model.sigma, snapshot, nodes=nodes * _COARSE / _FINE) for item in items])
+    vol = model.sigma if hasattr(model, "sigma") else Clock(model)
+    fine = np.array([price_note(item, vol, snapshot, nodes=nodes) for item in items])
+    coarse = np.array([price_note(item, vol, snapshot, nodes=nodes * _COARSE / _FINE) for item in items])
     floor = 1e-11 * np.array([item.notional for item in items])
     return Values(fine, np.zeros_like(fine), 2.0 * np.abs(fine - coarse) + floor)

@@ -48,6 +48,8 @@ from research.market import Snapshot
 from research.models import BlackScholes, BlackTermStructure, SVISurface, black
 from research.pricing import _calls
 from research.pricing._bumps import DAYS, Shifted, aged, bumped, shifted
+from research.pricing._signs import check_signs
+from research.pricing.normal import refuse_zero_spot
 from research.pricing.price import check_currencies, choose, price, rows_of, warn_of
 
 GREEKS = ("value", "delta", "gamma", "vega", "theta", "rho", "vanna", "volga", "charm", "speed")
@@ -128,6 +130,7 @@ def greeks(
     require(rate_bump is None or 0.0 < rate_bump < 0.5, "rate_bump", rate_bump, "lie in (0, 0.5)")
     items, one = _calls.items_of(instruments)
     require(one or not parameters, "parameters", parameters, "be False for several contracts")
+    refuse_zero_spot(snapshot)
     wanted = list(dict.fromkeys([*(DERIVED[n][0] if n in DERIVED else n for n in which)]))
     bumps = {"spot": spot_bump, "vol": vol_bump, "rate": rate_bump, "days": days, "sticky": sticky}
     groups: dict[str, list[int]] = {}
@@ -146,6 +149,7 @@ def greeks(
         method = method if meant is engines[0] else meant.method
 
     def attempt(some: list[int]) -> None:
+        check_signs([items[i] for i in some], model, snapshot)
         for rows, how, table in _group([items[i] for i in some], model, snapshot, method, wanted, bumps, options):
             found.append(([some[i] for i in rows], how, table))
 
@@ -201,7 +205,7 @@ def _group(
     options: dict[str, Any],
 ) -> list[tuple[list[int], str, Table]]:  # fmt: skip
     """Tables of contracts of one kind, with their positions."""
-    engine = _calls.meant_by(choose(items[0], model, method), {k: v for k, v in options.items() if k != "n_seeds"})[0]
+    engine = choose(items[0], model, method)[0]
     everyone = list(range(len(items)))
     if isinstance(items[0], VolatilitySwap) and set(wanted) - {"theta", "charm"}:
         wanted = [name for name in wanted if name not in ("theta", "charm")]  # it starts today: tomorrow has no value

@@ -3,8 +3,8 @@
 | contract | how |
 |---|---|
 | `Digital`, `Gap`, `Supershare` | the probability to end beyond a strike, and the option there (`_smile.below`) |
-| `Power` | Black-Scholes: closed; else options at every strike beyond the kink (Carr and Madan) |
-| `LogContract` | Black-Scholes and models with a characteristic function: closed; else Carr and Madan |
+| `Power` | a vol of time alone: closed; else options at every strike beyond the kink (Carr and Madan) |
+| `LogContract` | the same, and models with a characteristic function: closed; else Carr and Madan |
 
 The whole curve is used.
 
@@ -25,7 +25,7 @@ import numpy as np
 from research.errors import require
 from research.instruments import Digital, Gap, LogContract, Power, Supershare
 from research.market import Snapshot
-from research.pricing import _smile
+from research.pricing import _clock, _smile
 from research.pricing.catalogue import Values, abilities
 
 _ROUNDING = 1e-14
@@ -101,7 +101,7 @@ def powers(items: Sequence[Power], model: Any, snapshot: Snapshot) -> Values:
     found, error = np.empty(len(items)), np.empty(len(items))
     for i, item in enumerate(items):
         day = _Day(item, model, snapshot)
-        way = _lognormal_power if "lognormal" in abilities(model) else _replicated_power
+        way = _lognormal_power if "deterministic_vol" in abilities(model) else _replicated_power
         value, gap = way(item, day)
         found[i], error[i] = day.df * value, day.df * gap
     return Values(found, np.zeros_like(found), error)
@@ -111,7 +111,7 @@ def _lognormal_power(item: Power, day: _Day) -> tuple[float, float]:
     """S^p is lognormal too: its forward is F^p exp(p (p - 1) w / 2), its standard deviation p sqrt(w)."""
     from research.models import black
 
-    p, std = item.power, float(day.model.sigma * np.sqrt(day.tau))
+    p, std = item.power, float(_clock.std(day.model, day.tau))
     forward = float(np.exp(p * np.log(day.forward) + 0.5 * p * (p - 1.0) * std * std))
     value = float(black.price(forward, item.strike, 1.0, p * std, is_call=item.is_call))
     return value, _ROUNDING * max(forward, item.strike) * (1.0 + p * std)
@@ -148,7 +148,7 @@ def logs(items: Sequence[LogContract], model: Any, snapshot: Snapshot) -> Values
 
 def log_mean(model: Any, forward: float, tau: float) -> tuple[float, float]:
     """E log(S / F), and its error: minus the integral of e^-k O(k)."""
-    if "lognormal" in abilities(model):
-        return -0.5 * model.sigma**2 * tau, 0.0
+    if "deterministic_vol" in abilities(model):
+        return -0.5 * float(_clock.variance(model, tau)), 0.0
     found, gap = _smile.integral(lambda k: np.exp(-k), model, forward, tau, -np.inf, np.inf)
     return -found, gap

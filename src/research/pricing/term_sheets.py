@@ -5,12 +5,14 @@
 | how likely is each end, how long does the note live, what is it worth, what does the issuer keep? | `term_sheet` |
 | which coupon (rate, participation, ...) makes the note worth its price less a margin? | `solve` |
 
-Probabilities are those of the pricing measure. Values are linear in the terms that `solve` knows, so two runs on the
-same paths give the answer exactly for these paths.
+Any model that prices the note will do: one vol or a term structure by the fused simulation, several underlyings by
+theirs, every other model that has paths by `pricing.paths`. Probabilities are those of the pricing measure. Values are
+linear in the terms that `solve` knows, so two runs on the same paths give the answer exactly for these paths.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,11 +21,13 @@ import pandas as pd
 
 from research.conventions import check_number
 from research.errors import NoEngineError, NumericalError, require, rule
-from research.instruments import DualCurrencyDeposit
+from research.instruments import DualCurrencyDeposit, WorstOfNote
 from research.market import Snapshot
-from research.pricing import dual_currency
+from research.pricing import dual_currency, monte_carlo, multi_asset, paths
+from research.pricing._signs import check_signs
+from research.pricing._simulation import Estimate
 from research.pricing.dual_currency import DepositSheet
-from research.pricing.monte_carlo import simulate
+from research.pricing.price import choose
 
 LINEAR = {  # terms in which the value is linear, the usual one first
     "Autocallable": ("coupon", "maturity_coupon"),
@@ -35,6 +39,10 @@ LINEAR = {  # terms in which the value is linear, the usual one first
     "StructuredDeposit": ("participation", "base"),
     "DualCurrencyDeposit": ("coupon",),
 }
+
+
+_ENGINES: dict[str, Callable[..., Estimate]] = {"monte_carlo": monte_carlo.simulate, "paths": paths.simulate}
+_PATHS, _BATCHES = 1 << 17, 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,22 +88,52 @@ class Solved:
 
 def _check_note(item: Any) -> None:
     name = type(item).__name__
-    if name not in LINEAR:
-        raise NoEngineError(rule("instrument", f"be one of {', '.join(LINEAR)}", name))
+    if name not in LINEAR and name != "WorstOfNote":
+        raise NoEngineError(rule("instrument", f"be one of {', '.join(LINEAR)}, WorstOfNote", name))
+
+
+def _simulated(item: Any, model: Any, snapshot: Any, options: dict[str, Any]) -> Estimate:
+    """The note by the simulation that knows the model; Philox too in several replicates, so that all has an error."""
+    check_signs([item], model, snapshot)
+    method = next((e.method for e in choose(item, model, "auto") if e.method in _ENGINES), None)
+    if method is None:
+        raise NoEngineError(rule("model", "have paths for a term sheet", type(model).__name__))
+    run = _ENGINES[method] if not isinstance(item, WorstOfNote) else multi_asset.simulate
+    found = run(item, model, snapshot, **options)
+    if found.replicates.size > 1 or options.get("std_error") is not None:
+        return found
+    n, seed = int(options.get("n_paths") or _PATHS), int(options.get("seed", 1))
+    some = {**options, "n_paths": -(-n // _BATCHES)}
+    runs = [run(item, model, snapshot, **{**some, "seed": seed + i}) for i in range(_BATCHES)]
+    each, means = np.array([one.value for one in runs]), np.array([one.means for one in runs])
+    root = np.sqrt(_BATCHES)
+    return Estimate(value=float(each.mean()), std_error=float(each.std(ddof=1) / root), replicates=each,
+                    n_paths=sum(one.n_paths for one in runs), means=means.mean(axis=0),
+                    mean_errors=means.std(axis=0, ddof=1) / root)  # fmt: skip
+
+
+def _with(item: Any, term: str, value: float) -> Any:
+    """The note with one term changed; of a note on the worst, the inner note's."""
+    if isinstance(item, WorstOfNote):
+        note: Any = item.note
+        return replace(item, note=replace(note, **{term: value}))
+    return replace(item, **{term: value})
 
 
 def term_sheet(
     item: Any, model: Any, snapshot: Snapshot, *, issue_price: float | None = None, **options: Any
 ) -> TermSheet | DepositSheet:
-    """Value, margin, probability of each outcome and expected life; options as for `monte_carlo`.
+    """Value, margin, probability of each outcome and expected life; options as for the simulation.
 
     issue_price : float, currency, default the notional (in domestic units for a dual-currency deposit)
     """
     _check_note(item)
     if isinstance(item, DualCurrencyDeposit):
+        choose(item, model, "analytic")  # refuses a model without options of its own
         return dual_currency.sheet(item, model, snapshot, issue_price=issue_price, **options)
-    issue = item.notional if issue_price is None else check_number("issue_price", issue_price)
-    found = simulate(item, model, snapshot, **options)
+    issue = float(item.notional if issue_price is None else check_number("issue_price", issue_price))
+    require(not options.get("survival"), "survival", True, "be left out of a term sheet")
+    found = _simulated(item, model, snapshot, options)
     life, out, inside, loss = (float(x) for x in found.means)
     e_life, e_out, e_in, e_loss = (float(x) for x in found.mean_errors)
     e_rest = float(np.hypot(e_out, e_in))  # at most
@@ -133,7 +171,7 @@ def solve(
     margin : float, currency
         What the issuer keeps.
     options
-        As for `monte_carlo`, but without controls and with a fixed number of paths.
+        As for the simulation, but without controls and with a fixed number of paths.
 
     Examples
     --------
@@ -146,23 +184,24 @@ def solve(
     0.030455
     """
     _check_note(item)
-    known = LINEAR[type(item).__name__]
+    known = LINEAR[type(item.note if isinstance(item, WorstOfNote) else item).__name__]
     wanted = known[0] if term is None else term
     require(wanted in known, "term", wanted, f"be one of {', '.join(known)}")
     require("std_error" not in options, "std_error", options.get("std_error"), "be left out", hint="Give n_paths.")
     if isinstance(item, DualCurrencyDeposit):
+        choose(item, model, "analytic")
         return _solve_closed(item, wanted, model, snapshot, issue_price, margin, options)
     issue = item.notional if issue_price is None else check_number("issue_price", issue_price)
     target = issue - check_number("margin", margin)
-    given = {**options, "control": False, "sampler": "sobol"}
-    none, one = (simulate(replace(item, **{wanted: at}), model, snapshot, **given).replicates for at in (0.0, 1.0))
+    given = {**options, "control": False}
+    none, one = (_simulated(_with(item, wanted, at), model, snapshot, given).replicates for at in (0.0, 1.0))
     slope = float((one - none).mean())
     if not abs(slope) > 1e-9 * item.notional:
         raise NumericalError(f"{wanted} must change the value of the note; got {slope:g} a unit: it is never paid.")
     answer = (target - float(none.mean())) / slope
     miss = none + answer * (one - none)
     error = float(miss.std(ddof=1) / np.sqrt(miss.size)) / abs(slope)
-    return Solved(term=wanted, value=answer, std_error=error, contract=replace(item, **{wanted: answer}))
+    return Solved(term=wanted, value=answer, std_error=error, contract=_with(item, wanted, answer))
 
 
 def _solve_closed(

@@ -2,7 +2,7 @@
 
 | model | expected variance | expected volatility |
 |---|---|---|
-| Black-Scholes | sigma^2 | sigma |
+| Black-Scholes, one vol or a term structure | the mean square of sigma | its root |
 | Heston, Merton, Bates | closed, jumps with their squares | from the Laplace transform |
 | Variance Gamma | closed | - |
 | smiles (SVI, SABR) | Carr and Madan's integral of options, for continuous paths | - |
@@ -32,7 +32,7 @@ from research.errors import NoEngineError, require, rule
 from research.instruments import VarianceSwap, VolatilitySwap
 from research.market import Snapshot
 from research.models.jumps import Bates
-from research.pricing import _returns
+from research.pricing import _clock, _returns
 from research.pricing.catalogue import Values, abilities
 from research.pricing.static import log_mean
 
@@ -63,28 +63,29 @@ def fair_variance(
     """
     require(np.isfinite(tau) and tau > 0.0, "tau", tau, "be finite and > 0 years")
     able = abilities(model)
-    smile = replicate or not able & {"lognormal", "real_characteristic_function"}
+    known = "deterministic_vol" in able
+    smile = replicate or not (known or "real_characteristic_function" in able)
     if smile:
         found, error = _from_options(model, snapshot, tau)
-    elif "lognormal" in able:
-        found, error = model.sigma**2, 0.0
+    elif known:
+        found, error = (model.sigma**2 if hasattr(model, "sigma") else float(_clock.variance(model, tau)) / tau), 0.0
     else:
         found, error = _closed(model, tau), 0.0
     if n_observations is None:
         return found, error + _ROUNDING * found
-    if smile or "lognormal" in able:
+    if smile or known:
         carry = float(np.log(snapshot.forward(tau) / snapshot.spot))
         if not smile:
-            return found + _drifts(model.sigma**2, snapshot, tau, n_observations), _ROUNDING * found
+            return found + _drifts(model, snapshot, tau, n_observations), _ROUNDING * found
         extra = (carry - 0.5 * found * tau) ** 2 / n_observations / tau
         return found + extra, error + extra
     return _sampled(model, snapshot, tau, n_observations)
 
 
-def _drifts(variance: float, snapshot: Snapshot, tau: float, n: int) -> float:
+def _drifts(model: Any, snapshot: Snapshot, tau: float, n: int) -> float:
     """What the squared mean returns of n periods add, 1/year."""
     times = tau * np.arange(n + 1) / n
-    means = np.diff(np.log(snapshot.forward(times))) - 0.5 * variance * tau / n
+    means = np.diff(np.log(snapshot.forward(times))) - 0.5 * _clock.variance(model, times[1:], times[:-1])
     return float(means @ means) / tau
 
 
@@ -150,13 +151,12 @@ def _moments(model: Any, tau: float, start: float) -> tuple[float, float]:
 def fair_volatility(model: Any, tau: float) -> tuple[float, float]:
     """Expected square root of the realised variance, 1/sqrt(year), and its error."""
     require(np.isfinite(tau) and tau > 0.0, "tau", tau, "be finite and > 0 years")
-    if "lognormal" in abilities(model):
-        return float(model.sigma), 0.0
+    if "deterministic_vol" in abilities(model):
+        return float(_clock.std(model, tau) / np.sqrt(tau)), 0.0
     kind, p = _affine_or_gamma(model)
     if kind == VARIANCE_GAMMA:
-        raise NoEngineError(
-            rule("model", "be BlackScholes, Heston, Merton or Bates for a volatility swap", "VarianceGamma")
-        )
+        must = "be BlackScholes, Heston, Merton or Bates for method='analytic'"
+        raise NoEngineError(rule("model", must, "VarianceGamma", "Use method='paths'."))
     size = _closed(model, tau)
     if size == 0.0:
         return 0.0, 0.0

@@ -261,9 +261,10 @@ def test_bounds_that_cannot_bind_change_nothing_and_one_period_is_a_call_spread(
 def test_a_cliquet_with_bounds_needs_independent_returns():
     heston = Heston(v0=0.04, kappa=1.5, theta=0.06, sigma=0.5, rho=-0.7)
     with pytest.raises(
-        NoEngineError, match=r"model must have independent returns .* got 'Heston'\. Leave out global_floor"
+        NoEngineError, match=r"model must have independent returns .* got 'Heston'\. Use method='paths'"
     ):
-        price(Cliquet(resets=RESETS, global_floor=0.0), heston, MARKET)
+        price(Cliquet(resets=RESETS, global_floor=0.0), heston, MARKET, method="convolution")
+    assert price(Cliquet(resets=RESETS, global_floor=0.0), heston, MARKET).method == "paths"
 
 
 BOOK = [
@@ -307,8 +308,9 @@ def test_geometric_asians_are_exact_and_arithmetic_ones_are_simulated():
 def test_one_curve_up_to_expiry_or_the_whole_curve():
     curve = DiscountCurve(as_of=MARKET.as_of, tau=np.array([0.25, 2.0]), zero_rate=np.array([0.01, 0.05]))
     market = Snapshot(as_of=MARKET.as_of, spot=100.0, discount=curve)
-    with pytest.raises(NoEngineError, match="zero_rate must be one rate up to expiry"):
-        price(Lookback(tau=1.0), MODEL, market)
+    with pytest.raises(NoEngineError, match=r"zero_rate must be one rate up to expiry .* Use method='auto'"):
+        price(Lookback(tau=1.0), MODEL, market, method="analytic")
+    assert price(Lookback(tau=0.3), MODEL, market).method == "paths"
     parity = of(Compound(option=CALL, strike=8.0, tau=0.4), MODEL, market) - of(
         Compound(option=CALL, strike=8.0, tau=0.4, is_call=False), MODEL, market
     )
@@ -349,7 +351,8 @@ def test_what_makes_no_sense_is_refused_by_name(make, message):
 
 
 def test_a_path_dependent_contract_needs_a_model_of_paths():
-    with pytest.raises(NoEngineError, match="has none of lognormal, needed to price Lookback"):
+    message = r"has none of lognormal, paths, needed to price Lookback\. SVISurface says what options cost, .*dupire"
+    with pytest.raises(NoEngineError, match=message):
         price(
             Lookback(tau=1.0), SVISurface(tau=(1.0,), slices=(SVI(a=0.04, b=0.0, rho=0.0, m=0.0, sigma=0.1),)), MARKET
         )

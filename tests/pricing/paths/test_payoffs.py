@@ -247,9 +247,6 @@ def test_refusals_name_what_is_wrong() -> None:
         Composed(payments=())
     with pytest.raises(InputError, match="barrier must lie below the spot"):
         simulate(Barrier(strike=100.0, barrier=101.0, direction="down", knock="out", tau=1.0), HESTON, MARKET)
-    with pytest.raises(NoEngineError, match=r"A path that jumps cannot be watched at every moment\. Set n_monitoring"):
-        jumps = Bates(v0=0.04, kappa=1.0, theta=0.04, sigma=0.3, rho=0.0, intensity=1.0, jump_mean=0.0, jump_std=0.1)
-        simulate(Barrier(strike=100.0, barrier=90.0, direction="down", knock="out", tau=1.0), jumps, MARKET)
     with pytest.raises(NoEngineError, match="American has no payoff on paths"):
         from research.instruments import American
 

@@ -16,6 +16,14 @@
 | `LocalStochasticVol` | QE-M times leverage | Andersen (2008) |
 | `Merton`, `Bates` | compound Poisson jumps on top | Glasserman (2004) |
 | `VarianceGamma` | exact, on a gamma clock | Madan, Carr & Chang (1998) |
+| `RoughBergomi` | variance on a grid, the spot given it | Bennedsen, Lunde & Pakkanen (2017) |
+
+| payoffs | module |
+|---|---|
+| options, averages, single barriers, notes, `Composed` | `payoffs`, `notes`, `composed` |
+| lookbacks, two barriers, partial barriers | `watched`, by the bridges of `watching`; their error: `between` |
+| cliquets, forward starts, powers, gaps, realised variance | `terminal` |
+| compounds and choosers | `nested` |
 
 The fused engine `monte_carlo` is quicker for the notes and Asian options it knows under one volatility; this one agrees
 with it and takes the rest.

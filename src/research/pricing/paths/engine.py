@@ -18,7 +18,8 @@ The lognormal control pays with Philox (it halves the error of an Asian option u
 explains is already integrated well, and it costs a second payoff. Survival pays where a knock-out is likely: a barrier
 3% away that is looked at weekly under one volatility has 5 times less error, so needs 25 times fewer paths.
 
-A standard error is the error of the sampling; the bias of a scheme is not in it and is shown by `bias`. Blocks of at
+A standard error is the error of the sampling; the bias of a scheme is not in it and is shown by `bias`. What a contract
+that is watched at every moment loses between looks is estimated and added to `Price.error` (`between`). Blocks of at
 most 4,096 paths are made, paid and summed one after the other in each thread, so memory does not grow with the number
 of paths, and no result depends on the number of threads.
 
@@ -46,11 +47,13 @@ from research.pricing._calls import check_snapshot
 from research.pricing._progress import shown
 from research.pricing._simulation import Estimate, Problem, Settings, estimate
 from research.pricing.catalogue import Values
+from research.pricing.paths.between import looks_error
 from research.pricing.paths.generators import Block, Generator, Logs, Request, generator
 from research.pricing.paths.payoffs import Payoff, Terms, payoff
 
 _BYTES = 1 << 22  # of motion in one block
 _MOST, _LEAST = 4096, 128  # paths in one block
+N_COUNTS = 4  # of a note: life, knocked out, knocked in, redeemed below the notional
 _TWIN_PATHS = 1 << 17  # of the fused engine, for the exact value of the control
 
 
@@ -92,16 +95,25 @@ def value(items: Sequence[Any], model: Any, snapshot: Snapshot, **options: Any) 
     """The engine's door for `pricing.price`; see the module for the options."""
     found = [simulate(item, model, snapshot, **options) for item in items]
     std_error = np.array([one.std_error for one in found])
-    return Values(np.array([one.value for one in found]), std_error, 2.0 * std_error)
+    unseen = np.array([_unseen(item, model, snapshot, options) for item in items])
+    return Values(np.array([one.value for one in found]), std_error, 2.0 * std_error + unseen)
+
+
+def _unseen(item: Any, model: Any, snapshot: Snapshot, options: dict[str, Any]) -> float:
+    """What looking at some times only may cost a contract that is watched at every moment."""
+    chosen = Options(**{name: options[name] for name in Options.__dataclass_fields__ if name in options})
+    paid = payoff(item, Terms(snapshot=snapshot, survival=chosen.survival, watched=chosen.watched, model=model))
+    seed = int(options.get("seed", 1))
+    return looks_error(item, model, snapshot, paid, chosen.scheme, chosen.steps_per_year, seed)
 
 
 def simulate(item: Any, model: Any, snapshot: Snapshot, **options: Any) -> Estimate:
-    """Value, standard error and replicates of one contract; options as in the module."""
+    """Value, standard error, replicates, what a note counts (`means`); options as in the module."""
     progress = options.pop("progress", None)
     target = options.pop("std_error", None)
     own = {name: options.pop(name) for name in Options.__dataclass_fields__ if name in options}
     chosen, sampler = Options(**own), options.pop("sampler", None)
-    paid = payoff(item, Terms(snapshot=snapshot, survival=chosen.survival, watched=chosen.watched))
+    paid = payoff(item, Terms(snapshot=snapshot, survival=chosen.survival, watched=chosen.watched, model=model))
     made = _made(model, snapshot, paid, chosen, sampler or "sobol")
     if sampler is None:
         sampler = "sobol" if made.motion.n_rows <= sobol.MAX_DIMS else "philox"
@@ -163,15 +175,13 @@ def _twin_block(block: Block, made: Generator) -> Block:
 
 def _problem(made: Generator, paid: Payoff, control: _Control, settings: Settings) -> Problem:
     """The simulation for `_simulation.estimate`."""
-    if paid.bridged:
-        probe = made.block(_table(settings, made.motion.n_rows), settings.seed, 0, 0, 1)
-        if probe.logs.exposed is None:
-            raise NoEngineError("A path that jumps cannot be watched at every moment. Set n_monitoring.")
     with_twin = not np.isnan(control.twin)
+    counted = paid.counts
+    n_counts = 0 if counted is None else N_COUNTS
 
     def work(tables: Int3D, seed: int, row: Int1D, first: int, n: int) -> Float2D:
-        """(y, c1, c2) of one block, shape (3, n)."""
-        total = np.zeros((3, n))
+        """(y, c1, c2) of one block and what the payoff counts, shape (3 + n_counts, n)."""
+        total = np.zeros((3 + n_counts, n))
         halves = 2 if row[3] else 1
         for half in range(halves):
             block = made.block(tables[row[4]], seed, int(row[5]), first, n, mirror=half == 1, with_twin=with_twin)
@@ -179,6 +189,8 @@ def _problem(made: Generator, paid: Payoff, control: _Control, settings: Setting
             total[1] += block.spot[-1] / made.forward[-1]
             if with_twin:
                 total[2] += paid.value(_twin_block(block, made))
+            if counted is not None:
+                total[3:] += counted(block)
         total /= halves
         return total
 
@@ -186,13 +198,15 @@ def _problem(made: Generator, paid: Payoff, control: _Control, settings: Setting
         for t, row in enumerate(rows):
             out[t], size = 0.0, block_size(made.motion.n_rows, int(row[1]))
             for start in range(0, int(row[1]), size):
-                y, a, b = work(tables, seed, row, int(row[0]) + start, min(size, int(row[1]) - start))
+                y, a, b, *more = work(tables, seed, row, int(row[0]) + start, min(size, int(row[1]) - start))
                 out[t] += [
-                    np.sum(each) for each in (y, y * y, a, b, y * a, y * b, a * a, a * b, b * b)
+                    np.sum(each) for each in (y, y * y, a, b, y * a, y * b, a * a, a * b, b * b, *more)
                 ]  # fmt: skip
 
     plan = (made.motion.order, made.motion.weights)
-    return Problem(variance=paid.times, run=run, n_moments=N_BASE, controls=(control.spot, control.twin), plan=plan)
+    return Problem(
+        variance=paid.times, run=run, n_moments=N_BASE + n_counts, controls=(control.spot, control.twin), plan=plan
+    )
 
 
 def _table(settings: Settings, n_rows: int) -> Int2D:

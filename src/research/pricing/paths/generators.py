@@ -29,6 +29,7 @@ class Logs:
     variance: Float2D | None = None  # instantaneous, 1/year; None where it is not random
     exposed: Float2D | None = None  # variance of log(spot) that the path met since the observation before
     weight: Float2D | None = None  # probability of having stayed inside the limits; None without limits
+    jump: Float2D | None = None  # of log(spot), taken to come at the end of the gap; None for a continuous path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -52,7 +53,8 @@ class Block:
             return None if rows is None else rows[:, keep]
 
         logs = self.logs
-        fewer = Logs(x=cut(logs.x), variance=cut(logs.variance), exposed=cut(logs.exposed), weight=cut(logs.weight))
+        names = ("x", "variance", "exposed", "weight", "jump")
+        fewer = Logs(**{name: cut(getattr(logs, name)) for name in names})
         return Block(times=self.times, spot=cut(self.spot), logs=fewer, twin=cut(self.twin))
 
 
@@ -146,11 +148,12 @@ GENERATORS: dict[str, Callable[[Any, Request], Generator]] = {}
 
 def generator(model: Any, request: Request) -> Generator:
     """The paths of a model; NoEngineError where it has none."""
-    from research.pricing.paths import heston, jumps, lognormal  # noqa: F401  (they enter themselves)
+    from research.pricing.paths import heston, jumps, lognormal, rough  # noqa: F401  (they enter themselves)
 
     t = request.times
     require(t.ndim == 1 and t.size > 0, "times", t.shape, "be a vector of at least one time")
     require_all(np.isfinite(t) & (np.diff(t, prepend=0.0) > 0.0), "times", t, "be finite, > 0 and increase")
+    require(request.snapshot.spot > 0.0, "spot", request.snapshot.spot, f"be > 0 for paths of {type(model).__name__}")
     if request.steps_per_year is not None:
         good = 0.0 < request.steps_per_year <= 1e5
         require(good, "steps_per_year", request.steps_per_year, "lie in (0, 100000]")

@@ -1,7 +1,8 @@
 """Paths with jumps: compound Poisson on top of a diffusion (Merton, Bates), and Variance Gamma on its clock.
 
 Between two observations the number of jumps is Poisson, by inversion of one normal's probability, and their sum is one
-more normal; both are rows of the motion, so Sobol' points reach them too. Under limits the diffusion is conditioned
+more normal; both are rows of the motion, so Sobol' points reach them too. When in the gap they come is not drawn: what
+watches a barrier takes them at its end. Under limits the diffusion is conditioned
 before the jump is added, which a knock-out does not allow: paths with jumps take none.
 
 References
@@ -55,13 +56,13 @@ def with_jumps(model: Any, request: Request, diffusion: Generator) -> Generator:
     def fill(w: Float2D, seed: int, stream: int, first_path: int) -> Logs:
         logs = diffusion.fill(w[:base], seed, stream, first_path)
         uniform, z = special.ndtr(w[base : base + n]), w[base + n :]
-        x, total = np.array(logs.x), np.zeros(w.shape[1])
+        x, total, jumps = np.array(logs.x), np.zeros(w.shape[1]), np.empty((n, w.shape[1]))
         for k in range(n):
             number = np.searchsorted(tables[k], uniform[k]).astype(np.float64)
-            jump = number * model.jump_mean + np.sqrt(number) * model.jump_std * z[k]
-            total += jump - compensator * gaps[k]
+            jumps[k] = number * model.jump_mean + np.sqrt(number) * model.jump_std * z[k]
+            total += jumps[k] - compensator * gaps[k]
             x[k] += total
-        return Logs(x=x, variance=logs.variance)  # when in a gap it jumped is not known: no bridge
+        return Logs(x=x, variance=logs.variance, exposed=logs.exposed, jump=jumps)
 
     twin = diffusion.twin
     return replace(

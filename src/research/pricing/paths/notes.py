@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from research.arrays import Float1D, Float2D
+from research.arrays import BoolND, Float1D, Float2D
 from research.pricing._notes import COARSE, Legs, Note
 from research.pricing.paths.generators import Block
 from research.pricing.paths.payoffs import Payoff, Terms, first_true
@@ -22,6 +22,7 @@ class _Dates:
     down: Float1D  # at or below
     pay: Float1D  # present value of the knock-out
     knock_in: Float1D  # below
+    due: Float1D  # years at which a knock-out is paid
     coarse: Any  # rows of the coarse dates
     df: Float1D  # of the coarse dates
 
@@ -47,6 +48,7 @@ def _dates(note: Note, terms: Terms) -> _Dates:
         down=joined(_column(note, "down"), note.daily_down),
         pay=joined(_column(note, "pay") * df, note.daily_pay * float(df[-1])),
         knock_in=joined(_column(note, "knock_in"), note.daily_in),
+        due=joined(note.times, float(note.times[-1])),
         coarse=coarse,
         df=df,
     )
@@ -84,25 +86,44 @@ def note_payoff(note: Note, terms: Terms) -> Payoff:
     extras = bool(np.any(_column(note, "coupon") != 0.0) or np.any(_column(note, "accrual") != 0.0))
     within = terms.survival and not extras and watched.size > 0
 
-    def final(block: Block) -> Float1D:
-        spot, last = block.spot, block.spot[-1]
-        safe = _legs(last, note.base, note.legs)
-        if looked.size == 0 and not note.knocked:
-            return dates.df[-1] * safe
+    def knocked(block: Block) -> BoolND:
+        """Is each path knocked in, had it not ended before?"""
         inside = np.full(block.n_paths, note.knocked)
         if looked.size:
-            inside = inside | (spot[looked] < dates.knock_in[looked, None]).any(axis=0)
-        return dates.df[-1] * np.where(inside, _legs(last, note.knocked_base, note.knocked_legs), safe)
+            inside = inside | (block.spot[looked] < dates.knock_in[looked, None]).any(axis=0)
+        return inside
+
+    def redeemed(block: Block) -> Float1D:
+        """Paid at maturity, not discounted."""
+        last = block.spot[-1]
+        safe = _legs(last, note.base, note.legs)
+        if looked.size == 0 and not note.knocked:
+            return safe
+        return np.where(knocked(block), _legs(last, note.knocked_base, note.knocked_legs), safe)
+
+    def final(block: Block) -> Float1D:
+        return np.asarray(dates.df[-1] * redeemed(block))
+
+    def ending(block: Block) -> Any:
+        """Row of the knock-out, or the number of rows."""
+        n = dates.times.size
+        if watched.size == 0:
+            return np.full(block.n_paths, n)
+        spot = block.spot[watched]
+        found = first_true((spot >= dates.up[watched, None]) | (spot <= dates.down[watched, None]))
+        return np.append(watched, n)[found]
 
     def plain(block: Block) -> Float1D:
-        n = dates.times.size
-        end = np.full(block.n_paths, n)
-        if watched.size:
-            spot = block.spot[watched]
-            found = first_true((spot >= dates.up[watched, None]) | (spot <= dates.down[watched, None]))
-            end = np.append(watched, n)[found]
+        n, end = dates.times.size, ending(block)
         value = np.where(end < n, np.append(dates.pay, 0.0)[end], final(block))
         return value + _coupons(note, dates, block.spot, end) if extras else value
+
+    def counts(block: Block) -> Float2D:
+        """Years to the last payment, and who was knocked out, knocked in, redeemed below the notional."""
+        end = ending(block)
+        out, short = end < dates.times.size, redeemed(block) < note.notional * (1.0 - 1e-12)
+        life = np.append(dates.due, dates.times[-1])[end]
+        return np.stack((life, out, ~out & knocked(block), ~out & short)).astype(np.float64)
 
     def inside(block: Block) -> Float1D:
         weight = block.logs.weight
@@ -113,4 +134,6 @@ def note_payoff(note: Note, terms: Terms) -> Payoff:
         return called + weight[-1] * final(block)
 
     limits = np.column_stack((dates.down, dates.up)) if within else None
-    return Payoff(times=dates.times, value=inside if within else plain, limits=limits)
+    return Payoff(
+        times=dates.times, value=inside if within else plain, limits=limits, counts=None if within else counts
+    )

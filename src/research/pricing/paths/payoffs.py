@@ -20,6 +20,7 @@ from research.instruments._schedule import daily
 from research.market import Snapshot
 from research.pricing import _notes
 from research.pricing.paths.generators import Block
+from research.pricing.paths.watching import gaps, missed
 
 _WATCHED = 64  # looks a year at a barrier that is watched at every moment, with a bridge in between
 
@@ -31,7 +32,8 @@ class Payoff:
     times: Float1D  # years, increasing, > 0
     value: Callable[[Block], Float1D]  # present value of each path
     limits: Float2D | None = None  # (n, 2), low and high spot at `times` within which paths are kept
-    bridged: bool = False  # needs the variance met between observations
+    bridged: bool = False  # asks what happened between observations
+    counts: Callable[[Block], Float2D] | None = None  # what else is counted on each path, shape (n_counts, n_paths)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +43,7 @@ class Terms:
     snapshot: Snapshot
     survival: bool = False  # keep paths inside barriers where the contract allows it
     watched: float = _WATCHED  # looks a year at a barrier that is watched at every moment
+    model: Any = None  # for payoffs that ask it what an option is worth on a later day
 
 
 def single(tau: float) -> Float1D:
@@ -91,20 +94,15 @@ def asian(item: Asian, terms: Terms) -> Payoff:
 
 
 def survived(block: Block, barrier: float, spot: float) -> Float2D:
-    """Probability that a path did not touch the barrier up to each time, given where it was seen: Brownian bridges."""
-    logs = block.logs
-    assert logs.exposed is not None
-    x = np.log(np.concatenate((np.full((1, block.n_paths), spot), block.spot)) / barrier)
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        miss = -np.expm1(-2.0 * x[:-1] * x[1:] / logs.exposed)
-    same_side = (x[:-1] * x[1:] > 0.0) & (x[0] * x[1:] > 0.0)
-    out: Float2D = np.cumprod(np.where(same_side, miss, 0.0), axis=0, dtype=np.float64)
+    """Probability that a path did not touch the barrier up to each time, given where it was seen (`watching`)."""
+    out: Float2D = np.cumprod(missed(gaps(block, spot), float(np.log(barrier))), axis=0, dtype=np.float64)
     return out
 
 
-def _watch(tau: float, terms: Terms) -> Float1D:
-    n = max(1, int(np.ceil(tau * terms.watched)))
-    out: Float1D = tau * np.arange(1, n + 1) / n
+def looks(tau: float, terms: Terms, n_monitoring: int | None = None, start: float = 0.0) -> Float1D:
+    """Even looks after `start` up to `tau`: the contract's number of them, or enough for bridges in between."""
+    n = n_monitoring or max(1, int(np.ceil((tau - start) * terms.watched - 1e-9)))
+    out: Float1D = start + (tau - start) * np.arange(1, n + 1) / n
     return out
 
 
@@ -113,8 +111,7 @@ def barrier(item: Barrier, terms: Terms) -> Payoff:
     tau, snapshot = float(single(item.years(terms.snapshot.as_of))[0]), terms.snapshot
     item.check_alive(snapshot.spot)
     down, out, discrete = item.direction == "down", item.knock == "out", item.n_monitoring is not None
-    n = item.n_monitoring or 1
-    times = tau * np.arange(1, n + 1) / n if discrete else _watch(tau, terms)
+    times = looks(tau, terms, item.n_monitoring)
     df = np.asarray(snapshot.discount.df(times))
     within = terms.survival and discrete and out
     hit_df = df[:, None] if discrete else np.sqrt(df * np.concatenate(([1.0], df[:-1])))[:, None]
@@ -140,7 +137,7 @@ def barrier(item: Barrier, terms: Terms) -> Payoff:
 
     limits = None
     if within:
-        limits = np.tile([item.barrier, np.inf] if down else [0.0, item.barrier], (n, 1))
+        limits = np.tile([item.barrier, np.inf] if down else [0.0, item.barrier], (times.size, 1))
     return Payoff(times=times, value=value, limits=limits, bridged=not discrete)
 
 
@@ -148,7 +145,7 @@ def touch(item: Touch, terms: Terms) -> Payoff:
     """An amount if the barrier is hit, or if it never is; watched at every moment."""
     tau, snapshot = float(single(item.years(terms.snapshot.as_of))[0]), terms.snapshot
     item.check_alive(snapshot.spot)
-    times = _watch(tau, terms)
+    times = looks(tau, terms)
     df = np.asarray(snapshot.discount.df(times))
     hit_df = np.sqrt(df * np.concatenate(([1.0], df[:-1])))[:, None]
 
@@ -186,6 +183,8 @@ PAYOFFS: dict[str, Callable[[Any, Terms], Payoff]] = {
 
 def payoff(item: Any, terms: Terms) -> Payoff:
     """A contract on blocks of paths; NoEngineError for one that has no such form."""
+    from research.pricing.paths import nested, terminal, watched  # noqa: F401  (they enter themselves)
+
     name = type(item).__name__
     if name not in PAYOFFS:
         raise NoEngineError(f"{name} has no payoff on paths. Contracts that have: {', '.join(PAYOFFS)}.")
@@ -197,4 +196,4 @@ def first_true(hit: BoolND) -> Any:
     return np.where(hit.any(axis=0), hit.argmax(axis=0), hit.shape[0])
 
 
-__all__ = ["PAYOFFS", "Payoff", "Terms", "daily", "first_true", "payoff", "survived"]
+__all__ = ["PAYOFFS", "Payoff", "Terms", "daily", "first_true", "looks", "payoff", "single", "survived"]

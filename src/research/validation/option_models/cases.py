@@ -186,4 +186,10 @@ CASES: tuple[Case, ...] = (
           {**_NAMES, "initials": [100.0, 95.0],
            "note": {"type": "Autocallable", "initial": 1.0, "observations": _QUARTERS, "knock_out": 1.0, "coupon": 0.15,
                     "knock_in": 0.7}}, _PAIR, _two()),
+    _case("variance inside a corridor", "CorridorVarianceSwap",
+          {"strike": 0.15, "low": 90.0, "high": 110.0, "tau": 1.0}),
+    _case("variance inside a corridor, Heston", "CorridorVarianceSwap",
+          {"strike": 0.1, "low": 90.0, "high": 110.0, "tau": 1.0}, _FO),
+    _case("call on a call, Heston", "Compound",
+          {"option": {"type": "European", "strike": 100.0, "tau": 1.0}, "strike": 4.0, "tau": 0.5}, _FO),
 )  # fmt: skip
