@@ -15,7 +15,7 @@ import pandas as pd
 
 from research.arrays import Float1D
 from research.calibration._registry import fits
-from research.calibration._ssvi_search import covariance
+from research.calibration._verdict import covariance
 from research.calibration.fit import AT_BOUND, CONVERGED, MAX_ITERATIONS, Fit
 from research.calibration.sabr import fit_sabr
 from research.errors import InputError, NumericalError, require

@@ -17,7 +17,8 @@ import pandas as pd
 
 from research.arrays import Float1D
 from research.calibration._registry import fits
-from research.calibration._ssvi_search import check_bounds, covariance
+from research.calibration._ssvi_search import check_bounds
+from research.calibration._verdict import covariance
 from research.calibration.fit import AT_BOUND, CONVERGED, MAX_ITERATIONS, Fit
 from research.errors import InputError, NumericalError, require, require_all
 from research.market import NormalSmile, Smile, Snapshot, Surface
