@@ -18,6 +18,7 @@ MODULES: dict[str, str] = {
     "ArbitrageFreeSABR": "arbitrage_free_sabr",
     "Bachelier": "forwards",
     "Bates": "jumps",
+    "BlackTermStructure": "term_structure",
     "CEV": "forwards",
     "DisplacedDiffusion": "forwards",
     "ESSVI": "ssvi",
@@ -35,6 +36,8 @@ MODULES: dict[str, str] = {
     "SVISurface": "svi",
     "VarianceGamma": "jumps",
 }
+ONE_SMILE = {"ArbitrageFreeSABR", "SABR", "SVI", "SVIJumpWings", "SVINatural"}  # fitted to one expiry
+SERIES = {"GARCH"}  # fitted to a series, which may be a frame
 FITS: dict[type, Callable[..., Any]] = {}
 
 

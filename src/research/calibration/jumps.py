@@ -1,7 +1,7 @@
 """Merton, Bates and Variance Gamma fitted to a surface: the least sum of squared vol errors, exact derivatives.
 
 Searched are logarithms (of what is positive) within bounds, from a few starts, by Levenberg-Marquardt. Bates starts
-from the Heston fit too, so it never ends above it. Parameters that the quotes hardly tell apart are named in the message.
+from the Heston fit calmed down, and from the fit itself where that ends above it. Parameters that the quotes hardly tell apart are named in the message.
 
 References
 ----------
@@ -43,6 +43,7 @@ BOUNDS: dict[type, dict[str, tuple[float, float]]] = {
 }
 _LINEAR = ("rho", "jump_mean", "theta")  # may be negative: searched as they are
 _CLIMBS = 2  # from the best of the starts
+_SHORT, _TOLERANCE = 0.03, 1e-9  # least fall of the sum of squares, as a share, in a short climb and in the last
 _NEGLIGIBLE, _MOST_TERMS = 1e-13, 16384  # of a cosine series
 _CUT = 1e-9  # a series cut at more than this says nothing
 
@@ -140,15 +141,29 @@ def _fit(
     clock = time.perf_counter()
     surface = _Surface(quotes, where)
     starts = [_vector(start, where)] if start is not None else _starts(model, data, quotes, weights, where)
-    span = (where.search(where.lower), where.search(where.upper))
-    first = [(one, surface(one)) for one in (where.search(p) for p in starts)]
-    able = sorted(((float(r[0] @ r[0]), k) for k, (_, r) in enumerate(first) if r is not None))
-    ends = [climb(surface, first[k][0], *span, max_iter=max_iter) for _, k in able[:_CLIMBS]]
-    found = min((end for end in ends if end is not None), key=lambda end: end.sse, default=None)
+    found, n_iter = _search(surface, [where.search(p) for p in starts], where, max_iter)
     if found is None or not np.isfinite(found.sse):
         raise NumericalError(f"the search must find a {model.__name__} surface; got none near these quotes.")
-    n_iter = len(starts) + sum(end.n_iter for end in ends if end is not None)
     return _answer(quotes, where, surface, found, n_iter, clock)
+
+
+def _search(surface: _Surface, starts: list[Float1D], where: _Coordinates, max_iter: int) -> tuple[Climb | None, int]:
+    """The best end, and all evaluations: short climbs from the most promising starts, the better one to its end.
+
+    The last start, Heston's where there are several, is climbed from only if the others end above it.
+    """
+    span = (where.search(where.lower), where.search(where.upper))
+    sums = [np.inf if r is None else float(r[0] @ r[0]) for r in (surface(y) for y in starts)]
+    order = [k for k in np.argsort(sums[:-1] or sums, kind="stable").tolist() if np.isfinite(sums[k])]
+    short = [climb(surface, starts[k], *span, tolerance=_SHORT, max_iter=max_iter) for k in order[:_CLIMBS]]
+    ends = sorted((end for end in short if end is not None), key=lambda end: end.sse)
+    n_iter = len(starts) + sum(end.n_iter for end in ends)
+    found = climb(surface, ends[0].y, *span, tolerance=_TOLERANCE, max_iter=max_iter) if ends else None
+    n_iter += 0 if found is None else found.n_iter
+    if found is None or found.sse > sums[-1]:
+        found = climb(surface, starts[-1], *span, tolerance=_TOLERANCE, max_iter=max_iter)
+        n_iter += 0 if found is None else found.n_iter
+    return found, n_iter
 
 
 @dataclass(slots=True)
@@ -213,7 +228,7 @@ def _starts(model: type, data: Any, quotes: Quotes, weights: Any, where: _Coordi
     base = np.array([plain.v0, plain.kappa, plain.theta, plain.sigma, plain.rho])
     calmer = base * np.array([0.8, 1.0, 0.9, 0.7, 1.0])
     none = np.array([where.lower[5], 0.0, 0.1])
-    return [np.concatenate([base, none]), *(np.concatenate([calmer, jump]) for jump in jumps)]
+    return [*(np.concatenate([calmer, jump]) for jump in jumps), np.concatenate([base, none])]
 
 
 def _answer(
