@@ -40,8 +40,8 @@ class Climb:
 
 
 def climb(
-    evaluate: Evaluate, begin: Float1D, lower: Float1D, upper: Float1D, *, tolerance: float = 1e-10, max_iter: int = 200,
-    reach: float = 1.4,
+    evaluate: Evaluate, begin: Float1D, lower: Float1D, upper: Float1D, *, tolerance: float = 1e-10,
+    max_iter: int = 200, reach: float = 1.4,
 ) -> Climb | None:  # fmt: skip
     """The least sum of squares from `begin` downhill; None where `evaluate` has no answer at the start.
 

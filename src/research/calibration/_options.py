@@ -75,7 +75,8 @@ def _squared_vega(smile: Any) -> Float1D:
 def _inverse_spread(smile: Any) -> Float1D:
     half = getattr(smile, "half_spread", None)
     hint = "Smile(half_spread=...); market.chains_from_quotes reads it from bid and ask."
-    require(half is not None, "half_spread", "none", f"be known at tau {smile.tau:.6g} for weights='bid_ask'", hint=hint)
+    rule = f"be known at tau {smile.tau:.6g} for weights='bid_ask'"
+    require(half is not None, "half_spread", "none", rule, hint=hint)
     return np.asarray(1.0 / np.asarray(half) ** 2)
 
 

@@ -110,11 +110,10 @@ def _fit(
         return root * (np.where(np.isfinite(vol), vol, 5.0 * scale) - smile.vol) / scale
 
     begin = _start(smile, beta, shift, start, normal)
-    lower, upper = (
-        np.array([begin[0] + far, np.arctanh(rho), np.log(nu)]) for far, (rho, nu) in zip((-4.0, 4.0), box)
-    )
+    lower, upper = (np.array([begin[0] + far, np.arctanh(rho), np.log(nu)]) for far, (rho, nu) in zip((-4.0, 4.0), box))
+    margin = 1e-3 * (upper - lower)
     end = least_squares(
-        residual, np.clip(begin, lower + 1e-3 * (upper - lower), upper - 1e-3 * (upper - lower)), bounds=(lower, upper), diff_step=1e-4, ftol=1e-9,
+        residual, np.clip(begin, lower + margin, upper - margin), bounds=(lower, upper), diff_step=1e-4, ftol=1e-9,
         xtol=1e-8, gtol=1e-10, max_nfev=max_iter,
     )  # fmt: skip
     vol = vols(end.x)

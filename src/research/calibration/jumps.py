@@ -1,7 +1,8 @@
 """Merton, Bates and Variance Gamma fitted to a surface: the least sum of squared vol errors, exact derivatives.
 
 Searched are logarithms (of what is positive) within bounds, from a few starts, by Levenberg-Marquardt. Bates starts
-from the Heston fit calmed down, and from the fit itself where that ends above it. Parameters that the quotes hardly tell apart are named in the message.
+from the Heston fit calmed down, and from the fit itself where that ends above it. Parameters that the quotes hardly
+tell apart are named in the message.
 
 References
 ----------

@@ -139,8 +139,9 @@ def fit_rough_bergomi(
 
     low, high = _span(quotes, box)
     begin = _vector(start, quotes) if start is not None else _first(quotes)
+    margin = 1e-6 * (high - low)
     found = least_squares(
-        residual, np.clip(begin, low + 1e-6 * (high - low), high - 1e-6 * (high - low)), bounds=(low, high), x_scale="jac", diff_step=1e-3,
+        residual, np.clip(begin, low + margin, high - margin), bounds=(low, high), x_scale="jac", diff_step=1e-3,
         ftol=1e-6, xtol=1e-6, gtol=1e-10, max_nfev=max_iter,
     )  # fmt: skip
     if not np.isfinite(found.cost):

@@ -176,8 +176,8 @@ def _weights(smiles: list[Smile], weights: Weights) -> list[FloatND]:
     found = quote_weights(smiles, weights)
     for smile, weight in zip(smiles, found):
         n = int((weight > 0.0).sum())
-        hint = "SVI has five parameters."
-        require(n >= LEAST, "quotes", n, f"be at least {LEAST} with a positive weight at tau {smile.tau:.6g}", hint=hint)
+        rule = f"be at least {LEAST} with a positive weight at tau {smile.tau:.6g}"
+        require(n >= LEAST, "quotes", n, rule, hint="SVI has five parameters.")
     flat = np.concatenate(found)
     scale = np.count_nonzero(flat) / flat.sum()
     return [weight * scale for weight in found]
@@ -213,6 +213,6 @@ def _message(found: Search, tables: list[pd.DataFrame]) -> str:
 
 
 def _vague(table: pd.DataFrame) -> pd.DataFrame:
-    """Parameters whose standard error exceeds their size; a and m may be 0, so the wings' b, rho, sigma are looked at."""
+    """Parameters whose standard error exceeds their size: of b, rho and sigma, since a and m may be 0."""
     size = np.where(table["name"] == "rho", np.maximum(table["value"].abs(), 0.5), table["value"].abs())
     return table[(table["std_error"] > size) & table["name"].isin(("b", "rho", "sigma"))]

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from research.arrays import FloatND
 from research.calibration._svi_search import LEAST
 from research.calibration.fit import AT_BOUND, CONVERGED, MAX_ITERATIONS
-from research.core.calibration.svi import svi_slices
+from research.core.calibration.svi_lanes import svi_slices
 from research.errors import NumericalError, require, require_all
 from research.models.svi import LEE, SVI
 

@@ -45,6 +45,11 @@ def _slices() -> tuple[Any, ...]:
     return offset, *_quotes(), TAU.copy(), starts, 2, 0.05, 25, np.zeros((EXPIRIES, 5)), np.zeros((EXPIRIES, 3))
 
 
+def _lanes() -> tuple[Any, ...]:
+    offset, *quotes, tau, starts = _slices()[:6]
+    return 0, EXPIRIES, offset, *quotes, tau, starts, 0.05, np.zeros((N, 32)), np.zeros(86 * 8)
+
+
 def _surface(x: Any) -> tuple[Any, ...]:
     offset = np.arange(EXPIRIES + 1, dtype=np.int64) * N
     floor = np.array([0.001, 0.003, 0.01])
@@ -64,7 +69,8 @@ CASES: dict[str, Callable[[], tuple[Any, ...]]] = {
     "research.core.models.svi.svi_curves": _curves,
     "research.core.calibration.svi.svi_climb": _climb,
     "research.core.calibration.svi.svi_fit": _fit,
-    "research.core.calibration.svi.svi_slices": _slices,
+    "research.core.calibration.svi_lanes.svi_slices": _slices,
+    "research.core.calibration.svi_lanes.svi_lanes": _lanes,
     "research.core.calibration.svi_surface.svi_surface_terms": _terms,
     "research.core.calibration.svi_surface.svi_surface_climb": _surface_climb,
 }

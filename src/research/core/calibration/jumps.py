@@ -134,9 +134,7 @@ def jump_vol_errors(
     worst = 0.0
     for g in range(tau.size):
         i, j = first[g], first[g + 1]
-        left = _expiry(
-            p, tau[g], span[g, 0], span[g, 1], quotes[0, i:j], negligible, max_terms, sums[:, i:j]
-        )
+        left = _expiry(p, tau[g], span[g, 0], span[g, 1], quotes[0, i:j], negligible, max_terms, sums[:, i:j])
         worst = max(worst, left)
     for i in range(quotes.shape[1]):
         x, forward, strike, years = quotes[0, i], quotes[1, i], quotes[2, i], quotes[5, i]
