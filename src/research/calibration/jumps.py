@@ -141,30 +141,37 @@ def _fit(
     check_max_iter(max_iter)
     clock = time.perf_counter()
     surface = _Surface(quotes, where)
-    starts = [_vector(start, where)] if start is not None else _starts(model, data, quotes, weights, where)
-    found, n_iter = _search(surface, [where.search(p) for p in starts], where, max_iter)
+    points, last = _starts(model, data, quotes, weights, where)
+    points = points if start is None else [_vector(start, where), *points]
+    found, n_iter = _search(surface, [where.search(p) for p in points], last, where, max_iter)
     if found is None or not np.isfinite(found.sse):
         raise NumericalError(f"the search must find a {model.__name__} surface; got none near these quotes.")
     return _answer(quotes, where, surface, found, n_iter, clock)
 
 
-def _search(surface: _Surface, starts: list[Float1D], where: _Coordinates, max_iter: int) -> tuple[Climb | None, int]:
-    """The best end, and all evaluations: short climbs from the most promising starts, the better one to its end.
+def _search(
+    surface: _Surface, starts: list[Float1D], last: Float1D | None, where: _Coordinates, max_iter: int
+) -> tuple[Climb | None, int]:
+    """The best end, and all evaluations: short climbs from the most promising starts, the best one to its end.
 
-    The last start, Heston's where there are several, is climbed from only if the others end above it.
+    The last resort is climbed from only if that ends above it.
     """
     span = (where.search(where.lower), where.search(where.upper))
     sums = [np.inf if r is None else float(r[0] @ r[0]) for r in (surface(y) for y in starts)]
-    order = [k for k in np.argsort(sums[:-1] or sums, kind="stable").tolist() if np.isfinite(sums[k])]
-    short = [climb(surface, starts[k], *span, tolerance=_SHORT, max_iter=max_iter) for k in order[:_CLIMBS]]
+    order = [k for k in np.argsort(sums, kind="stable").tolist() if np.isfinite(sums[k])]
+    few = _CLIMBS if last is not None else len(order)
+    short = [climb(surface, starts[k], *span, tolerance=_SHORT, max_iter=max_iter) for k in order[:few]]
     ends = sorted((end for end in short if end is not None), key=lambda end: end.sse)
     n_iter = len(starts) + sum(end.n_iter for end in ends)
     found = climb(surface, ends[0].y, *span, tolerance=_TOLERANCE, max_iter=max_iter) if ends else None
     n_iter += 0 if found is None else found.n_iter
-    if found is None or found.sse > sums[-1]:
-        found = climb(surface, starts[-1], *span, tolerance=_TOLERANCE, max_iter=max_iter)
+    if last is None:
+        return found, n_iter
+    floor = surface(where.search(last))
+    if found is None or (floor is not None and found.sse > float(floor[0] @ floor[0])):
+        found = climb(surface, where.search(last), *span, tolerance=_TOLERANCE, max_iter=max_iter)
         n_iter += 0 if found is None else found.n_iter
-    return found, n_iter
+    return found, n_iter + 1
 
 
 @dataclass(slots=True)
@@ -215,21 +222,23 @@ def _vector(model: Any, where: _Coordinates) -> Float1D:
     return np.array([asdict(model)[name] for name in where.names])
 
 
-def _starts(model: type, data: Any, quotes: Quotes, weights: Any, where: _Coordinates) -> list[Float1D]:
-    """Candidates: level from the at-the-money vols, skew from jumps that fall."""
+def _starts(
+    model: type, data: Any, quotes: Quotes, weights: Any, where: _Coordinates
+) -> tuple[list[Float1D], Float1D | None]:
+    """Candidates: level from the at-the-money vols, skew from jumps that fall; and the last resort of Bates, Heston."""
     short, long = quotes.at_the_money_variance()
     level = np.sqrt(0.5 * (short + long))
     fall = 1.0 if quotes.skew() <= 0.0 else -1.0
     jumps = [np.array([rate, fall * mean, deviation]) for rate, mean, deviation in _JUMP_STARTS]
     if model is VarianceGamma:
-        return [np.array([level, nu, -fall * theta]) for nu, theta in ((0.1, 0.2), (0.5, 0.1), (1.0, 0.05))]
+        return [np.array([level, nu, -fall * theta]) for nu, theta in ((0.1, 0.2), (0.5, 0.1), (1.0, 0.05))], None
     if model is Merton:
-        return [np.array([0.8 * level, *jump]) for jump in jumps]
+        return [np.array([0.8 * level, *jump]) for jump in jumps], None
     plain = fit_heston(data, weights=weights, allow_arbitrage=True).model
     base = np.array([plain.v0, plain.kappa, plain.theta, plain.sigma, plain.rho])
     calmer = base * np.array([0.8, 1.0, 0.9, 0.7, 1.0])
     none = np.array([where.lower[5], 0.0, 0.1])
-    return [*(np.concatenate([calmer, jump]) for jump in jumps), np.concatenate([base, none])]
+    return [np.concatenate([calmer, jump]) for jump in jumps], np.concatenate([base, none])
 
 
 def _answer(
