@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import t as student
 
 from research.calibration import fit
 from research.errors import InputError
@@ -185,11 +186,13 @@ def test_standard_errors_cover_the_truth_as_often_as_they_say(name: str) -> None
     case, rng, inside = CASES[name], np.random.default_rng(11), []
     clean, options = quotes(case), {"allow_arbitrage": True} if takes(name) else {}
     truth = fit(case.kind, clean).parameters["value"]
-    for _ in range(60):
+    for _ in range(40 if name == "CEV" else 150):  # CEV is slow
         noisy = changed(clean, lambda s, i: replace(s, vol=s.vol + 3e-4 * rng.standard_normal(s.vol.size)))
-        found = fit(case.kind, noisy, **options).parameters
-        inside += (np.abs((found["value"] - truth) / found["std_error"]) < 1.96).tolist()
-    assert 0.90 < np.mean(inside) < 0.99
+        found = fit(case.kind, noisy, **options)
+        table = found.parameters
+        edge = student.ppf(0.975, len(found.residuals) - len(table))
+        inside += (np.abs((table["value"] - truth) / table["std_error"]) < edge).tolist()
+    assert 0.915 < np.mean(inside) < 0.985  # 0.95 is stated
 
 
 @pytest.mark.parametrize("name", [*NAMES, "ESSVI", "SVISurface", "ArbitrageFreeSABR", "BlackTermStructure", "LocalVol"])
