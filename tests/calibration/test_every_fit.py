@@ -205,7 +205,7 @@ def test_weights_are_named_the_same_way_by_all(name: str) -> None:
     data = quotes(case) if kind is not ArbitrageFreeSABR else smile(CASES["SABR"].truth, 0.6)
     options = {"allow_arbitrage": True} if name in ("SVI", "SVISurface") else {}
     spread = changed(data, lambda s, i: replace(s, half_spread=np.linspace(0.001, 0.004, s.vol.size)))
-    with pytest.raises(InputError, match="half_spread must be known at tau .* for weights='bid_ask'; got 'none'"):
+    with pytest.raises(InputError, match=r"half_spread must be known at tau .* for weights='bid_ask'; got 'none'"):
         fit(kind, data, weights="bid_ask", **options)
     by_spread = fit(kind, spread, weights="bid_ask", **options)
     weight = by_spread.residuals["weight"].to_numpy()[: K.size]

@@ -3,6 +3,7 @@ differences."""
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -87,7 +88,7 @@ def test_variance_gamma_agrees_with_quadrature_over_the_clock(nu: float) -> None
 
 
 def _gamma_mixture(model: VarianceGamma, strike: float, tau: float) -> float:
-    """Out-of-the-money value: the mean of Black's over a gamma clock, by adaptive quadrature in the log of the clock."""
+    """Out-of-the-money value: the mean of Black's over a gamma clock, by adaptive quadrature in its log."""
     shape = tau / model.nu
     omega = np.log1p(-model.theta * model.nu - 0.5 * model.sigma**2 * model.nu) / model.nu
     sign = 1.0 if strike >= 100.0 else -1.0
@@ -108,4 +109,4 @@ def _gamma_mixture(model: VarianceGamma, strike: float, tau: float) -> float:
     edges = np.append(edges, max(edges[-1], middle) + min(width, 5.0))
     if shape > 100.0:
         edges = middle + width * np.linspace(-1.0, 1.0, 25)
-    return float(sum(quad(inside, a, b, epsabs=1e-13, epsrel=1e-12, limit=200)[0] for a, b in zip(edges, edges[1:])))
+    return float(sum(quad(inside, a, b, epsabs=1e-13, epsrel=1e-12, limit=200)[0] for a, b in pairwise(edges)))

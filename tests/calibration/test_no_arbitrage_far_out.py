@@ -1,7 +1,7 @@
 """Claims of no arbitrage, checked by what shares no formula with them: prices, a linear programme, dense grids far out.
 
 Fitted surfaces are read as call prices on a dense grid of strikes, far beyond the quotes, and must be convex, fall and
-rise in expiry. Quotes are judged by whether a distribution with these call prices exists (Farkas, by linear programming).
+rise in expiry. Quotes are judged by whether a distribution with these call prices exists, by linear programming.
 """
 
 from __future__ import annotations

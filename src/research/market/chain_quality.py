@@ -36,8 +36,8 @@ def stood_still(quotes: pd.DataFrame, tick: float) -> np.ndarray[tuple[int], np.
     """Prices unchanged since the option was last quoted, though its forward moved them.
 
     A quote stood still where price (or bid and ask) is the same to the last digit while delta times the change of the
-    forward exceeds two ticks and a tenth of the price. Columns as_of, expiry, strike, is_call, price, forward, tau, vol,
-    perhaps bid and ask; vol may be nan, then nothing is said.
+    forward exceeds two ticks and a tenth of the price. Columns as_of, expiry, strike, is_call, price, forward, tau and
+    vol, perhaps bid and ask; vol may be nan, then nothing is said.
     """
     at = ["expiry", "strike", "is_call"]
     rows = quotes.assign(row=np.arange(len(quotes))).sort_values([*at, "as_of"], kind="stable")

@@ -5,7 +5,8 @@
 One zero rate a day comes from the slopes of all expiries together, unless it is given; the forward of an expiry is the
 median over the pairs nearest to the money. The out-of-the-money option of each strike gives the vol. Quotes that say
 nothing are dropped by name: missing, duplicate, expired, stale (no volume), unchanged while the forward moved, no bid,
-crossed, too few ticks, no implied vol, off the parity of their expiry. Expiries and days that are left without a smile are kept in `failed`.
+crossed, of too few ticks, no implied vol, off the parity of their expiry. Expiries and days that are left without a
+smile are kept in `failed`.
 """
 
 from __future__ import annotations
