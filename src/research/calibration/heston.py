@@ -131,14 +131,18 @@ def _transform(p: Float1D) -> Float1D:
 
 
 def _best_start(quotes: Quotes, lower: Float1D, upper: Float1D) -> Float1D:
-    """The candidate with the least sum of squares."""
+    """The candidate with the least sum of squares over the first, the middle and the last expiry."""
     short, long = quotes.at_the_money_variance()
     rho = -0.6 if quotes.skew() <= 0.0 else 0.6
+    few = sorted({0, quotes.tau.size // 2, quotes.tau.size - 1})
+    table = np.hstack([quotes.table[:, quotes.first[g] : quotes.first[g + 1]] for g in few])
+    first = np.concatenate([[0], np.cumsum(np.diff(quotes.first)[few])]).astype(np.int64)
+    tau, n = quotes.tau[few], table.shape[1]
     best, least = np.empty(5), np.inf
-    model, jacobian = np.empty((3, quotes.n)), np.empty((5, quotes.n))
+    model, jacobian = np.empty((3, n)), np.empty((5, n))
     for kappa, spread in _CANDIDATES:
         p = np.clip([short, kappa, long, spread * 4.0 * np.sqrt(long), rho], lower, upper)
-        heston_vol_errors(p, quotes.tau, quotes.first, quotes.table, 0.25, 1e-9, model, jacobian)
+        heston_vol_errors(p, tau, first, table, 0.25, 1e-9, model, jacobian)
         total = float(np.sum(model[1] ** 2))
         if total < least:
             best, least = p, total
