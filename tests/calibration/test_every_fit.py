@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from scipy.stats import t as student
 
-from research.calibration import fit
+from research.calibration import fit, fit_history
 from research.errors import InputError
 from research.market import NormalSmile, Smile, Surface
 from research.models import (
@@ -33,7 +33,9 @@ from research.models import (
     VarianceGamma,
     black,
 )
+from research.models.garch import GARCH
 from research.models.ssvi import PowerLaw
+from research.models.svi_forms import SVIJumpWings
 from research.pricing import fourier
 from research.pricing.cosine import price_with_error
 
@@ -305,3 +307,21 @@ def test_the_mean_of_each_expiry_is_its_vol_and_falling_variance_is_pooled() -> 
     w = np.array(pooled.model.implied) ** 2 * np.array(TAUS)
     assert w[0] == pytest.approx(w[1]) and w[2] > w[1] and pooled.status == 2
     assert "total variance held level at tau 0.15, 0.6" in pooled.message
+
+
+@pytest.mark.parametrize("model", [Bates, CEV, Merton])
+def test_a_fit_that_hands_its_options_on_is_started_warm_in_a_history(model: type) -> None:
+    data = quotes(CASES[model.__name__])
+    days = [replace(data, as_of=date(2024, 1, day)) for day in (2, 3)]
+    assert fit_history(model, days).days["start"].tolist() == ["cold", "warm"]
+
+
+def test_huber_reaches_svi_in_other_letters_and_is_refused_where_there_are_no_weights() -> None:
+    plain = quotes(CASES["SVI"])
+    spoilt = replace(plain, vol=np.where(np.arange(K.size) == 4, plain.vol + 0.1, plain.vol))
+    found = fit(SVIJumpWings, spoilt, huber=1e-4, allow_arbitrage=True)
+    assert "1 of 14 quotes beyond huber=0.0001 pull less" in found.message
+    with pytest.raises(InputError, match="huber must be > 0"):
+        fit(SVI, plain, huber=0.0)
+    with pytest.raises(InputError, match="huber must be None: fit_garch takes no weights"):
+        fit(GARCH, np.zeros(300), huber=0.1)

@@ -6,6 +6,7 @@ Modules load when their model is first fitted, so that a run's code closure hold
 from __future__ import annotations
 
 import importlib
+import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -49,6 +50,14 @@ def fits(model: type) -> Callable[[F], F]:
         return function
 
     return register
+
+
+def option_names(function: Callable[..., Any]) -> frozenset[str]:
+    """Names of a fit's options; a module whose fits hand them on with **options names the taker, OPTIONS_OF."""
+    names = inspect.signature(function).parameters
+    if "options" in names:
+        names = inspect.signature(getattr(function, "__globals__", {}).get("OPTIONS_OF", function)).parameters
+    return frozenset(names)
 
 
 def fit_function(model: Any) -> Callable[..., Any]:

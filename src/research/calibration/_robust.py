@@ -11,7 +11,6 @@ Holland, Welsch (1977), "Robust regression using iteratively reweighted least-sq
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -20,6 +19,7 @@ import numpy as np
 
 from research.arrays import Float1D
 from research.calibration._options import quote_weights, smiles_of
+from research.calibration._registry import option_names
 from research.calibration.fit import Fit
 from research.errors import require
 
@@ -30,8 +30,7 @@ _SETTLED = 1e-7  # fall of the loss, as a share
 def robust_fit(function: Callable[..., Fit[Any]], data: Any, huber: float, options: Mapping[str, Any]) -> Fit[Any]:
     """The fit of least Huber loss; `huber` is in the unit of the residuals, a vol in decimals."""
     require(huber > 0.0, "huber", huber, "be > 0", hint="A vol in decimals: 0.01 is one vol point.")
-    knows = inspect.signature(function, follow_wrapped=True).parameters
-    knows = knows if "options" not in knows else inspect.signature(_behind(function)).parameters
+    knows = option_names(function)
     require("weights" in knows, "huber", huber, f"be None: {function.__name__} takes no weights")
     options = dict(options)
     base = np.concatenate(quote_weights(smiles_of(data), options.pop("weights", None)))
@@ -57,8 +56,3 @@ def _residual(found: Fit[Any]) -> Float1D:
     if "error_bp" in table:
         return np.asarray(1e-4 * table["error_bp"].to_numpy(dtype=np.float64))
     return table["residual"].to_numpy(dtype=np.float64)
-
-
-def _behind(function: Any) -> Any:
-    """The function that a fit with **options hands them to, in its own module."""
-    return inspect.getmodule(function)._fit if hasattr(inspect.getmodule(function), "_fit") else function

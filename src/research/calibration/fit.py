@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -11,7 +10,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 import pandas as pd
 
-from research.calibration._registry import ONE_SMILE, SERIES, fit_function
+from research.calibration._registry import ONE_SMILE, SERIES, fit_function, option_names
 
 M = TypeVar("M")
 
@@ -132,7 +131,7 @@ def run(function: Callable[..., Fit[Any]], data: Any, huber: float | None, optio
     """The fit by `function`, of least squares or of Huber's loss."""
     if huber is None:
         return function(data, **options)
-    if "huber" in inspect.signature(function).parameters:
+    if "huber" in option_names(function):
         return function(data, huber=huber, **options)
     from research.calibration._robust import robust_fit
 

@@ -224,3 +224,6 @@ def _slope(model: type, y: Float1D, quotes: _Quotes, j: int, names: tuple[str, .
     step[j] = 1e-6
     up, down = (_model(model, y + s * step, quotes).to_json() for s in (1.0, -1.0))
     return np.array([(up[name] - down[name]) / 2e-6 for name in names])
+
+
+OPTIONS_OF = _fit  # who takes the **options of the fits above

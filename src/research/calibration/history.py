@@ -7,7 +7,6 @@ its usual change: more than `jump` robust standard deviations (1.4826 times the 
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -17,7 +16,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from research.calibration._registry import fit_function
+from research.calibration._registry import fit_function, option_names
 from research.calibration.fit import AT_BOUND, CONVERGED, MAX_ITERATIONS, Fit, run
 from research.errors import InputError, NumericalError, ResearchError, require
 from research.market import Snapshot, Surface, build_snapshot, find_arbitrage
@@ -115,7 +114,7 @@ def fit_history(
     require(on_failure in ("keep", "raise"), "on_failure", on_failure, "be 'keep' or 'raise'")
     require(jump > 0.0, "jump", jump, "be > 0")
     fitting = fit_function(model)
-    takes_start = "start" in inspect.signature(fitting, follow_wrapped=True).parameters
+    takes_start = "start" in option_names(fitting)
     surfaces, dropped, lost = _days(data, dict(chain_options or {}))
     rows, values, slices, fits = [], [], [], {}
     last: Any = None

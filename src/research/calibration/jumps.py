@@ -264,3 +264,6 @@ def _answer(
         message=message,
         seconds=time.perf_counter() - clock,
     )
+
+
+OPTIONS_OF = _fit  # who takes the **options of the fits above

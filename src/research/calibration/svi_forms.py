@@ -80,3 +80,6 @@ def _errors(model: Any, names: tuple[str, ...], smile: Smile, raw: Fit[SVI]) -> 
     matrix = np.linalg.inv((j / size).T @ (j / size))
     out: Float1D = np.sqrt(np.diag(matrix) * raw.sse / freedom) / size
     return out
+
+
+OPTIONS_OF = fit_svi  # who takes the **options of the fits above
