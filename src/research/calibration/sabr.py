@@ -18,6 +18,7 @@ from research.calibration._options import Bounds, Weights, check_max_iter, quote
 from research.calibration._registry import fits
 from research.calibration._verdict import verdict
 from research.calibration.fit import AT_BOUND, CONVERGED, MAX_ITERATIONS, Fit
+from research.core._tasks import share
 from research.core.calibration.sabr import sabr_fits
 from research.errors import NumericalError, require, require_all
 from research.market import Smile
@@ -168,8 +169,13 @@ def fit_slices(
     first = np.concatenate([[0], np.cumsum(count)]).astype(np.int64)
     out = np.empty((f.size, 9))
     hagan = 1.0 if formula == "hagan" else 0.0
-    sabr_fits(f + shift, t, first, k[here] + shift, v[here], np.sqrt(w[here]), beta, hagan, np.array([lower, upper]),
-              max_iter, out)  # fmt: skip
+    quotes = (f + shift, t, first, k[here] + shift, v[here], np.sqrt(w[here]))
+    box = np.array([lower, upper])
+
+    def work(slices: slice) -> None:
+        sabr_fits(slices.start, slices.stop, *quotes, beta, hagan, box, max_iter, out)
+
+    share(t.size, work, small=t.size <= 16)
     code = out[:, 4].astype(np.int64)
     if (code == _STUCK).any():
         slices = np.flatnonzero(code == _STUCK)

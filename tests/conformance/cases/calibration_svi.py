@@ -42,12 +42,23 @@ def _fit() -> tuple[Any, ...]:
 def _slices() -> tuple[Any, ...]:
     offset = np.arange(EXPIRIES + 1, dtype=np.int64) * N
     starts = np.array([[m, s] for s in (0.1, 0.5) for m in (0.3, 0.6)])
-    return offset, *_quotes(), TAU.copy(), starts, 2, 0.05, 25, np.zeros((EXPIRIES, 5)), np.zeros((EXPIRIES, 3))
+    return (
+        0,
+        EXPIRIES,
+        offset,
+        *_quotes(),
+        TAU.copy(),
+        starts,
+        2,
+        0.05,
+        25,
+        np.zeros((EXPIRIES, 5)),
+        np.zeros((EXPIRIES, 3)),
+    )
 
 
 def _lanes() -> tuple[Any, ...]:
-    offset, *quotes, tau, starts = _slices()[:6]
-    return 0, EXPIRIES, offset, *quotes, tau, starts, 0.05, np.zeros((N, 32)), np.zeros(86 * 8)
+    return *_slices()[:8], 0.05, np.zeros((N, 32)), np.zeros(86 * 8)
 
 
 def _surface(x: Any) -> tuple[Any, ...]:

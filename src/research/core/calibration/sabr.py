@@ -13,10 +13,9 @@ from __future__ import annotations
 from math import sqrt
 
 import numpy as np
-from numba import prange
 
 from research.arrays import Float1D, Float2D, Int1D
-from research.core._jit import kernel, parallel
+from research.core._jit import kernel
 from research.core.calibration.levenberg_marquardt import (
     CONVERGED,
     MAX_DAMPING,
@@ -141,17 +140,17 @@ def sabr_fit(
     return sse, MAX_ITERATIONS, max_iter
 
 
-@parallel
+@kernel
 def sabr_fits(
-    forward: Float1D, tau: Float1D, first: Int1D, strike: Float1D, vol: Float1D, weight: Float1D, beta: float,
-    hagan: float, box: Float2D, max_iter: int, out: Float2D,
+    begin: int, end: int, forward: Float1D, tau: Float1D, first: Int1D, strike: Float1D, vol: Float1D, weight: Float1D,
+    beta: float, hagan: float, box: Float2D, max_iter: int, out: Float2D,
 ) -> None:  # fmt: skip
-    """Fit m slices; slice s has the quotes first[s]..first[s+1].
+    """Fit slices begin..end of m; slice s has the quotes first[s]..first[s+1].
 
     out[s], shape (m, 9): alpha, rho, nu, sum of squares, status, iterations, and three standard errors (nan on a
     bound or with no quote to spare).
     """
-    for s in prange(tau.size):
+    for s in range(begin, end):
         start, stop = first[s], first[s + 1]
         x, jacobian = np.empty(_N), np.empty((_N, stop - start))
         sse, status, n_iter = sabr_fit(

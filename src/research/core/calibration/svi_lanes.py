@@ -11,14 +11,13 @@ from __future__ import annotations
 from math import sqrt
 
 import numpy as np
-from numba import prange
 
 from research.arrays import Float1D, Float2D, Int1D
-from research.core._jit import inlined, kernel, parallel
+from research.core._jit import kernel
 from research.core.calibration.levenberg_marquardt import CONVERGED, START_DAMPING
 from research.core.calibration.svi import svi_fit
 
-_L = 8  # lanes
+LANES = _L = 8
 _N = 5
 _MAX_ITER = 14  # of the lanes; what needs more is hard
 _SMALL_GAIN = 1e-11  # of the sum of squares: the step is then below 1e-4 of a standard error
@@ -35,7 +34,7 @@ _QUOTE = 82 * _L
 _ROWS = 86
 
 
-@inlined
+@kernel
 def _sum_quotes(n: int, data: Float2D, z: Float1D) -> None:
     """Rows _AFTER on: sum of squares, J'r and J'J (lower, by rows) of root_weight (model vol - vol) at the trial."""
     for j in range(21 * _L):
@@ -76,7 +75,7 @@ def _sum_quotes(n: int, data: Float2D, z: Float1D) -> None:
             z[_AFTER + 20 * _L + l] += f * f
 
 
-@inlined
+@kernel
 def _step(z: Float1D) -> None:
     """The trial: x plus the damped step, cut at the bounds; what it is expected to gain; a lane without one is hard."""
     for l in range(_L):
@@ -116,7 +115,7 @@ def _step(z: Float1D) -> None:
             z[_TRIAL + j * _L + l] = min(max(x + z[_TRIAL + j * _L + l], low), high)
 
 
-@inlined
+@kernel
 def _expect(z: Float1D) -> float:
     """What the trial gains if residuals are linear: a lane that gains nothing has settled; how many still climb."""
     for l in range(_L):
@@ -142,7 +141,7 @@ def _expect(z: Float1D) -> float:
     return climbing
 
 
-@inlined
+@kernel
 def _judge(z: Float1D) -> None:
     """Take the trials that are lower, update damping and state."""
     for l in range(_L):
@@ -167,7 +166,7 @@ def _judge(z: Float1D) -> None:
             z[_SUMS + j * _L + l] = z[_AFTER + j * _L + l] if z[_TAKEN + l] > 0.0 else z[_SUMS + j * _L + l]
 
 
-@inlined
+@kernel
 def _start(n: int, data: Float2D, z: Float1D) -> None:
     """The linear fit at (m, sigma) of the start: into x where it is the best so far."""
     for j in range(7 * _L):
@@ -265,25 +264,25 @@ def svi_lanes(
             break
 
 
-@parallel
+@kernel
 def svi_slices(
-    offset: Int1D, k: Float1D, vol: Float1D, root_weight: Float1D, tau: Float1D, starts: Float2D, n_climbs: int,
-    least_width: float, max_iter: int, out: Float2D, info: Float2D,
+    begin: int, end: int, offset: Int1D, k: Float1D, vol: Float1D, root_weight: Float1D, tau: Float1D,
+    starts: Float2D, n_climbs: int, least_width: float, max_iter: int, out: Float2D, info: Float2D,
 ) -> None:  # fmt: skip
-    """As `svi_fit` for slices by themselves; slice s has the quotes offset[s] to offset[s + 1], k increasing.
+    """As `svi_fit` for slices begin..end by themselves; slice s has the quotes offset[s] to offset[s + 1], k rising.
 
     starts, rows (m, sigma), are shares of the quoted range from its left end; out, shape (n, 5), gets the search's
     parameters, info, shape (n, 3), the sum of squares, status and iterations. One climb from the best start; `n_climbs`
-    where that is hard.
+    where that is hard. A slice's lane and its neighbours do not change its numbers.
     """
     most = 0
-    for s in range(tau.size):
+    for s in range(begin, end):
         most = max(most, offset[s + 1] - offset[s])
-    for group in prange((tau.size + _L - 1) // _L):
-        start, stop = group * _L, min(group * _L + _L, tau.size)
-        z, data = np.empty(_ROWS * _L), np.empty((most, 4 * _L))
+    z, data = np.empty(_ROWS * _L), np.empty((most, 4 * _L))
+    lower, upper, own = np.empty(_N), np.empty(_N), np.empty((starts.shape[0], 2))
+    for start in range(begin, end, _L):
+        stop = min(start + _L, end)
         svi_lanes(start, stop, offset, k, vol, root_weight, tau, starts, least_width, data, z)
-        lower, upper, own = np.empty(_N), np.empty(_N), np.empty((starts.shape[0], 2))
         for s in range(start, stop):
             l = s - start
             for j in range(_N):
