@@ -169,11 +169,11 @@ def fit_slices(
     first = np.concatenate([[0], np.cumsum(count)]).astype(np.int64)
     out = np.empty((f.size, 9))
     hagan = 1.0 if formula == "hagan" else 0.0
-    quotes = (f + shift, t, first, k[here] + shift, v[here], np.sqrt(w[here]))
+    quotes, forwards = np.array([k[here] + shift, v[here], np.sqrt(w[here])]), f + shift
     box = np.array([lower, upper])
 
     def work(slices: slice) -> None:
-        sabr_fits(slices.start, slices.stop, *quotes, beta, hagan, box, max_iter, out)
+        sabr_fits(slices.start, slices.stop, forwards, t, first, quotes, beta, hagan, box, max_iter, out)
 
     share(t.size, work, small=t.size <= 16)
     code = out[:, 4].astype(np.int64)

@@ -84,11 +84,11 @@ def fit_slices(
     rising = (np.diff(quoted) > 0.0) | (np.diff(row) > 0)
     require_all(rising, "log_moneyness", quoted[1:], "increase along a slice")
     out, info = np.empty((t.size, LEAST)), np.empty((t.size, 3))
-    quotes = (offset, quoted, v[here], np.sqrt(w[here]), t)
+    quotes = np.array([quoted, v[here], np.sqrt(w[here])])
 
     def work(groups: slice) -> None:
         begin, end = LANES * groups.start, min(LANES * groups.stop, t.size)
-        svi_slices(begin, end, *quotes, _STARTS, _CLIMBS, least_width, max_iter, out, info)
+        svi_slices(begin, end, offset, quotes, t, _STARTS, _CLIMBS, least_width, max_iter, out, info)
 
     share(-(-t.size // LANES), work, small=t.size <= 4 * LANES)
     lost = np.flatnonzero(~np.isfinite(info[:, 0]))

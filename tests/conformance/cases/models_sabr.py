@@ -51,7 +51,19 @@ def _fit() -> tuple[Any, ...]:
 
 def _fits() -> tuple[Any, ...]:
     first = np.arange(0, (SLICES + 1) * N, N)
-    return 0, SLICES, FORWARD.copy(), TAU.copy(), first, *_smiles(), 1.0, 0.0, _box(), 50, np.zeros((SLICES, 9))
+    return (
+        0,
+        SLICES,
+        FORWARD.copy(),
+        TAU.copy(),
+        first,
+        np.array(_smiles()),
+        1.0,
+        0.0,
+        _box(),
+        50,
+        np.zeros((SLICES, 9)),
+    )
 
 
 def _errors() -> tuple[Any, ...]:

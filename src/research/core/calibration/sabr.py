@@ -142,14 +142,15 @@ def sabr_fit(
 
 @kernel
 def sabr_fits(
-    begin: int, end: int, forward: Float1D, tau: Float1D, first: Int1D, strike: Float1D, vol: Float1D, weight: Float1D,
-    beta: float, hagan: float, box: Float2D, max_iter: int, out: Float2D,
+    begin: int, end: int, forward: Float1D, tau: Float1D, first: Int1D, quotes: Float2D, beta: float,
+    hagan: float, box: Float2D, max_iter: int, out: Float2D,
 ) -> None:  # fmt: skip
-    """Fit slices begin..end of m; slice s has the quotes first[s]..first[s+1].
+    """Fit slices begin..end of m; slice s has the quotes first[s]..first[s+1] of strike, vol and weight, shape (3, n).
 
     out[s], shape (m, 9): alpha, rho, nu, sum of squares, status, iterations, and three standard errors (nan on a
     bound or with no quote to spare).
     """
+    strike, vol, weight = quotes[0], quotes[1], quotes[2]
     for s in range(begin, end):
         start, stop = first[s], first[s + 1]
         x, jacobian = np.empty(_N), np.empty((_N, stop - start))

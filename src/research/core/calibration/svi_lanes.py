@@ -212,14 +212,15 @@ def _start(n: int, data: Float2D, z: Float1D) -> None:
 
 @kernel
 def svi_lanes(
-    start: int, stop: int, offset: Int1D, k: Float1D, vol: Float1D, root_weight: Float1D, tau: Float1D,
+    start: int, stop: int, offset: Int1D, quotes: Float2D, tau: Float1D,
     starts: Float2D, least_width: float, data: Float2D, z: Float1D,
 ) -> None:  # fmt: skip
     """Climb with slices start..stop, at most eight: rows _X, _SUMS, _STATE and _COUNT of z, shape (86 * 8,), tell.
 
-    data is scratch of shape (most quotes of a slice, 32). Lanes without a slice repeat the last.
+    quotes, shape (3, n): k, vol, root_weight. data is scratch of shape (most quotes of a slice, 32). Lanes without a
+    slice repeat the last.
     """
-    most = 0
+    k, vol, root_weight, most = quotes[0], quotes[1], quotes[2], 0
     for l in range(_L):
         s = min(start + l, stop - 1)
         most = max(most, offset[s + 1] - offset[s])
@@ -266,23 +267,24 @@ def svi_lanes(
 
 @kernel
 def svi_slices(
-    begin: int, end: int, offset: Int1D, k: Float1D, vol: Float1D, root_weight: Float1D, tau: Float1D,
+    begin: int, end: int, offset: Int1D, quotes: Float2D, tau: Float1D,
     starts: Float2D, n_climbs: int, least_width: float, max_iter: int, out: Float2D, info: Float2D,
 ) -> None:  # fmt: skip
     """As `svi_fit` for slices begin..end by themselves; slice s has the quotes offset[s] to offset[s + 1], k rising.
 
-    starts, rows (m, sigma), are shares of the quoted range from its left end; out, shape (n, 5), gets the search's
-    parameters, info, shape (n, 3), the sum of squares, status and iterations. One climb from the best start; `n_climbs`
-    where that is hard. A slice's lane and its neighbours do not change its numbers.
+    quotes, shape (3, n): k, vol, root_weight. starts, rows (m, sigma), are shares of the quoted range from its left
+    end; out, shape (n, 5), gets the search's parameters, info, shape (n, 3), the sum of squares, status and iterations.
+    One climb from the best start; `n_climbs` where that is hard. A slice's lane and its neighbours do not change its
+    numbers.
     """
-    most = 0
+    k, vol, root_weight, most = quotes[0], quotes[1], quotes[2], 0
     for s in range(begin, end):
         most = max(most, offset[s + 1] - offset[s])
     z, data = np.empty(_ROWS * _L), np.empty((most, 4 * _L))
     lower, upper, own = np.empty(_N), np.empty(_N), np.empty((starts.shape[0], 2))
     for start in range(begin, end, _L):
         stop = min(start + _L, end)
-        svi_lanes(start, stop, offset, k, vol, root_weight, tau, starts, least_width, data, z)
+        svi_lanes(start, stop, offset, quotes, tau, starts, least_width, data, z)
         for s in range(start, stop):
             l = s - start
             for j in range(_N):
