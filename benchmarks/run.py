@@ -25,6 +25,7 @@ WORKLOADS = [
     "elementary",
     "implied_vol",
     "heston_calibration",
+    "jump_calibration",
     "smile_fits",
     "black_greeks",
     "greeks_ladder",

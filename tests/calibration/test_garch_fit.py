@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from research.calibration import fit
+from research.calibration import CalibrationWarning, fit
 from research.calibration.fit import AT_BOUND, CONVERGED, MAX_ITERATIONS
 from research.core.calibration.garch import garch_derivatives, garch_refits, garch_scores
 from research.errors import InputError
@@ -153,7 +153,8 @@ def test_pure_arch_ends_on_the_bound_of_beta() -> None:
 
 
 def test_a_search_cut_short_says_so() -> None:
-    found = fit(GARCH, exchange_rate(), max_iter=1)
+    with pytest.warns(CalibrationWarning, match="did not settle"):
+        found = fit(GARCH, exchange_rate(), max_iter=1)
     assert found.status == MAX_ITERATIONS
     assert not found.converged
     assert found.message.startswith("stopped by max_iter")

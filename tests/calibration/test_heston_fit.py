@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from research.calibration import fit
+from research.calibration import CalibrationWarning, fit
 from research.calibration.heston import NAMES
 from research.core.calibration.heston import heston_vol_errors
 from research.errors import InputError
@@ -173,7 +173,8 @@ def test_a_fixed_parameter_stays_where_it_is() -> None:
 
 
 def test_too_few_evaluations_are_reported_as_not_converged() -> None:
-    found = fit(Heston, dax(), max_iter=3)
+    with pytest.warns(CalibrationWarning, match="did not settle"):
+        found = fit(Heston, dax(), max_iter=3)
     assert found.status == 1 and not found.converged
     assert found.message == "stopped by max_iter after 3 evaluations"
 
@@ -218,7 +219,7 @@ def test_calendar_arbitrage_is_refused() -> None:
     ("options", "sentence"),
     [
         ({"weights": [1.0, 2.0]}, r"^weights must have one value a quote, 36; got 2.$"),
-        ({"weights": "market"}, r"^weights must be 'equal', 'vega' or an array; got 'market'.$"),
+        ({"weights": "market"}, r"^weights must be 'equal', 'vega', 'bid_ask' or an array; got 'market'.$"),
         ({"weights": np.full(36, -1.0)}, r"^weights must be finite and >= 0; got -1"),
         ({"bounds": {"sigmaa": (0.1, 1.0)}}, r"^bounds must name one of v0, kappa, theta, sigma, rho; got 'sigmaa'.$"),
         ({"bounds": {"rho": (-1.0, 0.0)}}, r"^bounds\['rho'\] must lie strictly inside \(-1, 1\)"),

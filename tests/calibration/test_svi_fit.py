@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from scipy.optimize import least_squares
 
-from research.calibration import fit
+from research.calibration import CalibrationWarning, fit
 from research.calibration.svi_slices import fit_slices
 from research.errors import InputError
 from research.market import Smile, Surface, build_snapshot
@@ -154,8 +154,9 @@ def test_residuals_are_model_minus_market():
          "quotes must be at least 5 with a positive weight at tau 0.5; got 4. SVI has five parameters."),
         (lambda: smile_of(TRUE, weight=(np.arange(K.size) < 3) * 1.0), {},
          "quotes must be at least 5 with a positive weight at tau 0.5; got 3. SVI has five parameters."),
-        (lambda: smile_of(TRUE), {"weights": "volume"}, "weights must be equal or vega; got 'volume'."),
-        (lambda: smile_of(TRUE), {"max_iter": 0}, "max_iter must be at least 1; got 0."),
+        (lambda: smile_of(TRUE), {"weights": "volume"},
+         "weights must be 'equal', 'vega', 'bid_ask' or an array; got 'volume'."),
+        (lambda: smile_of(TRUE), {"max_iter": 0}, "max_iter must be >= 1; got 0."),
         (lambda: [0.2, 0.3], {}, "data must be a market.Smile; got 'list'."),
     ],
 )  # fmt: skip
@@ -172,7 +173,8 @@ def test_nan_quotes_never_reach_the_fit():
 
 def test_an_iteration_limit_is_reported():
     rng = np.random.default_rng(9)
-    found = fit(SVI, smile_of(TRUE, noise=2e-3 * rng.standard_normal(K.size)), allow_arbitrage=True, max_iter=1)
+    with pytest.warns(CalibrationWarning, match="did not settle"):
+        found = fit(SVI, smile_of(TRUE, noise=2e-3 * rng.standard_normal(K.size)), allow_arbitrage=True, max_iter=1)
     assert not found.converged
     assert found.message.startswith("stopped by max_iter")
 

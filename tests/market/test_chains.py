@@ -162,3 +162,46 @@ def test_simulated_smiles_are_those_of_the_truth_within_the_noise():
 def test_a_simulation_that_makes_no_sense_is_refused(options, message):
     with pytest.raises(InputError, match=message):
         simulate_chains(*levels(), seed=1, **options)
+
+
+def rounded(frame, tick):
+    return frame.assign(price=np.round(frame["price"] / tick) * tick)
+
+
+def test_prices_alone_are_weighed_by_their_tick_and_those_of_few_ticks_are_dropped():
+    frame = rounded(chain(n=25), 0.05)
+    found = chains_from_quotes(frame, zero_rate=RATE)
+    assert (found.dropped["reason"] == "below the least price").sum() == (frame["price"] < 0.5 - 1e-9).sum()
+    smile = found.surfaces[0].smiles[1]
+    d1 = -smile.log_moneyness / (smile.vol * np.sqrt(smile.tau)) + 0.5 * smile.vol * np.sqrt(smile.tau)
+    vega = smile.df * smile.forward * np.sqrt(smile.tau) * norm.pdf(d1)
+    assert smile.half_spread == pytest.approx(0.025 / vega, rel=1e-9)
+    assert smile.weight is not None and np.argmax(smile.weight) == np.argmax(vega)
+    every = chains_from_quotes(frame, zero_rate=RATE, least_price=0.0)
+    assert every.surfaces[0].n_quotes > found.surfaces[0].n_quotes
+    assert chains_from_quotes(frame, zero_rate=RATE, tick=0.0).surfaces[0].smiles[0].weight is None
+
+
+def test_prices_that_are_not_rounded_have_no_tick():
+    found = chains_from_quotes(chain())
+    assert all(smile.weight is None and smile.half_spread is None for smile in found.surfaces[0])
+
+
+def test_a_price_that_stood_still_while_the_forward_moved_is_left_out():
+    first, second = chain(n=15), chain(n=15, day=DAY + pd.Timedelta(days=1), spot=104.0)
+    second["strike"], second["expiry"] = first["strike"], first["expiry"]
+    tau = (second["expiry"] - second["as_of"]).dt.days / 365.0
+    forward = 104.0 * np.exp(CARRY * tau)
+    second["price"] = np.exp(-RATE * tau) * black(
+        forward, second["strike"], 0.2 * np.sqrt(tau), second["is_call"].to_numpy()
+    )
+    stuck = [12, 40, 70]  # calls out of the money on the second day, as quoted on the first
+    stuck = [i for i in stuck if second["is_call"].iloc[i] and second["strike"].iloc[i] > forward.iloc[i]] or [28]
+    second.loc[stuck, "price"] = first.loc[stuck, "price"]
+    found = chains_from_quotes(pd.concat([first, second], ignore_index=True), zero_rate=RATE)
+    still = found.dropped[found.dropped["reason"] == "unchanged while the forward moved"]
+    assert len(still) == len(stuck) and (still["as_of"] == second["as_of"].iloc[0]).all()
+    assert still["strike"].tolist() == second["strike"].iloc[stuck].tolist()
+    quiet = first.assign(as_of=first["as_of"] + pd.Timedelta(days=1))  # nothing moved: the same prices are news
+    same = chains_from_quotes(pd.concat([first, quiet], ignore_index=True), zero_rate=RATE)
+    assert "unchanged while the forward moved" not in set(same.dropped["reason"])

@@ -149,14 +149,16 @@ def test_equal_slices_do_not_cross():
     assert surface.crossings() == []
 
 
-def test_surface_is_linear_in_total_variance_between_and_flat_in_vol_outside():
+def test_surface_is_linear_in_total_variance_between_flat_in_vol_before_and_gains_the_same_at_every_strike_after():
     later = replace(FAIR, a=0.05)
     surface = SVISurface(tau=(0.5, 1.5), slices=(FAIR, later))
     k = np.array([-0.3, 0.0, 0.4])
     middle = 0.75 * FAIR.total_variance(k) + 0.25 * later.total_variance(k)
     assert surface.total_variance(k, 0.75) == pytest.approx(middle, rel=1e-14)
     assert surface.vol(k, 0.1) == pytest.approx(FAIR.vol(k, 0.5), rel=1e-14)
-    assert surface.vol(k, 9.0) == pytest.approx(later.vol(k, 1.5), rel=1e-14)
+    assert surface.vol(0.0, 9.0) == pytest.approx(later.vol(0.0, 1.5), rel=1e-14)
+    gain = later.total_variance(0.0) * 5.0
+    assert surface.total_variance(k, 9.0) == pytest.approx(later.total_variance(k) + gain, rel=1e-14)
     assert surface.total_variance(k, 0.5) == pytest.approx(FAIR.total_variance(k), rel=1e-15)
     assert surface.total_variance(k, 1.5) == pytest.approx(later.total_variance(k), rel=1e-15)
     assert isinstance(surface.vol(0.0, 1.0), float)

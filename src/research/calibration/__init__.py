@@ -3,10 +3,10 @@
 | model | data | module | method |
 |---|---|---|---|
 | `Heston` | `Snapshot` | `heston` | Levenberg-Marquardt on implied vols, analytic gradient (Cui et al. 2017) |
-| `Merton`, `Bates`, `VarianceGamma` | `Snapshot` | `jumps` | trust region on implied vols, cosine series |
+| `Merton`, `Bates`, `VarianceGamma` | `Snapshot` | `jumps` | Levenberg-Marquardt on implied vols, analytic gradients |
+| `BlackTermStructure` | `Snapshot`, `Surface` | `term_structure` | weighted means, pooled where variance would fall |
 | `Bachelier`, `DisplacedDiffusion`, `CEV` | `Smile`, `NormalSmile`, `Surface` | `forwards` | trust region |
 | `RoughBergomi` | `Snapshot` | `rough_bergomi` | trust region on implied vols, the same paths at every step |
-| `SVI`, `SVISurface` | `Smile`, `Surface` | `svi` | raw SVI slices, free of butterfly arbitrage |
 | `SVINatural`, `SVIJumpWings` | `Smile` | `svi_forms` | the raw fit in other parameters |
 | `SSVI`, `ESSVI` | `Snapshot`, `Surface` | `ssvi` | least squares in a box of fair surfaces (Mingone 2022) |
 | `LocalVol` | `Snapshot`, `Surface` | `local_vol` | Andreasen and Huge (2011), or SVI and Dupire |
@@ -16,6 +16,10 @@
 | any of a surface | a history of chains | `history` | day after day, warm: `fit_history` |
 | `ArbitrageFreeSABR` | `Smile`, `NormalSmile` | `arbitrage_free_sabr` | trust region from the fit of `SABR` |
 | `GARCH` | returns | `garch` | Gaussian quasi maximum likelihood |
+
+Those of quotes share their options: `weights` ("vega", "bid_ask", an array; None takes the quotes' own), `bounds`,
+`start`, `max_iter`, and `huber` against stale quotes. A table of one day's quotes, vols or prices, does for a surface.
+`Fit.warnings` says which parameters the quotes do not tell; a search that fails raises, one that is stopped warns.
 """
 
 from __future__ import annotations
@@ -23,7 +27,7 @@ from __future__ import annotations
 from typing import Any
 
 from research.calibration._registry import fits
-from research.calibration.fit import Fit, fit
+from research.calibration.fit import CalibrationWarning, Fit, fit
 
 
 def __getattr__(name: str) -> Any:
@@ -34,4 +38,4 @@ def __getattr__(name: str) -> Any:
     return getattr(history, name)
 
 
-__all__ = ["Fit", "FitHistory", "fit", "fit_history", "fits"]
+__all__ = ["CalibrationWarning", "Fit", "FitHistory", "fit", "fit_history", "fits"]

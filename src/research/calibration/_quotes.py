@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
 from scipy.special import ndtr
 
-from research.arrays import Float1D, Float2D, Int1D, vector
-from research.errors import InputError, require, require_all
+from research.arrays import Float1D, Float2D, Int1D
+from research.calibration._options import Weights, quote_weights, surface_of
+from research.errors import InputError, require
 from research.market import Smile, Snapshot, Surface
 
 
@@ -76,15 +76,13 @@ def _reversed_within(first: Int1D) -> Int1D:
 
 def read_quotes(
     data: Snapshot | Surface,
-    weights: ArrayLike | Literal["equal", "vega"] | None,
+    weights: Weights,
     *,
     allow_arbitrage: bool,
     tolerance: float,
 ) -> Quotes:
     """The quotes of a snapshot or surface; refuses arbitrage beyond `tolerance` (vol)."""
-    surface = data.quotes if isinstance(data, Snapshot) else data
-    if not isinstance(surface, Surface):
-        raise InputError(f"data must be a Snapshot or a Surface; got {type(data).__name__}.")
+    surface = surface_of(data)
     require(tolerance >= 0.0, "arbitrage_tolerance", tolerance, "be >= 0")
     if not allow_arbitrage:
         refuse_arbitrage(surface, tolerance)
@@ -95,28 +93,9 @@ def read_quotes(
     strike, vol = (np.concatenate([getattr(smile, name) for smile in smiles])[back] for name in ("strike", "vol"))
     forward, tau = (np.repeat([getattr(smile, name) for smile in smiles], sizes) for name in ("forward", "tau"))
     x = np.log(forward / strike)
-    weight = _weights(weights, surface, x, vol, tau, forward, back)
+    weight = np.concatenate(quote_weights(smiles, weights))[back]
     table = np.array([x, forward, strike, vol, np.sqrt(weight), np.sqrt(tau), np.sqrt(forward * strike)])
     return Quotes(surface, weight, surface.tau, first, table)
-
-
-def _weights(
-    given: Any, surface: Surface, x: Float1D, vol: Float1D, tau: Float1D, forward: Float1D, back: Int1D
-) -> Float1D:
-    """Weights in the order of the table."""
-    if given is None:
-        own = [np.ones(len(smile)) if smile.weight is None else smile.weight for smile in surface]
-        out = np.concatenate(own)[back]
-    elif isinstance(given, str):
-        require(given in ("equal", "vega"), "weights", given, "be 'equal', 'vega' or an array")
-        out = np.ones(x.size) if given == "equal" else _vega(x, vol, tau, forward) ** 2
-        out = out / out.mean()
-    else:
-        out = vector(given, "weights")
-        require(out.size == x.size, "weights", out.size, f"have one value a quote, {x.size}")
-        out = out[back]
-    require_all(np.isfinite(out) & (out >= 0.0), "weights", out, "be finite and >= 0")
-    return np.asarray(out, dtype=float)
 
 
 def _vega(x: Any, vol: Any, tau: Any, forward: Any) -> Any:

@@ -20,6 +20,7 @@ MODULES: dict[str, str] = {
     "ArbitrageFreeSABR": "arbitrage_free_sabr",
     "Bachelier": "forwards",
     "Bates": "jumps",
+    "BlackTermStructure": "term_structure",
     "CEV": "forwards",
     "DisplacedDiffusion": "forwards",
     "ESSVI": "ssvi",
@@ -37,6 +38,8 @@ MODULES: dict[str, str] = {
     "SVISurface": "svi",
     "VarianceGamma": "jumps",
 }
+ONE_SMILE = {"ArbitrageFreeSABR", "SABR", "SVI", "SVIJumpWings", "SVINatural"}  # fitted to one expiry
+SERIES = {"GARCH"}  # fitted to a series, which may be a frame
 FITS: dict[type, Callable[..., Any]] = {}
 
 
@@ -50,12 +53,22 @@ def fits(model: type) -> Callable[[F], F]:
     return register
 
 
+def option_taker(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Whose signature says what a fit takes: its own, or the taker that its module names, OPTIONS_OF."""
+    if "options" in inspect.signature(function).parameters:
+        taker: Callable[..., Any] = getattr(function, "__globals__", {}).get("OPTIONS_OF", function)
+        return taker
+    return function
+
+
+def option_names(function: Callable[..., Any]) -> frozenset[str]:
+    """Names of a fit's options."""
+    return frozenset(inspect.signature(option_taker(function)).parameters)
+
+
 def checked(model: type, options: dict[str, Any]) -> dict[str, Any]:
     """The options of a fit, each of its kind; refuses unknown names and says which are lacking."""
-    function = fit_function(model)
-    if "options" in inspect.signature(function).parameters:  # handed on: the module names the taker, OPTIONS_OF
-        function = getattr(function, "__globals__", {}).get("OPTIONS_OF", function)
-    return check_call(f"the fit of {model.__name__}", function, options)
+    return check_call(f"the fit of {model.__name__}", option_taker(fit_function(model)), options)
 
 
 def fit_function(model: Any) -> Callable[..., Any]:

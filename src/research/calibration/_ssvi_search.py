@@ -245,22 +245,6 @@ def _variance(k: Float1D, theta: Float1D, psi: Float1D, rho: Float1D) -> tuple[F
     return np.maximum(w, 1e-300), 0.5 * (1.0 + (rho * x + theta) / root), by_psi, 0.5 * x * (1.0 + theta / root)
 
 
-def covariance(jacobian: Float2D, free: Any, sse: float, n_active: int) -> tuple[Float2D, float]:
-    """Of the coordinates (0 for those on a bound; all nan without degrees of freedom), and the condition number."""
-    q, freedom = free.size, n_active - int(free.sum())
-    out = np.zeros((q, q))
-    j = jacobian[:, free]
-    size = np.sqrt((j**2).sum(axis=0))
-    if freedom < 1 or not (size > 0.0).all():
-        return np.full((q, q), np.nan), np.inf
-    matrix = (j / size).T @ (j / size)
-    condition = float(np.linalg.cond(matrix))
-    if not condition < 1e14:
-        return np.full((q, q), np.nan), condition
-    out[np.ix_(free, free)] = np.linalg.inv(matrix) / np.outer(size, size) * sse / freedom
-    return out, condition
-
-
 def check_bounds(bounds: Mapping[str, tuple[float, float]] | None, known: dict[str, tuple[float, float]]) -> Bounds:
     """The bounds asked for, inside those a model allows."""
     asked = dict(bounds or {})

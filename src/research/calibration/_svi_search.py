@@ -10,11 +10,12 @@ from research.arrays import Float1D, FloatND, Int1D
 from research.calibration.fit import AT_BOUND, CONVERGED, MAX_ITERATIONS
 from research.core.calibration.svi import svi_fit
 from research.core.calibration.svi_surface import svi_surface_climb, svi_surface_terms
-from research.errors import NumericalError
+from research.errors import NumericalError, require
 from research.market import Smile
 from research.models.svi import LEE, SVI, SVISurface
 
 LEAST = 5  # parameters of a slice
+Box = tuple[Float1D, Float1D]  # lower and upper of (m, sigma)
 _FIRST_STRENGTH = 0.03  # of the penalties
 _GROWING = 3  # rounds in which it grows tenfold before violations are looked for
 _MAX_ROUNDS = 16
@@ -61,10 +62,10 @@ class _Penalised:
 
 
 def search(
-    smiles: list[Smile], weight: list[FloatND], arbitrage_free: bool, least_width: float, max_iter: int
+    smiles: list[Smile], weight: list[FloatND], arbitrage_free: bool, least_width: float, max_iter: int, box: Box
 ) -> Search:
-    """Least squares over all slices; free of butterflies and calendars if so asked."""
-    problem = _problem(smiles, weight, _FLOOR if arbitrage_free else 1e-3, least_width)
+    """Least squares over all slices; free of butterflies and calendars if so asked. `box` bounds (m, sigma)."""
+    problem = _problem(smiles, weight, _FLOOR if arbitrage_free else 1e-3, least_width, box)
     x, status, n_iter = _alone(problem, max_iter)
     strength, grid = np.zeros(3), np.zeros(1)
     fair = min(_least(x)) >= 0.0 and (not arbitrage_free or _model(problem, x).arbitrage().empty)
@@ -82,12 +83,18 @@ def search(
     )
 
 
-def _problem(smiles: list[Smile], weight: list[FloatND], floor: float, least_width: float) -> _Problem:
+def _problem(smiles: list[Smile], weight: list[FloatND], floor: float, least_width: float, box: Box) -> _Problem:
     lower, upper = [], []
     for smile in smiles:
         k, span = smile.log_moneyness, float(np.ptp(smile.log_moneyness))
         lower.append([1e-12, 1e-9, 1e-9, k[0] - 2.0 * span, least_width * span])
         upper.append([100.0 * smile.total_variance.max(), _STEEPEST, _STEEPEST, k[-1] + 2.0 * span, 10.0 * span])
+    for s in range(len(smiles)):
+        lower[s][3:] = np.maximum(lower[s][3:], box[0]).tolist()
+        upper[s][3:] = np.minimum(upper[s][3:], box[1]).tolist()
+        need = f"leave room at tau {smiles[s].tau:.6g}"
+        inside = all(a <= b for a, b in zip(lower[s], upper[s]))
+        require(inside, "bounds", np.transpose([lower[s][3:], upper[s][3:]]).tolist(), need, hint="Mind least_width.")
     return _Problem(
         offset=np.cumsum([0, *(len(smile) for smile in smiles)]).astype(np.int64),
         k=np.concatenate([smile.log_moneyness for smile in smiles]),
@@ -109,6 +116,7 @@ def _alone(p: _Problem, max_iter: int) -> tuple[Float1D, int, int]:
         span = k[-1] - k[0]
         centres, widths = k[0] + span * np.linspace(-0.25, 1.25, 13), span * np.geomspace(0.01, 2.0, 8)
         starts = np.ascontiguousarray(np.stack(np.meshgrid(centres, widths), axis=-1).reshape(-1, 2))
+        starts = np.clip(starts, p.lower[own][3:], p.upper[own][3:])
         sse, outcome, n_iter = svi_fit(
             k,
             p.vol[lo:hi],

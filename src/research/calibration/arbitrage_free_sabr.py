@@ -14,9 +14,10 @@ import numpy as np
 import pandas as pd
 
 from research.arrays import Float1D
+from research.calibration._options import Bounds, Weights, check_max_iter, quote_weights, read_bounds
 from research.calibration._registry import fits
-from research.calibration._ssvi_search import covariance
-from research.calibration.fit import AT_BOUND, CONVERGED, MAX_ITERATIONS, Fit
+from research.calibration._verdict import covariance, std_errors, verdict
+from research.calibration.fit import Fit
 from research.calibration.sabr import fit_sabr
 from research.errors import InputError, NumericalError, require
 from research.market import NormalSmile, Smile
@@ -32,6 +33,8 @@ def fit_arbitrage_free_sabr(
     *,
     beta: float = 0.5,
     shift: float = 0.0,
+    weights: Weights = None,
+    bounds: Bounds = None,
     start: ArbitrageFreeSABR | None = None,
     n_space: int = 200,
     n_time: int = 20,
@@ -42,9 +45,12 @@ def fit_arbitrage_free_sabr(
     Parameters
     ----------
     smile : Smile (lognormal vols of forward + shift) or NormalSmile
-        At least 4 quotes; `smile.weight` weighs the squared residuals.
+        At least 4 quotes.
     beta, shift : float, default 0.5 and 0
         shift in price units; the forward is absorbed at -shift.
+    weights : array-like of shape (n,), "equal", "vega", "bid_ask" or None, default None
+        Of the squared residuals; None takes the smile's own.
+    bounds : mapping of "rho" or "nu" to (lower, upper), within (-0.995, 0.995) and (0.001, 20 / sqrt(tau))
     start : ArbitrageFreeSABR, default from the fit of the formula (Smile), or from the level at the money
     n_space, n_time : int, default 200 and 20
         Grid of the density.
@@ -64,18 +70,22 @@ def fit_arbitrage_free_sabr(
     """
     require(isinstance(smile, (Smile, NormalSmile)), "data", type(smile).__name__, "be a market.Smile or NormalSmile")
     require(0.0 <= beta <= 1.0, "beta", beta, "lie in [0, 1]")
-    require(max_iter >= 1, "max_iter", max_iter, "be >= 1")
+    check_max_iter(max_iter)
     lowest = min(smile.forward, float(smile.strike[0]))
     require(lowest + shift > 0.0, "forward and strikes", lowest, f"be > {0.0 - shift:g}", hint="Raise shift.")
-    weight = np.ones(len(smile)) if smile.weight is None else np.asarray(smile.weight)
+    (weight,) = quote_weights([smile], weights)
     active = int(np.count_nonzero(weight))
     require(active >= LEAST, "quotes", active, f"be at least {LEAST}", hint="SABR has three parameters.")
-    return _fit(smile, weight, beta, shift, start, {"n_space": n_space, "n_time": n_time}, max_iter)
+    box = {"rho": (-0.995, 0.995), "nu": (1e-3, 20.0 / float(np.sqrt(min(smile.tau, 1.0))))}
+    lower, upper = read_bounds(bounds, box, {name: (a - 1e-12, b + 1e-12) for name, (a, b) in box.items()})
+    grid = {"n_space": n_space, "n_time": n_time}
+    return _fit(smile, weight, beta, shift, start, grid, (lower, upper), max_iter)
 
 
 def _fit(
-    smile: Any, weight: Float1D, beta: float, shift: float, start: Any, grid: dict[str, int], max_iter: int
-) -> Fit[ArbitrageFreeSABR]:
+    smile: Any, weight: Float1D, beta: float, shift: float, start: Any, grid: dict[str, int],
+    box: tuple[Float1D, Float1D], max_iter: int,
+) -> Fit[ArbitrageFreeSABR]:  # fmt: skip
     from scipy.optimize import least_squares
 
     clock, root, scale = perf_counter(), np.sqrt(weight), float(np.mean(smile.vol))
@@ -100,10 +110,10 @@ def _fit(
         return root * (np.where(np.isfinite(vol), vol, 5.0 * scale) - smile.vol) / scale
 
     begin = _start(smile, beta, shift, start, normal)
-    lower = np.array([begin[0] - 4.0, np.arctanh(-0.995), np.log(1e-3)])
-    upper = np.array([begin[0] + 4.0, np.arctanh(0.995), np.log(20.0 / np.sqrt(min(smile.tau, 1.0)))])
+    lower, upper = (np.array([begin[0] + far, np.arctanh(rho), np.log(nu)]) for far, (rho, nu) in zip((-4.0, 4.0), box))
+    margin = 1e-3 * (upper - lower)
     end = least_squares(
-        residual, np.clip(begin, lower + 1e-3, upper - 1e-3), bounds=(lower, upper), diff_step=1e-4, ftol=1e-9,
+        residual, np.clip(begin, lower + margin, upper - margin), bounds=(lower, upper), diff_step=1e-4, ftol=1e-9,
         xtol=1e-8, gtol=1e-10, max_nfev=max_iter,
     )  # fmt: skip
     vol = vols(end.x)
@@ -112,22 +122,22 @@ def _fit(
     found, free = model(end.x), end.active_mask == 0
     spread, condition = covariance(end.jac, free, 2.0 * float(end.cost), int(np.count_nonzero(weight)))
     slope = np.array([found.alpha, 1.0 - found.rho**2, found.nu])
-    error = np.sqrt(np.maximum(np.diag(spread), 0.0)) * slope
+    value = np.array([found.alpha, found.rho, found.nu])
+    error = std_errors(spread, slope)
     sse = float(np.nansum(weight * (vol - smile.vol) ** 2))
-    settled = end.status > 0
     law = found.law(smile.forward, smile.tau)
-    message = f"{'settled' if settled else 'stopped by max_iter'} after {int(end.nfev)} evaluations; "
-    message += f"mass absorbed at {0.0 - shift:g}: {law.at_lower:.2g} (condition {condition:.0e})"
+    status, message = verdict(NAMES, value, error, ~free, end.status > 0, int(end.nfev), condition)
+    message += f"; mass absorbed at {0.0 - shift:g}: {law.at_lower:.2g}"
     columns = ["expiry", "tau", "strike"]
     return Fit(
         model=found,
         parameters=pd.DataFrame(
             {
                 "name": NAMES,
-                "value": (found.alpha, found.rho, found.nu),
-                "std_error": np.where(error > 0.0, error, np.nan),
-                "lower": (0.0, -0.995, 1e-3),
-                "upper": (np.inf, 0.995, float(np.exp(upper[2]))),
+                "value": value,
+                "std_error": error,
+                "lower": (0.0, *box[0]),
+                "upper": (np.inf, *box[1]),
             }
         ),
         residuals=smile.to_frame()[columns].assign(
@@ -136,7 +146,7 @@ def _fit(
         rmse=float(np.sqrt(sse / weight.sum())),
         unit="normal vol" if normal else "vol",
         sse=sse,
-        status=MAX_ITERATIONS if not settled else CONVERGED if free.all() else AT_BOUND,
+        status=status,
         n_iter=int(end.nfev),
         message=message,
         seconds=perf_counter() - clock,

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
+import numpy as np
 import pandas as pd
 
-from research.calibration._registry import checked, fit_function
+from research.calibration._registry import ONE_SMILE, SERIES, checked, fit_function, option_names
 
 M = TypeVar("M")
 
@@ -17,6 +20,10 @@ MAX_ITERATIONS = 1  # stopped by max_iter; the parameters are the best found
 AT_BOUND = 2  # converged with a parameter on its bound: its standard error is not defined
 
 _STATUS = {CONVERGED: "converged", MAX_ITERATIONS: "stopped by max_iter", AT_BOUND: "converged on a bound"}
+
+
+class CalibrationWarning(UserWarning):
+    """A search that did not settle."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -43,6 +50,27 @@ class Fit(Generic[M]):
         return self.status != MAX_ITERATIONS
 
     @property
+    def warnings(self) -> tuple[str, ...]:
+        """What to know before the parameters are believed; empty where nothing speaks against them."""
+        table, out = self.parameters, []
+        if self.status == MAX_ITERATIONS:
+            out.append(f"not settled: {self.message}")
+        if self.status == AT_BOUND:
+            out.append(f"a bound holds the fit: {self.message}")
+        if not {"name", "value", "std_error"} <= set(table.columns):
+            return tuple(out)
+        value, error = table["value"].to_numpy(dtype=float), table["std_error"].to_numpy(dtype=float)
+        tau = table["tau"] if "tau" in table else [np.nan] * len(table)
+        names = [str(n) if np.isnan(t) else f"{n} at tau {t:.4g}" for n, t in zip(table["name"], tau)]
+        vague = [n for n, v, e in zip(names, value, error) if e > abs(v)]
+        if vague:
+            out.append(f"standard error above the value itself: {', '.join(vague)}")
+        lost = [n for n, e in zip(names, error) if np.isnan(e)]
+        if lost and self.status == CONVERGED:
+            out.append(f"without a standard error: {', '.join(lost[:5])}{' ...' if len(lost) > 5 else ''}")
+        return tuple(out)
+
+    @property
     def rmse_bp(self) -> float:
         """`rmse` times 10,000: basis points of volatility where `unit` is vol."""
         return 1e4 * self.rmse
@@ -58,16 +86,20 @@ class Fit(Generic[M]):
         return f"<p><b>{type(self.model).__name__}</b>: rmse {self.rmse:.6g} {self.unit}; {self.message}</p>{table}"
 
 
-def fit(model: type[M], data: Any, **options: Any) -> Fit[M]:
+def fit(model: type[M], data: Any, *, huber: float | None = None, **options: Any) -> Fit[M]:
     """Fit `model` to `data`; the options are those of the model's own fit function.
 
     Parameters
     ----------
     model : class
-        `Heston` (data: a market Snapshot), `SVI` (a Smile), `SVISurface` (a Surface or Snapshot), `GARCH` (returns).
+        One of the room's table (`research.calibration`).
     data : what that model is fitted to
+        A Smile, a Surface or a Snapshot; or the table of one day's quotes: implied_vol, nan where one is missing, as
+        for `market.build_snapshot`, or prices as for `market.chains_from_quotes`.
+    huber : float, default None
+        Residual (vol, decimal) beyond which an error counts by its size, not its square: stale quotes then pull less.
     **options
-        See `research.calibration.<model>`.
+        See `research.calibration.<model>`; most take weights ("vega", "bid_ask", an array), bounds and start.
 
     Raises
     ------
@@ -75,7 +107,33 @@ def fit(model: type[M], data: Any, **options: Any) -> Fit[M]:
         When the model has no fit, or the data cannot determine its parameters.
     NumericalError
         When the search fails.
+
+    Warns
+    -----
+    CalibrationWarning
+        When the search was stopped by max_iter before it settled.
     """
-    function = fit_function(model)
-    result: Fit[M] = function(data, **checked(model, options))
+    function, said = fit_function(model), ""
+    options = checked(model, options)
+    if isinstance(data, pd.DataFrame) and model.__name__ not in SERIES:
+        from research.calibration._options import from_frame
+
+        data, said = from_frame(data, one=model.__name__ in ONE_SMILE)
+    result: Fit[M] = run(function, data, huber, options)
+    if said:
+        result = replace(result, message=f"{result.message}; {said}")
+    if not result.converged:
+        hint = "The parameters are the best found, not the best there are. Raise max_iter, or give a start."
+        warnings.warn(f"the fit of {model.__name__} did not settle: {result.message}. {hint}", CalibrationWarning, 2)
     return result
+
+
+def run(function: Callable[..., Fit[Any]], data: Any, huber: float | None, options: Mapping[str, Any]) -> Fit[Any]:
+    """The fit by `function`, of least squares or of Huber's loss."""
+    if huber is None:
+        return function(data, **options)
+    if "huber" in option_names(function):
+        return function(data, huber=huber, **options)
+    from research.calibration._robust import robust_fit
+
+    return robust_fit(function, data, huber, options)

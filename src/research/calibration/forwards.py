@@ -7,7 +7,6 @@ the money, and shift over forward or beta. A flat smile does not tell shift or b
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
@@ -16,10 +15,12 @@ import numpy as np
 import pandas as pd
 
 from research.arrays import Float1D
+from research.calibration._options import Bounds, Weights, check_max_iter, quote_weights, smiles_of
 from research.calibration._registry import fits
-from research.calibration._ssvi_search import check_bounds, covariance
+from research.calibration._ssvi_search import check_bounds
+from research.calibration._verdict import covariance
 from research.calibration.fit import AT_BOUND, CONVERGED, MAX_ITERATIONS, Fit
-from research.errors import InputError, NumericalError, require, require_all
+from research.errors import NumericalError, require, require_all
 from research.market import NormalSmile, Smile, Snapshot, Surface
 from research.models import bachelier, black
 from research.models.bachelier import Bachelier
@@ -68,7 +69,8 @@ def fit_cev(data: Smile | NormalSmile | Surface | Snapshot, **options: Any) -> F
     Parameters
     ----------
     data : Smile, NormalSmile, Surface or Snapshot
-        Its weights are those of the squared residuals.
+    weights : array-like of shape (n,), "equal", "vega", "bid_ask" or None, default None
+        Of the squared residuals, smile by smile in order of strike; None takes the quotes' own.
     bounds : mapping of "beta" or "shift" to (lower, upper)
     start : the model, default found from the quotes
     max_iter : int, default 200
@@ -90,14 +92,13 @@ def fit_cev(data: Smile | NormalSmile | Surface | Snapshot, **options: Any) -> F
 
 
 def _fit(
-    model: type, data: Any, *, bounds: Mapping[str, tuple[float, float]] | None = None, start: Any = None,
-    max_iter: int = 200,
+    model: type, data: Any, *, weights: Weights = None, bounds: Bounds = None, start: Any = None, max_iter: int = 200
 ) -> Fit[Any]:  # fmt: skip
     from scipy.optimize import least_squares
 
-    quotes = _read(data)
+    quotes = _read(data, weights)
     require(start is None or isinstance(start, model), "start", start, f"be a {model.__name__}")
-    require(max_iter >= 1, "max_iter", max_iter, "be >= 1")
+    check_max_iter(max_iter)
     lower, upper, starts = _box(model, quotes, bounds, start)
     n, active = lower.size, int(np.count_nonzero(quotes.weight))
     require(active > n, "quotes", active, f"number at least {n + 1}", hint=f"{model.__name__} has {n} parameters.")
@@ -121,14 +122,12 @@ def _fit(
     return _answer(model, found, quotes, best, (lower, upper), vol, sum(int(end.nfev) for end in ends), clock)
 
 
-def _read(data: Any) -> _Quotes:
-    surface = data.quotes if isinstance(data, Snapshot) else data
-    smiles = list(surface) if isinstance(surface, Surface) else [surface]
-    if not all(isinstance(smile, (Smile, NormalSmile)) for smile in smiles):
-        raise InputError(f"data must be a Smile, NormalSmile, Surface or Snapshot; got {type(data).__name__}.")
+def _read(data: Any, weights: Weights) -> _Quotes:
+    smiles = smiles_of(data)
     frame = pd.concat([smile.to_frame() for smile in smiles], ignore_index=True)
-    column = {name: frame[name].to_numpy(dtype=np.float64) for name in ("forward", "strike", "tau", "vol", "weight")}
-    return _Quotes(frame, **column, normal=isinstance(smiles[0], NormalSmile))
+    column = {name: frame[name].to_numpy(dtype=np.float64) for name in ("forward", "strike", "tau", "vol")}
+    weight = np.concatenate(quote_weights(smiles, weights))
+    return _Quotes(frame, **column, weight=weight, normal=isinstance(smiles[0], NormalSmile))
 
 
 def _box(model: type, quotes: _Quotes, bounds: Any, start: Any) -> tuple[Float1D, Float1D, list[Float1D]]:

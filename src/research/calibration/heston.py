@@ -13,18 +13,17 @@ EJOR 263, 625-638.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
 
 from research.arrays import Float1D, Float2D, Int1D
+from research.calibration._options import Bounds, Weights, check_max_iter, read_bounds
 from research.calibration._quotes import Quotes, read_quotes
 from research.calibration._registry import fits
-from research.calibration.fit import AT_BOUND, CONVERGED, MAX_ITERATIONS, Fit
+from research.calibration._verdict import covariance, std_errors, verdict
+from research.calibration.fit import Fit
 from research.core.calibration.heston import heston_fit, heston_vol_errors
 from research.core.calibration.levenberg_marquardt import MAX_ITERATIONS as KERNEL_MAX_ITERATIONS
 from research.core.calibration.levenberg_marquardt import STUCK
@@ -40,6 +39,7 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "sigma": (1e-3, 20.0),
     "rho": (-0.999, 0.999),
 }
+LIMITS = {name: (0.0, np.inf) if name != "rho" else (-1.0, 1.0) for name in BOUNDS}
 # kappa, sigma / (4 sqrt(theta))
 _CANDIDATES = ((1.5, 0.5), (1.5, 1.5), (5.0, 1.0), (5.0, 2.5), (15.0, 2.0), (15.0, 5.0))
 
@@ -62,9 +62,9 @@ class _Search:
 def fit_heston(
     data: Snapshot | Surface,
     *,
-    weights: ArrayLike | Literal["equal", "vega"] | None = None,
+    weights: Weights = None,
     start: Heston | None = None,
-    bounds: Mapping[str, tuple[float, float]] | None = None,
+    bounds: Bounds = None,
     max_iter: int = 200,
     tolerance: float = 1e-11,
     allow_arbitrage: bool = False,
@@ -75,7 +75,7 @@ def fit_heston(
     Parameters
     ----------
     data : Snapshot or Surface
-    weights : array-like of shape (n,), "equal", "vega" or None, default None
+    weights : array-like of shape (n,), "equal", "vega", "bid_ask" or None, default None
         Of the squared errors, in the order of `surface.to_frame()`; None takes the surface's own.
     start : Heston, default found from the quotes
     bounds : mapping of a parameter's name to (lower, upper), default `BOUNDS`
@@ -102,9 +102,9 @@ def fit_heston(
     """
     quotes = read_quotes(data, weights, allow_arbitrage=allow_arbitrage, tolerance=arbitrage_tolerance)
     require(quotes.n_active >= 6, "quotes", quotes.n_active, "number at least 6", hint="Heston has 5 parameters.")
-    require(max_iter >= 1, "max_iter", max_iter, "be >= 1")
+    check_max_iter(max_iter)
     require(0.0 < tolerance < 1.0, "tolerance", tolerance, "lie in (0, 1)")
-    lower, upper = _bounds(bounds)
+    lower, upper = read_bounds(bounds, BOUNDS, LIMITS)
     clock = time.perf_counter()
     begin = _vector(start) if start is not None else _best_start(quotes, lower, upper)
     found = _search(quotes, begin, lower, upper, tolerance, max_iter)
@@ -130,30 +130,19 @@ def _transform(p: Float1D) -> Float1D:
     return out
 
 
-def _bounds(given: Mapping[str, tuple[float, float]] | None) -> tuple[Float1D, Float1D]:
-    merged = dict(BOUNDS)
-    for name, pair in (given or {}).items():
-        require(name in BOUNDS, "bounds", name, f"name one of {', '.join(NAMES)}")
-        require(
-            len(pair) == 2 and pair[0] <= pair[1], f"bounds[{name!r}]", pair, "be (lower, upper) with lower <= upper"
-        )
-        least, most = (0.0, np.inf) if name != "rho" else (-1.0, 1.0)
-        inside = least < pair[0] and pair[1] < most
-        require(inside, f"bounds[{name!r}]", pair, f"lie strictly inside ({least:g}, {most:g})")
-        merged[name] = (float(pair[0]), float(pair[1]))
-    both = np.array([merged[name] for name in NAMES])
-    return both[:, 0].copy(), both[:, 1].copy()
-
-
 def _best_start(quotes: Quotes, lower: Float1D, upper: Float1D) -> Float1D:
-    """The candidate with the least sum of squares."""
+    """The candidate with the least sum of squares over the first, the middle and the last expiry."""
     short, long = quotes.at_the_money_variance()
     rho = -0.6 if quotes.skew() <= 0.0 else 0.6
+    few = sorted({0, quotes.tau.size // 2, quotes.tau.size - 1})
+    table = np.hstack([quotes.table[:, quotes.first[g] : quotes.first[g + 1]] for g in few])
+    first = np.concatenate([[0], np.cumsum(np.diff(quotes.first)[few])]).astype(np.int64)
+    tau, n = quotes.tau[few], table.shape[1]
     best, least = np.empty(5), np.inf
-    model, jacobian = np.empty((3, quotes.n)), np.empty((5, quotes.n))
+    model, jacobian = np.empty((3, n)), np.empty((5, n))
     for kappa, spread in _CANDIDATES:
         p = np.clip([short, kappa, long, spread * 4.0 * np.sqrt(long), rho], lower, upper)
-        heston_vol_errors(p, quotes.tau, quotes.first, quotes.table, 0.25, 1e-9, model, jacobian)
+        heston_vol_errors(p, tau, first, table, 0.25, 1e-9, model, jacobian)
         total = float(np.sum(model[1] ** 2))
         if total < least:
             best, least = p, total
@@ -171,39 +160,15 @@ def _search(quotes: Quotes, begin: Float1D, lower: Float1D, upper: Float1D, tole
     return _Search(p, jacobian, model, float(sse), float(gap), int(status), int(n_iter), bound)
 
 
-def _std_errors(found: _Search, n_active: int) -> Float1D:
-    """Of the five parameters; nan where one lies on its bound or the quotes say nothing about it."""
-    out = np.full(5, np.nan)
-    free = found.bound == 0
-    if n_active <= free.sum() or not free.any():
-        return out
-    j = found.jacobian[free]
-    scale = np.sqrt(np.sum(j * j, axis=1))
-    if not (scale > 0.0).all():
-        return out
-    u = j / scale[:, None]
-    matrix = u @ u.T
-    if np.linalg.cond(matrix) > 1e14:
-        return out
-    variance = np.diag(np.linalg.inv(matrix)) * found.sse / (n_active - free.sum())
-    slope = np.append(found.p[:4], 1.0 - found.p[4] ** 2)
-    out[free] = np.sqrt(variance) / scale * slope[free]
-    return out
-
-
 def _answer(quotes: Quotes, found: _Search, lower: Float1D, upper: Float1D, seconds: float) -> Fit[Heston]:
-    on_bound = [name for name, flag in zip(NAMES, found.bound) if flag]
-    status = CONVERGED if not on_bound else AT_BOUND
-    message = f"the sum of squares settled after {found.n_iter} evaluations"
-    if on_bound:
-        message += f"; on its bound: {', '.join(on_bound)}"
-    if found.status == KERNEL_MAX_ITERATIONS:
-        status, message = MAX_ITERATIONS, f"stopped by max_iter after {found.n_iter} evaluations"
-    error = _std_errors(found, quotes.n_active)
-    parameters = pd.DataFrame({"name": NAMES, "value": found.p, "std_error": error, "lower": lower, "upper": upper})
+    bound = found.bound != 0
+    spread, condition = covariance(found.jacobian.T, ~bound, found.sse, quotes.n_active)
+    error = std_errors(spread, np.append(found.p[:4], 1.0 - found.p[4] ** 2))
+    settled = found.status != KERNEL_MAX_ITERATIONS
+    status, message = verdict(NAMES, found.p, error, bound, settled, found.n_iter, condition)
     return Fit(
         model=_model(found.p),
-        parameters=parameters,
+        parameters=pd.DataFrame({"name": NAMES, "value": found.p, "std_error": error, "lower": lower, "upper": upper}),
         residuals=quotes.residuals(found.model[0]),
         rmse=float(np.sqrt(found.sse / quotes.weight.sum())),
         unit="vol",

@@ -7,7 +7,6 @@ its usual change: more than `jump` robust standard deviations (1.4826 times the 
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -17,8 +16,8 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from research.calibration._registry import checked, fit_function
-from research.calibration.fit import AT_BOUND, CONVERGED, MAX_ITERATIONS, Fit
+from research.calibration._registry import checked, fit_function, option_names
+from research.calibration.fit import AT_BOUND, CONVERGED, MAX_ITERATIONS, Fit, run
 from research.errors import InputError, NumericalError, ResearchError, require
 from research.market import Snapshot, Surface, build_snapshot, find_arbitrage
 from research.market.chains import Chains, chains_from_quotes
@@ -73,6 +72,7 @@ def fit_history(
     on_failure: Literal["keep", "raise"] = "keep",
     progress: Callable[[int, int], None] | None = None,
     chain_options: Mapping[str, Any] | None = None,
+    huber: float | None = None,
     **options: Any,
 ) -> FitHistory:
     """Fit a model of the whole surface to each day of a history.
@@ -94,6 +94,8 @@ def fit_history(
         Keep a day that fails, with its reason, or stop there.
     progress : callable of (days done, days in all)
     chain_options : mapping, options of `chains_from_quotes`
+    huber : float, default None
+        As for `fit`.
     **options : those of the model's own fit; allow_arbitrage=True where quotes are noisy
 
     Returns
@@ -115,7 +117,7 @@ def fit_history(
     options = checked(model, options)
     kinds = isinstance(data, (Chains, Iterable)) and not isinstance(data, str)
     require(kinds, "data", data, "be a frame, Chains, Snapshots or Surfaces")
-    takes_start = "start" in inspect.signature(fitting, follow_wrapped=True).parameters
+    takes_start = "start" in option_names(fitting)
     surfaces, dropped, lost = _days(data, dict(chain_options or {}))
     rows, values, slices, fits = [], [], [], {}
     last: Any = None
@@ -126,7 +128,7 @@ def fit_history(
         try:
             if surface is None:
                 raise InputError(lost.get(day, "no quotes"))
-            found = fitting(surface, **(options if start is None else options | {"start": start}))
+            found = run(fitting, surface, huber, options if start is None else options | {"start": start})
         except (InputError, NumericalError) as problem:
             if on_failure == "raise":
                 raise

@@ -1,37 +1,39 @@
-"""Merton, Bates and Variance Gamma fitted to a surface: the least sum of squared vol errors, by trust-region search.
+"""Merton, Bates and Variance Gamma fitted to a surface: the least sum of squared vol errors, exact derivatives.
 
-Searched are logarithms (artanh of a correlation) within bounds, from a few starts; derivatives are differences of the
-cosine series, whose error is far below the step. Bates starts from the Heston fit, so it never ends above it.
-Parameters that the quotes hardly tell apart are named in the message.
+Searched are logarithms (of what is positive) within bounds, from a few starts, by Levenberg-Marquardt. Bates starts
+from the Heston fit calmed down, and from the fit itself where that ends above it. Parameters that the quotes hardly
+tell apart are named in the message.
 
 References
 ----------
-Branch, Coleman & Li (1999), "A subspace, interior, and conjugate gradient method for large-scale bound-constrained
-minimization problems", SIAM J. Scientific Computing 21 (SciPy's trust region).
+Cui, del Bano Rollin, Germano (2017), EJOR 263, 625-638 (analytic gradients through implied vols).
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
 
 from research.arrays import Float1D, Float2D
+from research.calibration._climb import Climb, climb
+from research.calibration._options import Bounds, Weights, check_max_iter, read_bounds
 from research.calibration._quotes import Quotes, read_quotes
 from research.calibration._registry import fits
-from research.calibration.fit import AT_BOUND, CONVERGED, MAX_ITERATIONS, Fit
+from research.calibration._verdict import covariance, std_errors, verdict
+from research.calibration.fit import Fit
 from research.calibration.heston import BOUNDS as HESTON_BOUNDS
 from research.calibration.heston import fit_heston
+from research.core.calibration.jumps import N_PARAMETERS, jump_vol_errors
+from research.core.calibration.variance_gamma import variance_gamma_vol_errors
+from research.core.models.levy import VARIANCE_GAMMA
 from research.errors import NumericalError, require
 from research.market import Snapshot, Surface
-from research.models import black
 from research.models.jumps import Bates, Merton, VarianceGamma
-from research.pricing.cosine import price_with_error
+from research.pricing.cosine import log_price_range
 
 _JUMPS = {"intensity": (1e-4, 50.0), "jump_mean": (-2.0, 2.0), "jump_std": (1e-4, 2.0)}
 _JUMP_STARTS = ((0.2, -0.1, 0.1), (1.0, -0.05, 0.1), (0.2, -0.3, 0.2))
@@ -41,7 +43,10 @@ BOUNDS: dict[type, dict[str, tuple[float, float]]] = {
     VarianceGamma: {"sigma": (1e-3, 4.0), "nu": (1e-4, 20.0), "theta": (-3.0, 3.0)},
 }
 _LINEAR = ("rho", "jump_mean", "theta")  # may be negative: searched as they are
-_FAR = 5.0  # the vol that stands for a price outside the bounds
+_CLIMBS = 2  # from the best of the starts
+_SHORT, _TOLERANCE = 0.03, 1e-9  # least fall of the sum of squares, as a share, in a short climb and in the last
+_NEGLIGIBLE, _MOST_TERMS = 1e-13, 16384  # of a cosine series
+_CUT = 1e-9  # a series cut at more than this says nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +66,15 @@ class _Coordinates:
         return np.where(self.positive, np.exp(np.where(self.positive, y, 0.0)), y)
 
     def search(self, p: Float1D) -> Float1D:
-        inside = np.clip(
-            p, self.lower * (1.0 + 1e-9 * np.sign(self.lower)), self.upper * (1.0 - 1e-9 * np.sign(self.upper))
-        )
+        inside = np.clip(p, self.lower, self.upper)
         return np.where(self.positive, np.log(np.where(self.positive, inside, 1.0)), inside)
 
 
-def _coordinates(model: type) -> _Coordinates:
-    bounds = BOUNDS[model]
-    both = np.array(list(bounds.values()))
-    linear = np.array([n in _LINEAR and (n != "theta" or model is VarianceGamma) for n in bounds])
-    return _Coordinates(model, tuple(bounds), ~linear, both[:, 0].copy(), both[:, 1].copy())
+def _coordinates(model: type, given: Bounds) -> _Coordinates:
+    names = tuple(BOUNDS[model])
+    linear = np.array([n in _LINEAR and (n != "theta" or model is VarianceGamma) for n in names])
+    limits = {n: (-1.0, 1.0) if n == "rho" else (-np.inf if flag else 0.0, np.inf) for n, flag in zip(names, linear)}
+    return _Coordinates(model, names, ~linear, *read_bounds(given, BOUNDS[model], limits))
 
 
 @fits(Merton)
@@ -93,11 +96,12 @@ def fit_bates(data: Snapshot | Surface, **options: Any) -> Fit[Bates]:
     Parameters
     ----------
     data : Snapshot or Surface
-    weights : array-like of shape (n,), "equal", "vega" or None, default None
-        Of the squared errors; None takes the surface's own.
+    weights : array-like of shape (n,), "equal", "vega", "bid_ask" or None, default None
+        Of the squared errors, in the order of `surface.to_frame()`; None takes the surface's own.
     start : the model, default found from the quotes
+    bounds : mapping of a parameter's name to (lower, upper), default `BOUNDS`
     max_iter : int, default 200
-        Most evaluations of the surface a start, derivatives not counted.
+        Most evaluations of the surface a start.
     allow_arbitrage : bool, default False
         Fit quotes that allow a free lunch.
     arbitrage_tolerance : float, default 0.01
@@ -122,59 +126,95 @@ def _fit(
     model: type,
     data: Snapshot | Surface,
     *,
-    weights: ArrayLike | Literal["equal", "vega"] | None = None,
+    weights: Weights = None,
     start: Any = None,
+    bounds: Bounds = None,
     max_iter: int = 200,
     allow_arbitrage: bool = False,
     arbitrage_tolerance: float = 0.01,
 ) -> Fit[Any]:
-    from scipy.optimize import least_squares
-
     quotes = read_quotes(data, weights, allow_arbitrage=allow_arbitrage, tolerance=arbitrage_tolerance)
-    where = _coordinates(model)
+    where = _coordinates(model, bounds)
     n = len(where.names)
     hint = f"{model.__name__} has {n} parameters."
     require(quotes.n_active >= n + 1, "quotes", quotes.n_active, f"number at least {n + 1}", hint=hint)
-    require(max_iter >= 1, "max_iter", max_iter, "be >= 1")
+    check_max_iter(max_iter)
     clock = time.perf_counter()
-    residual = _residual_function(quotes, where)
-    starts = [_vector(start, where)] if start is not None else _starts(model, data, quotes, weights, where)
-    ends = []
-    span = (where.search(where.lower), where.search(where.upper))
-    for begin in sorted(starts, key=lambda p: float(np.sum(residual(where.search(p)) ** 2)))[:2]:
-        ends.append(
-            least_squares(residual, where.search(begin), bounds=span, x_scale="jac", diff_step=1e-6,
-                          ftol=1e-10, xtol=1e-10, gtol=1e-12, max_nfev=max_iter)
-        )  # fmt: skip
-    best = min(ends, key=lambda end: float(end.cost))
-    if not np.isfinite(best.cost) or 2.0 * best.cost >= 0.5 * _FAR**2:
+    surface = _Surface(quotes, where)
+    points, last = _starts(model, data, quotes, weights, where)
+    points = points if start is None else [_vector(start, where), *points]
+    found, n_iter = _search(surface, [where.search(p) for p in points], last, where, max_iter)
+    if found is None or not np.isfinite(found.sse):
         raise NumericalError(f"the search must find a {model.__name__} surface; got none near these quotes.")
-    return _answer(quotes, where, best, sum(int(end.nfev) for end in ends), time.perf_counter() - clock)
+    return _answer(quotes, where, surface, found, n_iter, clock)
 
 
-def _residual_function(quotes: Quotes, where: _Coordinates) -> Callable[[Float1D], Float1D]:
-    root = np.sqrt(quotes.weight)
+def _search(
+    surface: _Surface, starts: list[Float1D], last: Float1D | None, where: _Coordinates, max_iter: int
+) -> tuple[Climb | None, int]:
+    """The best end, and all evaluations: short climbs from the most promising starts, the best one to its end.
 
-    def residual(y: Float1D) -> Float1D:
+    The last resort is climbed from only if that ends above it.
+    """
+    span = (where.search(where.lower), where.search(where.upper))
+    sums = [np.inf if r is None else float(r[0] @ r[0]) for r in (surface(y) for y in starts)]
+    order = [k for k in np.argsort(sums, kind="stable").tolist() if np.isfinite(sums[k])]
+    few = _CLIMBS if last is not None else len(order)
+    short = [climb(surface, starts[k], *span, tolerance=_SHORT, max_iter=max_iter) for k in order[:few]]
+    ends = sorted((end for end in short if end is not None), key=lambda end: end.sse)
+    n_iter = len(starts) + sum(end.n_iter for end in ends)
+    found = climb(surface, ends[0].y, *span, tolerance=_TOLERANCE, max_iter=max_iter) if ends else None
+    n_iter += 0 if found is None else found.n_iter
+    if last is None:
+        return found, n_iter
+    floor = surface(where.search(last))
+    if found is None or (floor is not None and found.sse > float(floor[0] @ floor[0])):
+        found = climb(surface, where.search(last), *span, tolerance=_TOLERANCE, max_iter=max_iter)
+        n_iter += 0 if found is None else found.n_iter
+    return found, n_iter + 1
+
+
+@dataclass(slots=True)
+class _Surface:
+    """Residuals of all quotes at a point and their derivatives; None where the model or the series says no."""
+
+    quotes: Quotes
+    where: _Coordinates
+
+    def __call__(self, y: Float1D) -> tuple[Float1D, Float2D] | None:
+        found = self.at(y)
+        return None if found is None else (found[0][1], found[1])
+
+    def at(self, y: Float1D) -> tuple[Float2D, Float2D] | None:
+        """(vols, residuals, values), and the derivatives of the residuals in y, shape (p, n)."""
         try:
-            model = where.to_model(y)
+            model = self.where.to_model(y)
         except ValueError:  # VarianceGamma: no finite forward there
-            return root * _FAR
-        return root * (_vols(model, quotes) - quotes.table[3])
+            return None
+        kind, p = model.characteristic()
+        q = self.quotes
+        out, jacobian = np.empty((3, q.n)), np.empty((3 if kind == VARIANCE_GAMMA else N_PARAMETERS, q.n))
+        if kind == VARIANCE_GAMMA:
+            variance_gamma_vol_errors(p, q.tau, q.first, q.table, out, jacobian)
+        else:
+            span = np.array([_range(kind, p, float(t)) for t in q.tau])
+            left = jump_vol_errors(p, q.tau, q.first, span, q.table, _NEGLIGIBLE, _MOST_TERMS, out, jacobian)
+            if not left < _CUT:
+                return None
+        if not np.isfinite(out[1]).all():
+            return None
+        if isinstance(model, Merton):
+            jacobian = jacobian[[0, 5, 6, 7]]
+            jacobian[0] *= 2.0 * model.sigma  # its first parameter is a variance
+        slope = np.where(self.where.positive, self.where.values(y), 1.0)
+        return out, np.ascontiguousarray(jacobian * slope[:, None])
 
-    return residual
 
-
-def _vols(model: Any, quotes: Quotes) -> Float1D:
-    """Implied vols of the model at the quotes, from out-of-the-money prices."""
-    forward, strike, tau = quotes.table[1], quotes.table[2], quotes.table[5] ** 2
-    is_call = strike >= forward
-    try:
-        value = price_with_error(model, forward, strike, tau, is_call=is_call)[0]
-    except NumericalError:
-        return np.full(quotes.n, _FAR)
-    vol = black.implied_vol(value, forward, strike, tau, is_call=is_call, on_error="nan")
-    return np.where(np.isfinite(vol), vol, 0.0)
+def _range(kind: int, p: Float1D, tau: float) -> tuple[float, float]:
+    """Least log(S_T / F) and the width of a range that holds all but exp(-50) of the density."""
+    centre, spread, reach = log_price_range(kind, p, tau)
+    half = 10.0 * spread + reach
+    return centre - half, 2.0 * half
 
 
 def _vector(model: Any, where: _Coordinates) -> Float1D:
@@ -182,69 +222,47 @@ def _vector(model: Any, where: _Coordinates) -> Float1D:
     return np.array([asdict(model)[name] for name in where.names])
 
 
-def _starts(model: type, data: Any, quotes: Quotes, weights: Any, where: _Coordinates) -> list[Float1D]:
-    """Candidates: level from the at-the-money vols, skew from jumps that fall."""
+def _starts(
+    model: type, data: Any, quotes: Quotes, weights: Any, where: _Coordinates
+) -> tuple[list[Float1D], Float1D | None]:
+    """Candidates: level from the at-the-money vols, skew from jumps that fall; and the last resort of Bates, Heston."""
     short, long = quotes.at_the_money_variance()
     level = np.sqrt(0.5 * (short + long))
     fall = 1.0 if quotes.skew() <= 0.0 else -1.0
     jumps = [np.array([rate, fall * mean, deviation]) for rate, mean, deviation in _JUMP_STARTS]
     if model is VarianceGamma:
-        return [np.array([level, nu, -fall * theta]) for nu, theta in ((0.1, 0.2), (0.5, 0.1), (1.0, 0.05))]
+        return [np.array([level, nu, -fall * theta]) for nu, theta in ((0.1, 0.2), (0.5, 0.1), (1.0, 0.05))], None
     if model is Merton:
-        return [np.array([0.8 * level, *jump]) for jump in jumps]
+        return [np.array([0.8 * level, *jump]) for jump in jumps], None
     plain = fit_heston(data, weights=weights, allow_arbitrage=True).model
     base = np.array([plain.v0, plain.kappa, plain.theta, plain.sigma, plain.rho])
     calmer = base * np.array([0.8, 1.0, 0.9, 0.7, 1.0])
     none = np.array([where.lower[5], 0.0, 0.1])
-    return [np.concatenate([base, none]), *(np.concatenate([calmer, jump]) for jump in jumps)]
+    return [np.concatenate([calmer, jump]) for jump in jumps], np.concatenate([base, none])
 
 
-def _std_errors(jacobian: Float2D, free: Any, cost: float, n_active: int, slope: Float1D) -> tuple[Float1D, float]:
-    """Standard errors in the model's own units (nan on a bound), and the condition number of the scaled J'J."""
-    out = np.full(free.size, np.nan)
-    j = jacobian[:, free]
-    size = np.sqrt((j**2).sum(axis=0))
-    if n_active <= free.sum() or not (size > 0.0).all():
-        return out, np.inf
-    matrix = (j / size).T @ (j / size)
-    condition = float(np.linalg.cond(matrix))
-    if condition < 1e14:
-        variance = np.diag(np.linalg.inv(matrix)) * 2.0 * cost / (n_active - free.sum())
-        out[free] = np.sqrt(variance) / size * slope[free]
-    return out, condition
-
-
-def _answer(quotes: Quotes, where: _Coordinates, found: Any, n_iter: int, seconds: float) -> Fit[Any]:
-    p = where.values(found.x)
-    free = found.active_mask == 0
-    slope = np.where(where.positive, p, 1.0)
-    error, condition = _std_errors(found.jac, free, float(found.cost), quotes.n_active, slope)
-    bound = [name for name, ok in zip(where.names, free) if not ok]
-    status = MAX_ITERATIONS if found.status == 0 else AT_BOUND if bound else CONVERGED
-    message = (
-        f"stopped by max_iter after {n_iter} evaluations"
-        if found.status == 0
-        else f"settled after {n_iter} evaluations"
-    )
-    message += f"; on its bound: {', '.join(bound)}" if bound else ""
-    with np.errstate(invalid="ignore"):
-        vague = [name for name, e, v in zip(where.names, error, p) if e > abs(v)]
-    if vague:
-        message += f"; hardly identified by these quotes: {', '.join(vague)} (condition {condition:.0e})"
-    vols = _vols(where.to_model(found.x), quotes)
+def _answer(
+    quotes: Quotes, where: _Coordinates, surface: _Surface, found: Climb, n_iter: int, clock: float
+) -> Fit[Any]:
+    p = where.values(found.y)
+    spread, condition = covariance(found.jacobian.T, found.free, found.sse, quotes.n_active)
+    error = std_errors(spread, np.where(where.positive, p, 1.0))
+    status, message = verdict(where.names, p, error, ~found.free, found.settled, n_iter, condition)
+    last = surface.at(found.y)
+    assert last is not None  # it was there
     return Fit(
-        model=where.to_model(found.x),
+        model=where.to_model(found.y),
         parameters=pd.DataFrame(
             {"name": where.names, "value": p, "std_error": error, "lower": where.lower, "upper": where.upper}
         ),
-        residuals=quotes.residuals(vols),
-        rmse=float(np.sqrt(2.0 * found.cost / quotes.weight.sum())),
+        residuals=quotes.residuals(last[0][0]),
+        rmse=float(np.sqrt(found.sse / quotes.weight.sum())),
         unit="vol",
-        sse=float(2.0 * found.cost),
+        sse=found.sse,
         status=status,
         n_iter=n_iter,
         message=message,
-        seconds=seconds,
+        seconds=time.perf_counter() - clock,
     )
 
 

@@ -19,6 +19,7 @@ Andreasen, Huge (2011), "Volatility interpolation", Risk 24(3), 76-79.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from time import perf_counter
 from typing import Any, Literal
 
@@ -28,6 +29,7 @@ from scipy.linalg import solve_banded
 from scipy.optimize import least_squares
 
 from research.arrays import Float1D, Float2D
+from research.calibration._options import Weights, quote_weights
 from research.calibration._quotes import refuse_arbitrage
 from research.calibration._registry import fits
 from research.calibration.fit import Fit, fit
@@ -50,6 +52,7 @@ def fit_local_vol(
     data: Snapshot | Surface,
     *,
     method: Method = "andreasen_huge",
+    weights: Weights = None,
     smoothness: float = 1e-3,
     allow_arbitrage: bool = False,
     arbitrage_tolerance: float = 0.0025,
@@ -62,6 +65,8 @@ def fit_local_vol(
     data : Snapshot or Surface
     method : {"andreasen_huge", "dupire"}
         "dupire" fits an SVISurface first, which takes the other `options`, and reads the local vol off it.
+    weights : array-like of shape (n,), "equal", "vega", "bid_ask" or None, default None
+        Of the squared vol residuals; None takes the surface's own.
     smoothness : float, default 1e-3
         Weight of the bends of a_i^(1/2) between quotes beside the vol residuals; 0 follows the quotes wherever they go.
     allow_arbitrage : bool, default False
@@ -86,6 +91,9 @@ def fit_local_vol(
     require(smoothness >= 0.0, "smoothness", smoothness, "be >= 0")
     if not allow_arbitrage:
         refuse_arbitrage(surface, arbitrage_tolerance)
+    if weights is not None:
+        parts = zip(surface, quote_weights(surface.smiles, weights))
+        surface = replace(surface, smiles=tuple(replace(smile, weight=weight) for smile, weight in parts))
     began = perf_counter()
     if method == "dupire":
         found = fit(SVISurface, surface, allow_arbitrage=True, **options)

@@ -14,16 +14,17 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
 
 from research.arrays import Float1D, Float2D
+from research.calibration._options import Bounds, Weights, check_max_iter, read_bounds
 from research.calibration._quotes import Quotes, read_quotes
 from research.calibration._registry import fits
-from research.calibration.fit import AT_BOUND, CONVERGED, MAX_ITERATIONS, Fit
+from research.calibration._verdict import verdict
+from research.calibration.fit import Fit
 from research.core._tasks import share
 from research.errors import NumericalError, require
 from research.market import Snapshot, Surface
@@ -33,8 +34,10 @@ from research.pricing import rough_bergomi as engine
 from research.pricing._simulation import Settings, tables_of
 
 BOUNDS = {"hurst": (0.01, 0.5), "eta": (0.05, 6.0), "rho": (-0.999, 0.999)}
+LIMITS = {"hurst": (0.0, 0.5 + 1e-12), "eta": (0.0, np.inf), "rho": (-1.0, 1.0)}
 _VARIANCE = (1e-6, 4.0)
 _REPLICATES = 16
+_FEW = 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,8 +83,9 @@ class _Paths:
 def fit_rough_bergomi(
     data: Snapshot | Surface,
     *,
-    weights: ArrayLike | Literal["equal", "vega"] | None = None,
+    weights: Weights = None,
     start: RoughBergomi | None = None,
+    bounds: Bounds = None,
     n_paths: int = 2048,
     n_steps: int = 96,
     scheme: str = "hybrid",
@@ -95,10 +99,11 @@ def fit_rough_bergomi(
     Parameters
     ----------
     data : Snapshot or Surface
-    weights : array-like of shape (n,), "equal", "vega" or None, default None
+    weights : array-like of shape (n,), "equal", "vega", "bid_ask" or None, default None
         Of the squared errors; None takes the surface's own.
     start : RoughBergomi, default found from the quotes
         With one forward variance an expiry.
+    bounds : mapping of "hurst", "eta" or "rho" to (lower, upper), default `BOUNDS`
     n_paths : int, pairs of paths in all, a power of two a replicate (16 of them)
     n_steps, scheme, seed
         As for the engine, `research.pricing.rough_bergomi`.
@@ -124,23 +129,30 @@ def fit_rough_bergomi(
     hint = "Rough Bergomi has three parameters and one an expiry."
     require(quotes.n_active >= p + 1, "quotes", quotes.n_active, f"number at least {p + 1}", hint=hint)
     require(256 <= n_paths <= 1 << 20, "n_paths", n_paths, f"lie in [256, {1 << 20}]")
-    require(max_iter >= 1, "max_iter", max_iter, "be >= 1")
+    check_max_iter(max_iter)
+    box = read_bounds(bounds, BOUNDS, LIMITS)
     clock = time.perf_counter()
-    paths = _paths(quotes, n_paths, n_steps, scheme, seed)
     root = np.sqrt(quotes.weight)
 
-    def residual(y: Float1D) -> Float1D:
+    def residual(y: Float1D, paths: _Paths) -> Float1D:
         return np.asarray(root * (paths.vols(_model(y, quotes))[-1] - quotes.table[3]))
 
-    low, high = _span(quotes)
+    low, high = _span(quotes, box)
     begin = _vector(start, quotes) if start is not None else _first(quotes)
-    found = least_squares(
-        residual, np.clip(begin, low + 1e-6, high - 1e-6), bounds=(low, high), x_scale="jac", diff_step=1e-3,
-        ftol=1e-6, xtol=1e-6, gtol=1e-10, max_nfev=max_iter,
-    )  # fmt: skip
+    margin, evaluations = 1e-6 * (high - low), 0
+    for few in (_FEW, 1):  # an eighth of the paths lead near: most steps are taken with them
+        if few > 1 and (start is not None or n_paths < 256 * few):
+            continue
+        paths = _paths(quotes, n_paths // few, n_steps, scheme, seed)
+        found = least_squares(
+            residual, np.clip(begin, low + margin, high - margin), bounds=(low, high), x_scale="jac", diff_step=1e-3,
+            ftol=1e-6 if few == 1 else 1e-4, xtol=1e-6 if few == 1 else 1e-4, gtol=1e-10, max_nfev=max_iter,
+            args=(paths,),
+        )  # fmt: skip
+        begin, evaluations = found.x, evaluations + int(found.nfev)
     if not np.isfinite(found.cost):
         raise NumericalError("the search must find a RoughBergomi surface; got none near these quotes.")
-    return _answer(paths, found, low, high, time.perf_counter() - clock)
+    return _answer(paths, found, low, high, evaluations, time.perf_counter() - clock)
 
 
 def _paths(quotes: Quotes, n_paths: int, n_steps: int, scheme: str, seed: int) -> _Paths:
@@ -169,8 +181,8 @@ def _vector(model: RoughBergomi, quotes: Quotes) -> Float1D:
     return np.concatenate(([model.hurst, model.eta, model.rho], np.log(level)))
 
 
-def _span(quotes: Quotes) -> tuple[Float1D, Float1D]:
-    low, high = np.array(list(BOUNDS.values())).T
+def _span(quotes: Quotes, box: tuple[Float1D, Float1D]) -> tuple[Float1D, Float1D]:
+    low, high = box
     n = quotes.tau.size
     return np.append(low, np.full(n, np.log(_VARIANCE[0]))), np.append(high, np.full(n, np.log(_VARIANCE[1])))
 
@@ -186,7 +198,7 @@ def _first(quotes: Quotes) -> Float1D:
     return np.concatenate(([0.15, 1.8, -0.7 if quotes.skew() <= 0.0 else 0.7], np.log(level)))
 
 
-def _answer(paths: _Paths, found: Any, low: Float1D, high: Float1D, seconds: float) -> Fit[RoughBergomi]:
+def _answer(paths: _Paths, found: Any, low: Float1D, high: Float1D, n_iter: int, seconds: float) -> Fit[RoughBergomi]:
     quotes, y = paths.quotes, found.x
     model, vols = _model(y, quotes), paths.vols(_model(y, quotes))
     names = (*BOUNDS, *(f"forward_variance_{k}" for k in range(quotes.tau.size)))
@@ -199,18 +211,17 @@ def _answer(paths: _Paths, found: Any, low: Float1D, high: Float1D, seconds: flo
     moves = (np.sqrt(quotes.weight) * (vols[:-1] - vols[-1])) @ j @ inverse  # first-order fit of each replicate
     simulated = moves.var(axis=0, ddof=1) / moves.shape[0]
     error[free] = np.sqrt(misfit + simulated) * slope[free]
-    bound = [name for name, ok in zip(names, free) if not ok]
-    stopped = found.status == 0
-    message = f"{'stopped by max_iter' if stopped else 'settled'} after {found.nfev} steps"
+    value = np.append(y[:3], slope[3:])
+    condition = float(np.linalg.cond(j.T @ j))
+    status, message = verdict(names, value, error, ~free, found.status != 0, n_iter, condition)
     share_of = float(np.sqrt(np.max(simulated / (misfit + simulated))))
     message += f"; the paths' share of the standard errors is at most {share_of:.0%}"
-    message += f"; on its bound: {', '.join(bound)}" if bound else ""
     return Fit(
         model=model,
         parameters=pd.DataFrame(
             {
                 "name": names,
-                "value": np.append(y[:3], np.exp(y[3:])),
+                "value": value,
                 "std_error": error,
                 "lower": np.append(low[:3], np.exp(low[3:])),
                 "upper": np.append(high[:3], np.exp(high[3:])),
@@ -220,8 +231,8 @@ def _answer(paths: _Paths, found: Any, low: Float1D, high: Float1D, seconds: flo
         rmse=float(np.sqrt(2.0 * found.cost / quotes.weight.sum())),
         unit="vol",
         sse=float(2.0 * found.cost),
-        status=MAX_ITERATIONS if stopped else AT_BOUND if bound else CONVERGED,
-        n_iter=int(found.nfev),
+        status=status,
+        n_iter=n_iter,
         message=message,
         seconds=seconds,
     )

@@ -14,15 +14,21 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from research.arrays import Float1D, Int1D
+from research.calibration._options import Bounds, Weights, check_max_iter, quote_weights, read_bounds
 from research.calibration._registry import fits
+from research.calibration._verdict import verdict
 from research.calibration.fit import AT_BOUND, CONVERGED, MAX_ITERATIONS, Fit
+from research.core._tasks import share
 from research.core.calibration.sabr import sabr_fits
 from research.errors import NumericalError, require, require_all
 from research.market import Smile
 from research.models.sabr import SABR, Formula
 
 LEAST = 4  # quotes
+NAMES = ("alpha", "rho", "nu")
 _RHO_MAX = 0.9999
+BOUNDS = {"alpha": (0.0, np.inf), "rho": (-_RHO_MAX, _RHO_MAX), "nu": (0.0, np.inf)}
+_LIMITS = {"alpha": (-1e-300, np.inf), "rho": (-1.0, 1.0), "nu": (-1e-300, np.inf)}
 _STUCK = 2  # of the kernel
 
 
@@ -46,19 +52,23 @@ class SliceFits:
 
 @fits(SABR)
 def fit_sabr(
-    smile: Smile, *, beta: float = 1.0, shift: float = 0.0, formula: Formula = "obloj", max_iter: int = 100
-) -> Fit[SABR]:
+    smile: Smile, *, beta: float = 1.0, shift: float = 0.0, formula: Formula = "obloj", weights: Weights = None,
+    bounds: Bounds = None, max_iter: int = 100,
+) -> Fit[SABR]:  # fmt: skip
     """Fit alpha, rho and nu to the quotes of one expiry.
 
     Parameters
     ----------
     smile : Smile
-        At least 4 quotes; lognormal vols of forward + shift; `smile.weight` weighs the squared residuals.
+        At least 4 quotes; lognormal vols of forward + shift.
     beta : float, default 1.0
         1 for equity and FX, 0.5 often for rates.
     shift : float, default 0.0
         Price units.
     formula : {"obloj", "hagan"}, default "obloj"
+    weights : array-like of shape (n,), "equal", "vega", "bid_ask" or None, default None
+        Of the squared residuals; None takes the smile's own.
+    bounds : mapping of "alpha", "rho" or "nu" to (lower, upper)
 
     Returns
     -------
@@ -73,11 +83,13 @@ def fit_sabr(
         When no step lowers the sum of squares.
     """
     require(isinstance(smile, Smile), "data", type(smile).__name__, "be a market.Smile")
-    weight = np.ones(len(smile)) if smile.weight is None else np.asarray(smile.weight, dtype=float)
+    (weight,) = quote_weights([smile], weights)
+    lower, upper = read_bounds(bounds, BOUNDS, _LIMITS)
     began = perf_counter()
     found = fit_slices(
         [smile.forward], [smile.tau], smile.strike[None, :], smile.vol[None, :], beta=beta, shift=shift,
-        formula=formula, weight=weight[None, :], max_iter=max_iter,
+        formula=formula, weight=weight[None, :], bounds=bounds,
+        max_iter=max_iter,
     )  # fmt: skip
     seconds = perf_counter() - began
     alpha, rho, nu = float(found.alpha[0]), float(found.rho[0]), float(found.nu[0])
@@ -85,26 +97,21 @@ def fit_sabr(
     fitted = np.asarray(model.vol_at(smile.forward, smile.strike, smile.tau))
     quotes = smile.to_frame()[["expiry", "tau", "strike", "log_moneyness", "vol"]].rename(columns={"vol": "market"})
     residuals = quotes.assign(model=fitted, residual=fitted - smile.vol, weight=weight)
+    value, error = np.array([alpha, rho, nu]), found.std_error.iloc[0].to_numpy()
+    on_bound = (value <= lower) | (value >= upper)
+    settled = bool(found.converged[0])
+    status, message = verdict(NAMES, value, error, on_bound, settled, int(found.n_iter[0]), np.nan)
+    parameters = {"name": NAMES, "value": value, "std_error": error, "lower": lower, "upper": upper}
     return Fit(
         model=model,
-        parameters=pd.DataFrame(
-            {
-                "name": ("alpha", "rho", "nu"),
-                "value": (alpha, rho, nu),
-                "std_error": found.std_error.iloc[0].to_numpy(),
-                "lower": (0.0, -_RHO_MAX, 0.0),
-                "upper": (np.inf, _RHO_MAX, np.inf),
-            }
-        ),
+        parameters=pd.DataFrame(parameters),
         residuals=residuals,
         rmse=float(found.rmse[0]),
         unit="vol",
         sse=float((weight * (fitted - smile.vol) ** 2).sum()),
-        status=int(found.status[0]),
+        status=status,
         n_iter=int(found.n_iter[0]),
-        message={CONVERGED: "converged", AT_BOUND: "converged on a bound"}.get(
-            int(found.status[0]), "stopped by max_iter"
-        ),
+        message=message,
         seconds=seconds,
     )
 
@@ -119,6 +126,7 @@ def fit_slices(
     shift: float = 0.0,
     formula: Formula = "obloj",
     weight: ArrayLike | None = None,
+    bounds: Bounds = None,
     max_iter: int = 100,
 ) -> SliceFits:
     """Fit m smiles in one call, in parallel.
@@ -131,6 +139,7 @@ def fit_slices(
         Quotes; nan in `vol` marks a missing one.
     weight : array-like, shape (m, n), default 1
         Of the squared residuals; 0 leaves a quote out.
+    bounds : mapping of "alpha", "rho" or "nu" to (lower, upper)
 
     Raises
     ------
@@ -147,7 +156,8 @@ def fit_slices(
     )
     require(0.0 <= beta <= 1.0, "beta", beta, "lie in [0, 1]")
     require(formula in ("obloj", "hagan"), "formula", formula, "be obloj or hagan")
-    require(max_iter >= 1, "max_iter", max_iter, "be at least 1")
+    check_max_iter(max_iter)
+    lower, upper = read_bounds(bounds, BOUNDS, _LIMITS)
     require_all((f + shift > 0.0) & np.isfinite(f), "forward", f, f"be finite and > {-shift:g}")
     require_all((t > 0.0) & np.isfinite(t), "tau", t, "be finite and > 0 years")
     require_all(np.isfinite(w) & (w >= 0.0), "weight", w, "be finite and >= 0")
@@ -159,14 +169,20 @@ def fit_slices(
     first = np.concatenate([[0], np.cumsum(count)]).astype(np.int64)
     out = np.empty((f.size, 9))
     hagan = 1.0 if formula == "hagan" else 0.0
-    sabr_fits(f + shift, t, first, k[here] + shift, v[here], np.sqrt(w[here]), beta, hagan, max_iter, out)
+    quotes, forwards = np.array([k[here] + shift, v[here], np.sqrt(w[here])]), f + shift
+    box = np.array([lower, upper])
+
+    def work(slices: slice) -> None:
+        sabr_fits(slices.start, slices.stop, forwards, t, first, quotes, beta, hagan, box, max_iter, out)
+
+    share(t.size, work, small=t.size <= 16)
     code = out[:, 4].astype(np.int64)
     if (code == _STUCK).any():
         slices = np.flatnonzero(code == _STUCK)
         raise NumericalError(
             f"the SABR search must lower the sum of squares; got stuck at slice {slices[0]} ({slices.size} of {f.size})"
         )
-    bound = (np.abs(out[:, 1]) >= _RHO_MAX) | (out[:, 2] <= 0.0)
+    bound = ((out[:, :3] <= lower) | (out[:, :3] >= upper)).any(axis=1)
     status = np.where(code == MAX_ITERATIONS, MAX_ITERATIONS, np.where(bound, AT_BOUND, CONVERGED))
     return SliceFits(
         alpha=out[:, 0].copy(),

@@ -14,18 +14,18 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
 
 from research.arrays import Float1D, Float2D
 from research.calibration import _ssvi_search as searching
+from research.calibration._options import Weights
 from research.calibration._quotes import Quotes, read_quotes
 from research.calibration._registry import fits
+from research.calibration._verdict import covariance
 from research.calibration.fit import AT_BOUND, CONVERGED, MAX_ITERATIONS, Fit
 from research.errors import require
 from research.market import Snapshot, Surface
 from research.models.ssvi import ESSVI, SSVI, PowerLaw
 
-Weights = ArrayLike | Literal["equal", "vega"] | None
 _RHO_STARTS = (-0.7, -0.2, 0.4)
 
 
@@ -49,7 +49,7 @@ def fit_ssvi(
     data : Snapshot or Surface
     phi : {"power_law", "heston"}, default "power_law"
         How the curvature falls with total variance at the money.
-    weights : array-like of shape (n,), "equal", "vega" or None, default None
+    weights : array-like of shape (n,), "equal", "vega", "bid_ask" or None, default None
         Of the squared errors, in the order of `surface.to_frame()`; None takes the surface's own, which
         `market.chains_from_quotes` sets from bid and ask.
     start : SSVI, default found from the quotes
@@ -214,7 +214,7 @@ def _answer(
 ) -> Fit[Any]:  # fmt: skip
     """The Fit; `own` maps points to the parameters named by `labels`."""
     on_bound = where.on_bound(found.y)
-    spread, condition = searching.covariance(found.jacobian, ~on_bound, found.sse, quotes.n_active)
+    spread, condition = covariance(found.jacobian, ~on_bound, found.sse, quotes.n_active)
     change = where.jacobian(found.y, own)
     error = np.sqrt(np.maximum(np.einsum("ij,jk,ik->i", change, spread, change), 0.0))
     error = np.where(error > 0.0, error, np.nan)

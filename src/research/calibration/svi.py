@@ -14,29 +14,29 @@ De Marco & Martini (2009), "Quasi-explicit calibration of Gatheral's SVI model",
 from __future__ import annotations
 
 from time import perf_counter
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from research.arrays import FloatND
+from research.calibration._options import Bounds, Weights, check_max_iter, quote_weights, read_bounds
 from research.calibration._registry import fits
 from research.calibration._svi_search import LEAST, Search, search
 from research.calibration.fit import AT_BOUND, MAX_ITERATIONS, Fit
 from research.errors import InputError, require
 from research.market import Smile, Snapshot, Surface, find_arbitrage, find_butterflies
-from research.models import black
 from research.models.svi import LEE, SVI, SVISurface
 
 NAMES = ("a", "b", "rho", "m", "sigma")
-Weights = Literal["equal", "vega"]
 
 
 @fits(SVI)
 def fit_svi(
     smile: Smile,
     *,
-    weights: Weights = "equal",
+    weights: Weights = None,
+    bounds: Bounds = None,
     allow_arbitrage: bool = False,
     arbitrage_free: bool = True,
     least_width: float = 0.05,
@@ -48,8 +48,10 @@ def fit_svi(
     ----------
     smile : Smile
         At least 5 quotes with a positive weight.
-    weights : {"equal", "vega"}, default "equal"
-        Of the squared vol residuals; multiplied by `smile.weight` where the smile has weights.
+    weights : array-like of shape (n,), "equal", "vega", "bid_ask" or None, default None
+        Of the squared vol residuals; None takes the smile's own. Scaled to mean 1.
+    bounds : mapping of "m" or "sigma" to (lower, upper), log moneyness
+        The search bounds the wings' slopes by Lee's 2 and the least variance from below; a, b and rho follow.
     allow_arbitrage : bool, default False
         Fit *quotes* that allow a butterfly, instead of refusing them.
     arbitrage_free : bool, default True
@@ -74,10 +76,10 @@ def fit_svi(
         When no start leads to a smile.
     """
     require(isinstance(smile, Smile), "data", type(smile).__name__, "be a market.Smile")
-    _check_options(weights, least_width, max_iter)
+    _check_options(least_width, max_iter)
     if not allow_arbitrage:
         _refuse_arbitrage(find_butterflies(smile))
-    fitted = _fit([smile], weights, arbitrage_free, least_width, max_iter)
+    fitted = _fit([smile], weights, bounds, arbitrage_free, least_width, max_iter)
     return Fit(**{**fitted, "model": fitted["model"].slices[0], "parameters": fitted["parameters"].drop(columns="tau")})
 
 
@@ -85,7 +87,8 @@ def fit_svi(
 def fit_svi_surface(
     data: Snapshot | Surface,
     *,
-    weights: Weights = "equal",
+    weights: Weights = None,
+    bounds: Bounds = None,
     allow_arbitrage: bool = False,
     arbitrage_free: bool = True,
     least_width: float = 0.05,
@@ -97,7 +100,7 @@ def fit_svi_surface(
     ----------
     data : Snapshot or Surface
         At least 5 quotes with a positive weight an expiry.
-    weights, least_width, max_iter
+    weights, bounds, least_width, max_iter
         As for one slice.
     allow_arbitrage : bool, default False
         Fit *quotes* that allow a butterfly or a calendar, instead of refusing them.
@@ -118,19 +121,21 @@ def fit_svi_surface(
     """
     require(isinstance(data, (Snapshot, Surface)), "data", type(data).__name__, "be a market.Snapshot or Surface")
     surface = data.quotes if isinstance(data, Snapshot) else data
-    _check_options(weights, least_width, max_iter)
+    _check_options(least_width, max_iter)
     if not allow_arbitrage:
         _refuse_arbitrage(find_arbitrage(surface))
-    return Fit(**_fit(list(surface), weights, arbitrage_free, least_width, max_iter))
+    return Fit(**_fit(list(surface), weights, bounds, arbitrage_free, least_width, max_iter))
 
 
 def _fit(
-    smiles: list[Smile], weights: Weights, arbitrage_free: bool, least_width: float, max_iter: int
+    smiles: list[Smile], weights: Weights, bounds: Bounds, arbitrage_free: bool, least_width: float, max_iter: int
 ) -> dict[str, Any]:
     """The fields of a Fit of SVISurface."""
-    weight = [_weights(smile, weights) for smile in smiles]
+    weight = _weights(smiles, weights)
+    wide = {"m": (-np.inf, np.inf), "sigma": (0.0, np.inf)}
+    box = read_bounds(bounds, wide, {"m": (-np.inf, np.inf), "sigma": (-1e-300, np.inf)})
     began = perf_counter()
-    found = search(smiles, weight, arbitrage_free, least_width, max_iter)
+    found = search(smiles, weight, arbitrage_free, least_width, max_iter, box)
     seconds = perf_counter() - began
     residuals = pd.concat([_residual_table(*row) for row in zip(smiles, found.model.slices, weight)], ignore_index=True)
     sse = float((residuals["weight"] * residuals["residual"] ** 2).sum())
@@ -144,15 +149,14 @@ def _fit(
         "sse": sse,
         "status": found.status,
         "n_iter": found.n_iter,
-        "message": _message(found),
+        "message": _message(found, tables),
         "seconds": seconds,
     }
 
 
-def _check_options(weights: str, least_width: float, max_iter: int) -> None:
-    require(weights in ("equal", "vega"), "weights", weights, "be equal or vega")
+def _check_options(least_width: float, max_iter: int) -> None:
     require(0.0 < least_width <= 1.0, "least_width", least_width, "lie in (0, 1]", hint="A share of the quoted range.")
-    require(max_iter >= 1, "max_iter", max_iter, "be at least 1")
+    check_max_iter(max_iter)
 
 
 def _refuse_arbitrage(found: pd.DataFrame) -> None:
@@ -167,16 +171,16 @@ def _refuse_arbitrage(found: pd.DataFrame) -> None:
     )
 
 
-def _weights(smile: Smile, weights: Weights) -> FloatND:
+def _weights(smiles: list[Smile], weights: Weights) -> list[FloatND]:
     """Weight of each squared residual, with mean 1 over the quotes that count."""
-    out = np.ones(len(smile)) if smile.weight is None else np.array(smile.weight)
-    if weights == "vega":
-        out = out * black.greeks(smile.forward, smile.strike, smile.tau, smile.vol)["vega"]
-    n = int((out > 0.0).sum())
-    hint = "SVI has five parameters."
-    require(n >= LEAST, "quotes", n, f"be at least {LEAST} with a positive weight at tau {smile.tau:.6g}", hint=hint)
-    scaled: FloatND = out * (n / out.sum())
-    return scaled
+    found = quote_weights(smiles, weights)
+    for smile, weight in zip(smiles, found):
+        n = int((weight > 0.0).sum())
+        rule = f"be at least {LEAST} with a positive weight at tau {smile.tau:.6g}"
+        require(n >= LEAST, "quotes", n, rule, hint="SVI has five parameters.")
+    flat = np.concatenate(found)
+    scale = np.count_nonzero(flat) / flat.sum()
+    return [weight * scale for weight in found]
 
 
 def _parameter_table(smile: Smile, model: SVI, error: FloatND) -> pd.DataFrame:
@@ -192,7 +196,7 @@ def _residual_table(smile: Smile, model: SVI, weight: FloatND) -> pd.DataFrame:
     return quotes.assign(model=fitted, residual=fitted - smile.vol, weight=weight)
 
 
-def _message(found: Search) -> str:
+def _message(found: Search, tables: list[pd.DataFrame]) -> str:
     what = {MAX_ITERATIONS: "stopped by max_iter", AT_BOUND: "converged on a bound"}.get(found.status, "converged")
     how = (
         "together, with arbitrage penalised"
@@ -203,4 +207,12 @@ def _message(found: Search) -> str:
     )
     left = found.model.arbitrage()["kind"].value_counts()
     count = ", ".join(f"{n} {kind}" for kind, n in left.items()) or "no"
-    return f"{what}{', ' + how if how else ''}; {count} arbitrage in the fit"
+    out = f"{what}{', ' + how if how else ''}; {count} arbitrage in the fit"
+    vague = [f"{row.name} at tau {row.tau:.4g}" for row in _vague(pd.concat(tables)).itertuples(index=False)]
+    return out + (f"; hardly identified by these quotes: {', '.join(vague)}" if vague else "")
+
+
+def _vague(table: pd.DataFrame) -> pd.DataFrame:
+    """Parameters whose standard error exceeds their size: of b, rho and sigma, since a and m may be 0."""
+    size = np.where(table["name"] == "rho", np.maximum(table["value"].abs(), 0.5), table["value"].abs())
+    return table[(table["std_error"] > size) & table["name"].isin(("b", "rho", "sigma"))]

@@ -14,7 +14,8 @@ from numpy.typing import ArrayLike
 from research.arrays import FloatND
 from research.calibration._svi_search import LEAST
 from research.calibration.fit import AT_BOUND, CONVERGED, MAX_ITERATIONS
-from research.core.calibration.svi import svi_slices
+from research.core._tasks import share
+from research.core.calibration.svi_lanes import LANES, svi_slices
 from research.errors import NumericalError, require, require_all
 from research.models.svi import LEE, SVI
 
@@ -83,7 +84,13 @@ def fit_slices(
     rising = (np.diff(quoted) > 0.0) | (np.diff(row) > 0)
     require_all(rising, "log_moneyness", quoted[1:], "increase along a slice")
     out, info = np.empty((t.size, LEAST)), np.empty((t.size, 3))
-    svi_slices(offset, quoted, v[here], np.sqrt(w[here]), t, _STARTS, _CLIMBS, least_width, max_iter, out, info)
+    quotes = np.array([quoted, v[here], np.sqrt(w[here])])
+
+    def work(groups: slice) -> None:
+        begin, end = LANES * groups.start, min(LANES * groups.stop, t.size)
+        svi_slices(begin, end, offset, quotes, t, _STARTS, _CLIMBS, least_width, max_iter, out, info)
+
+    share(-(-t.size // LANES), work, small=t.size <= 4 * LANES)
     lost = np.flatnonzero(~np.isfinite(info[:, 0]))
     if lost.size:
         raise NumericalError(f"the SVI search must find a smile; none fits slice {lost[0]} ({lost.size} of {t.size}).")

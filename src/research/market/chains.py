@@ -4,8 +4,9 @@
 
 One zero rate a day comes from the slopes of all expiries together, unless it is given; the forward of an expiry is the
 median over the pairs nearest to the money. The out-of-the-money option of each strike gives the vol. Quotes that say
-nothing are dropped by name: missing, duplicate, expired, stale (no volume), no bid, crossed, no implied vol, off the
-parity of their expiry. Expiries and days that are left without a smile are kept in `failed`.
+nothing are dropped by name: missing, duplicate, expired, stale (no volume), unchanged while the forward moved, no bid,
+crossed, of too few ticks, no implied vol, off the parity of their expiry. Expiries and days that are left without a
+smile are kept in `failed`.
 """
 
 from __future__ import annotations
@@ -21,9 +22,11 @@ import pandas as pd
 from research.arrays import Float1D
 from research.core.models.implied_vol import implied_vols
 from research.errors import DataError, require
+from research.market.chain_quality import half_tick_vols, stood_still, tick_of
 from research.market.surface import Smile, Surface
 
 _KEY = ["as_of", "expiry", "strike", "is_call"]
+_LEAST_TICKS = 10  # a price of fewer says little, where bid and ask do not tell how much
 _RATES = (-0.10, 0.25)  # a zero rate outside says that the pairs do not belong together
 
 
@@ -53,10 +56,11 @@ def chains_from_quotes(
     zero_rate: float | None = None,
     least_days: int = 1,
     least_volume: float = 1.0,
-    least_price: float = 0.0,
+    least_price: float | None = None,
     least_quotes: int = 4,
     least_pairs: int = 2,
     parity_tolerance: float | None = None,
+    tick: float | None = None,
 ) -> Chains:
     """Surfaces of every day of a table of option prices.
 
@@ -72,8 +76,10 @@ def chains_from_quotes(
         Calendar days to expiry below which a quote is left out: the last days of an option say little about vol.
     least_volume : float, default 1
         A quote with less volume is stale; of no effect without the column.
-    least_price : float, default 0
+    least_price : float, default 0 where there are bid and ask, else ten ticks
         A cheaper quote (mid, price units) says little: a tick is too much of it.
+    tick : float, default the smallest step between prices
+        Price units; 0 where they are not rounded.
     least_quotes : int, default 4
         An expiry with fewer vols fails.
     least_pairs : int, default 2
@@ -84,7 +90,8 @@ def chains_from_quotes(
     Returns
     -------
     Chains
-        Smiles carry weights 1 / (half the bid-ask spread in vol)^2, mean 1 a day, where there are bid and ask.
+        Smiles carry half_spread, half the bid-ask spread in vol, or half a tick in vol where there are prices only, and
+        weights by it: 1 / half_spread^2, mean 1 a day.
 
     Raises
     ------
@@ -95,14 +102,18 @@ def chains_from_quotes(
     require(least_days >= 1, "least_days", least_days, "be >= 1")
     require(least_pairs >= 1, "least_pairs", least_pairs, "be >= 1")
     quotes = _read(frame, columns or {})
-    quotes["reason"] = _reasons(quotes, least_days, least_volume, least_price)
+    sides = {"bid", "ask"} <= set(quotes.columns)
+    tick = tick_of(quotes["price"].to_numpy(dtype=np.float64)) if tick is None else tick
+    require(tick >= 0.0, "tick", tick, "be >= 0")
+    cheap = (0.0 if sides else _LEAST_TICKS * tick) if least_price is None else least_price
+    quotes["reason"] = _reasons(quotes, least_days, least_volume, cheap)
     forwards, failed = _forwards(quotes, zero_rate, least_pairs, parity_tolerance)
     quotes = quotes.merge(forwards[["as_of", "expiry", "forward", "df"]], on=["as_of", "expiry"], how="left")
     alone = (quotes["reason"] == "") & quotes["forward"].isna()
     quotes.loc[alone, "reason"] = "expiry without a forward"
     inside = quotes["is_call"] == (quotes["strike"] < quotes["forward"])
     quotes.loc[(quotes["reason"] == "") & inside, "reason"] = "in the money"
-    _add_vols(quotes)
+    _add_vols(quotes, tick)
     used = quotes[quotes["reason"] == ""].sort_values(["as_of", "expiry", "strike"], kind="stable")
     surfaces, thin = _surfaces(used, forwards, least_quotes)
     quotes = quotes.merge(thin, on=["as_of", "expiry"], how="left")
@@ -237,8 +248,8 @@ def _zero_rate(of_day: pd.DataFrame, given: float | None, groups: list[pd.DataFr
     return float(rate) if _RATES[0] < rate < _RATES[1] else np.nan
 
 
-def _add_vols(quotes: pd.DataFrame) -> None:
-    """Columns vol and half_spread (vol) of the quotes in use; those without a vol are marked."""
+def _add_vols(quotes: pd.DataFrame, tick: float) -> None:
+    """Columns vol and half_spread (vol) of the quotes in use; those without a vol, or that stood still, are marked."""
     here = (quotes["reason"] == "").to_numpy()
     quotes["vol"], quotes["half_spread"] = np.nan, np.nan
     part = quotes[here]
@@ -247,6 +258,11 @@ def _add_vols(quotes: pd.DataFrame) -> None:
         low, high = _vols(part, "bid"), _vols(part, "ask")
         vol = quotes.loc[here, "vol"].to_numpy()
         quotes.loc[here, "half_spread"] = np.where(np.isfinite(low), 0.5 * (high - low), high - vol)
+    else:
+        quotes.loc[here, "half_spread"] = half_tick_vols(quotes[here], tick)
+    still = stood_still(quotes, tick)
+    quotes.loc[here & still, "reason"] = "unchanged while the forward moved"
+    here = here & ~still
     quotes.loc[here & ~(quotes["vol"] > 0.0).to_numpy(), "reason"] = "no implied vol"
 
 
@@ -276,6 +292,7 @@ def _surfaces(
                     tau=fact.tau, forward=fact.forward, df=fact.df, strike=of_expiry["strike"].to_numpy(),
                     vol=of_expiry["vol"].to_numpy(), expiry=_date(expiry),
                     weight=None if weight is None else weight.loc[of_expiry.index].to_numpy(),
+                    half_spread=_positive(of_expiry["half_spread"]),
                 )
             )  # fmt: skip
         if smiles:
@@ -293,6 +310,12 @@ def _weights(of_day: pd.DataFrame) -> Any:
     middle = float(half[half > 0.0].median())
     weight = 1.0 / half.where(half > 0.0, 4.0 * middle).clip(lower=0.25 * middle) ** 2
     return weight / weight.mean()
+
+
+def _positive(half: pd.Series) -> Float1D | None:
+    """Half spreads, the smallest that is positive where one is 0 or unknown; None without any."""
+    good = half[half > 0.0]
+    return None if good.empty else half.where(half > 0.0, good.min()).to_numpy(dtype=np.float64)
 
 
 def _date(stamp: Any) -> date:

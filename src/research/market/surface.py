@@ -28,6 +28,7 @@ class Smile:
     vol: Float1D  # 1/sqrt(year), decimal: 20% is 0.20, shape (n,)
     weight: Float1D | None = None  # of a quote in a fit, >= 0, shape (n,); None: all equal
     expiry: date | None = None
+    half_spread: Float1D | None = None  # half the distance from bid to ask, vol (decimal), > 0, shape (n,)
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -45,12 +46,15 @@ class Smile:
         strike.flags.writeable = vol.flags.writeable = False
         object.__setattr__(self, "strike", strike)
         object.__setattr__(self, "vol", vol)
-        if self.weight is not None:
-            weight = vector(self.weight, "weight")
-            require(weight.size == strike.size, "weight", weight.size, f"have as many values as strike, {strike.size}")
-            require_all(np.isfinite(weight) & (weight >= 0.0), "weight", weight, "be finite and >= 0")
-            weight.flags.writeable = False
-            object.__setattr__(self, "weight", weight)
+        for name, least in (("weight", ">= 0"), ("half_spread", "> 0")):
+            if getattr(self, name) is None:
+                continue
+            given = vector(getattr(self, name), name)
+            require(given.size == strike.size, name, given.size, f"have as many values as strike, {strike.size}")
+            good = np.isfinite(given) & ((given > 0.0) | ((given == 0.0) & (name == "weight")))
+            require_all(good, name, given, f"be finite and {least}")
+            given.flags.writeable = False
+            object.__setattr__(self, name, given)
 
     def __len__(self) -> int:
         return int(self.strike.size)

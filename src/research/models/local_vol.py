@@ -237,11 +237,13 @@ def _svi_terms(surface: SVISurface, t: Float1D, y: Float1D) -> tuple[FloatND, Fl
     inside = (last > first) & (after > 0)
     span = np.where(inside, times[last] - times[first], 1.0)
     share = np.where(inside, (t - times[first]) / span, 0.0)[:, None]
-    scale = np.where(inside, 1.0, t / times[first])[:, None]  # outside the implied vol of the end slice holds
+    beyond = (after == times.size)[:, None]  # there every strike gains what the forward gains; before, vols hold
+    scale = np.where(inside[:, None] | beyond, 1.0, (t / times[first])[:, None])
+    speed = float(np.asarray(surface.slices[-1].total_variance(0.0))) / times[-1]
     w, d, dd = ((rows[k, first] + share * (rows[k, last] - rows[k, first])) * scale for k in range(3))
     slope = np.where(inside, 1.0 / span, 0.0)[:, None] * (rows[0, last] - rows[0, first])
     slope += np.where(inside, 0.0, 1.0 / times[first])[:, None] * rows[0, first]
-    return w, slope, d, dd
+    return w + np.where(beyond, speed * (t - times[-1])[:, None], 0.0), np.where(beyond, speed, slope), d, dd
 
 
 def _numeric_terms(surface: Any, t: Float1D, y: Float1D) -> tuple[FloatND, FloatND, FloatND, FloatND]:

@@ -134,7 +134,9 @@ class SVI:
 class SVISurface:
     """SVI slices, and total variance linear in time between them at the same log moneyness.
 
-    Before the first and after the last expiry the implied vol of that slice holds.
+    Before the first expiry its implied vols hold, which keeps a fair slice fair. After the last its vol at the forward
+    holds, and every strike gains the same variance: scaled up, w would soon hold butterflies and wings steeper than 2.
+    Gaining, it holds none while w grows no faster than k^2 away from the forward.
     """
 
     abilities: ClassVar[frozenset[str]] = frozenset({"implied_vol"})
@@ -166,7 +168,8 @@ class SVISurface:
         span = np.where(last > first, times[last] - times[first], 1.0)
         share = np.where(last > first, (t - times[first]) / span, 0.0)
         between = early + share * (late - early)
-        outside = np.where(after == 0, rows[0] * t / times[0], rows[-1] * t / times[-1])
+        gain = float(np.asarray(self.slices[-1].total_variance(0.0))) * (t / times[-1] - 1.0)
+        outside = np.where(after == 0, rows[0] * t / times[0], rows[-1] + gain)
         return reshape(np.where((after == 0) | (after == times.size), outside, between), shape)
 
     @marks_nan("k", "tau")

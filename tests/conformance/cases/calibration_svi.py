@@ -42,7 +42,16 @@ def _fit() -> tuple[Any, ...]:
 def _slices() -> tuple[Any, ...]:
     offset = np.arange(EXPIRIES + 1, dtype=np.int64) * N
     starts = np.array([[m, s] for s in (0.1, 0.5) for m in (0.3, 0.6)])
-    return offset, *_quotes(), TAU.copy(), starts, 2, 0.05, 25, np.zeros((EXPIRIES, 5)), np.zeros((EXPIRIES, 3))
+    out, info = np.zeros((EXPIRIES, 5)), np.zeros((EXPIRIES, 3))
+    return 0, EXPIRIES, offset, np.array(_quotes()), TAU.copy(), starts, 2, 0.05, 25, out, info
+
+
+def _lanes() -> tuple[Any, ...]:
+    return *_slices()[:6], 0.05, np.zeros((N, 32)), np.zeros(86 * 8)
+
+
+def _rows() -> Any:
+    return np.linspace(0.5, 1.5, 86 * 8)
 
 
 def _surface(x: Any) -> tuple[Any, ...]:
@@ -64,7 +73,13 @@ CASES: dict[str, Callable[[], tuple[Any, ...]]] = {
     "research.core.models.svi.svi_curves": _curves,
     "research.core.calibration.svi.svi_climb": _climb,
     "research.core.calibration.svi.svi_fit": _fit,
-    "research.core.calibration.svi.svi_slices": _slices,
+    "research.core.calibration.svi_lanes.svi_slices": _slices,
+    "research.core.calibration.svi_lanes.svi_lanes": _lanes,
+    "research.core.calibration.svi_lanes._sum_quotes": lambda: (N, np.full((N, 32), 0.3), _rows()),
+    "research.core.calibration.svi_lanes._start": lambda: (N, np.full((N, 32), 0.3), _rows()),
+    "research.core.calibration.svi_lanes._step": lambda: (_rows(),),
+    "research.core.calibration.svi_lanes._expect": lambda: (_rows(),),
+    "research.core.calibration.svi_lanes._judge": lambda: (_rows(),),
     "research.core.calibration.svi_surface.svi_surface_terms": _terms,
     "research.core.calibration.svi_surface.svi_surface_climb": _surface_climb,
 }

@@ -41,18 +41,34 @@ def _residuals() -> tuple[Any, ...]:
     return np.array([0.2, -0.3, 0.5]), geometry, vol, weight, 0.1, 1.0, np.zeros(N), np.zeros((3, N))
 
 
+def _box() -> Any:
+    return np.array([[0.0, -0.9999, 0.0], [np.inf, 0.9999, np.inf]])
+
+
 def _fit() -> tuple[Any, ...]:
-    return *_slice(), 0.1, 0.5, 1.0, 50, np.zeros(3), np.zeros((3, N))
+    return *_slice(), 0.1, 0.5, 1.0, _box(), 50, np.zeros(3), np.zeros((3, N))
 
 
 def _fits() -> tuple[Any, ...]:
     first = np.arange(0, (SLICES + 1) * N, N)
-    return FORWARD.copy(), TAU.copy(), first, *_smiles(), 1.0, 0.0, 50, np.zeros((SLICES, 9))
+    return (
+        0,
+        SLICES,
+        FORWARD.copy(),
+        TAU.copy(),
+        first,
+        np.array(_smiles()),
+        1.0,
+        0.0,
+        _box(),
+        50,
+        np.zeros((SLICES, 9)),
+    )
 
 
 def _errors() -> tuple[Any, ...]:
     rng = np.random.default_rng(3)
-    return rng.standard_normal((3, N)), 0.01, np.array([0.2, -0.3, 0.5]), np.zeros(3)
+    return rng.standard_normal((3, N)), 0.01, np.array([0.2, -0.3, 0.5]), _box(), np.zeros(3)
 
 
 CASES: dict[str, Callable[[], tuple[Any, ...]]] = {

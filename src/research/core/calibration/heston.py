@@ -46,7 +46,7 @@ _MAX_STEP = 1.4  # of a logarithm: a factor of 4
 _NOTHING_LEFT = 1e-24  # mean squared vol error
 _MAX_VOL = 10.0
 _MAX_HALLEY = 100
-_TINY_VALUE = 1e-13  # of the smaller of forward and strike: below it an implied vol has no digits
+TINY_VALUE = 1e-13  # of the smaller of forward and strike: below it an implied vol has no digits
 
 
 @inlined
@@ -78,14 +78,14 @@ def _prices(
                 w, _ = heston_group_gradient(p, tau[g], side, low, high, x, h, negligible, sums)
         for i in range(start, stop):
             black = black_time_value(forward[i], strike[i], sqrt(w))
-            least = _TINY_VALUE * min(forward[i], strike[i])
+            least = TINY_VALUE * min(forward[i], strike[i])
             model[2, i] = max(black - root[i] * (sums[i, 0] + sums[i, 1]), least)
             worst = max(worst, abs(sums[i, 0] - sums[i, 1]))
     return worst
 
 
 @inlined
-def _vol_of_value(value: float, forward: float, strike: float, x: float, years: float, vol: float) -> float:
+def vol_of_value(value: float, forward: float, strike: float, x: float, years: float, vol: float) -> float:
     """Implied vol of an out-of-the-money value, by Halley's method on its logarithm from a vol nearby; years is a root.
 
     One thread on purpose: a hundred options are done before a second one wakes up.
@@ -127,7 +127,7 @@ def heston_vol_errors(
     worst = _prices(p, tau, first, quotes, h, negligible, model, sums)
     for i in range(n):
         x, forward, years = quotes[0, i], quotes[1, i], quotes[5, i]
-        vol = _vol_of_value(model[2, i], forward, quotes[2, i], x, years, quotes[3, i])
+        vol = vol_of_value(model[2, i], forward, quotes[2, i], x, years, quotes[3, i])
         vega = forward * norm_pdf(x / (vol * years) + 0.5 * vol * years) * years
         scale = quotes[4, i] * quotes[6, i] / max(vega, 1e-300)
         model[0, i] = vol

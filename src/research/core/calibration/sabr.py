@@ -13,10 +13,9 @@ from __future__ import annotations
 from math import sqrt
 
 import numpy as np
-from numba import prange
 
 from research.arrays import Float1D, Float2D, Int1D
-from research.core._jit import kernel, parallel
+from research.core._jit import kernel
 from research.core.calibration.levenberg_marquardt import (
     CONVERGED,
     MAX_DAMPING,
@@ -91,9 +90,12 @@ def sabr_residuals(
 @kernel
 def sabr_fit(
     forward: float, strike: Float1D, vol: Float1D, weight: Float1D, tau: float, beta: float, hagan: float,
-    max_iter: int, x: Float1D, jacobian: Float2D,
+    box: Float2D, max_iter: int, x: Float1D, jacobian: Float2D,
 ) -> tuple[float, int, int]:  # fmt: skip
-    """Fill x = (alpha, rho, nu) and the Jacobian there: (sum of squares, status, iterations). `weight` is a root."""
+    """Fill x = (alpha, rho, nu) and the Jacobian there: (sum of squares, status, iterations). `weight` is a root.
+
+    box, shape (2, 3): bounds beside those of the model.
+    """
     n = strike.size
     geometry, residual = np.empty((3, n)), np.empty(n)
     trial_residual, trial_jacobian = np.empty(n), np.empty((_N, n))
@@ -104,6 +106,9 @@ def sabr_fit(
     sabr_start(forward, strike, vol, weight, beta, x)
     lower[0], lower[1], lower[2] = 1e-4 * x[0], -_RHO_MAX, 0.0
     upper[0], upper[1], upper[2] = 1e3 * x[0], _RHO_MAX, 100.0 / sqrt(tau)
+    for j in range(_N):
+        lower[j], upper[j] = max(lower[j], box[0, j]), min(upper[j], box[1, j])
+        x[j] = min(max(x[j], lower[j]), upper[j])
     sse = sabr_residuals(x, geometry, vol, weight, tau, beta, residual, jacobian)
     if not sse < np.inf:
         return sse, STUCK, 0
@@ -135,17 +140,18 @@ def sabr_fit(
     return sse, MAX_ITERATIONS, max_iter
 
 
-@parallel
+@kernel
 def sabr_fits(
-    forward: Float1D, tau: Float1D, first: Int1D, strike: Float1D, vol: Float1D, weight: Float1D, beta: float,
-    hagan: float, max_iter: int, out: Float2D,
+    begin: int, end: int, forward: Float1D, tau: Float1D, first: Int1D, quotes: Float2D, beta: float,
+    hagan: float, box: Float2D, max_iter: int, out: Float2D,
 ) -> None:  # fmt: skip
-    """Fit m slices; slice s has the quotes first[s]..first[s+1].
+    """Fit slices begin..end of m; slice s has the quotes first[s]..first[s+1] of strike, vol and weight, shape (3, n).
 
     out[s], shape (m, 9): alpha, rho, nu, sum of squares, status, iterations, and three standard errors (nan on a
     bound or with no quote to spare).
     """
-    for s in prange(tau.size):
+    strike, vol, weight = quotes[0], quotes[1], quotes[2]
+    for s in range(begin, end):
         start, stop = first[s], first[s + 1]
         x, jacobian = np.empty(_N), np.empty((_N, stop - start))
         sse, status, n_iter = sabr_fit(
@@ -156,22 +162,24 @@ def sabr_fits(
             tau[s],
             beta,
             hagan,
+            box,
             max_iter,
             x,
             jacobian,
         )
         out[s, 0], out[s, 1], out[s, 2] = x[0], x[1], x[2]
         out[s, 3], out[s, 4], out[s, 5] = sse, float(status), float(n_iter)
-        sabr_errors(jacobian, sse, x, out[s, 6:9])
+        sabr_errors(jacobian, sse, x, box, out[s, 6:9])
 
 
 @kernel
-def sabr_errors(jacobian: Float2D, sse: float, x: Float1D, out: Float1D) -> None:
+def sabr_errors(jacobian: Float2D, sse: float, x: Float1D, box: Float2D, out: Float1D) -> None:
     """Standard errors from J'J; nan where a parameter stands on its bound, or nothing is left to judge by."""
     n = jacobian.shape[1]
     matrix, gradient, unit, column = np.empty((_N, _N)), np.empty(_N), np.empty(_N), np.empty(_N)
     bound = abs(x[1]) >= _RHO_MAX or x[2] <= 0.0
     for j in range(_N):
+        bound = bound or x[j] <= box[0, j] or x[j] >= box[1, j]
         out[j] = np.nan
     if n <= _N or bound:
         return

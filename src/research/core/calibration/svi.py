@@ -14,10 +14,9 @@ from __future__ import annotations
 from math import sqrt
 
 import numpy as np
-from numba import prange
 
-from research.arrays import Float1D, Float2D, Int1D
-from research.core._jit import inlined, kernel, parallel
+from research.arrays import Float1D, Float2D
+from research.core._jit import inlined, kernel
 from research.core.calibration.levenberg_marquardt import (
     CONVERGED,
     MAX_ITERATIONS,
@@ -185,35 +184,3 @@ def svi_fit(
             best, status = sse, outcome
             x[:] = chosen
     return best, status, total
-
-
-@parallel
-def svi_slices(
-    offset: Int1D, k: Float1D, vol: Float1D, root_weight: Float1D, tau: Float1D, starts: Float2D, n_climbs: int,
-    least_width: float, max_iter: int, out: Float2D, info: Float2D,
-) -> None:  # fmt: skip
-    """As `svi_fit` for slices by themselves; slice s has the quotes offset[s] to offset[s + 1], k increasing.
-
-    starts, rows (m, sigma), are shares of the quoted range from its left end; out, shape (n, 5), gets the search's
-    parameters, info, shape (n, 3), the sum of squares, status and iterations. One climb from the best start; `n_climbs`
-    where it ends at once or does not settle.
-    """
-    for s in prange(tau.size):
-        i, j = offset[s], offset[s + 1]
-        span = k[j - 1] - k[i]
-        top = 0.0
-        for q in range(i, j):
-            top = max(top, vol[q] * vol[q] * tau[s])
-        lower, upper, own = np.empty(_N), np.empty(_N), np.empty((starts.shape[0], 2))
-        lower[0], lower[1], lower[2], lower[3], lower[4] = 1e-12, 1e-9, 1e-9, k[i] - 2.0 * span, least_width * span
-        upper[0], upper[1], upper[2], upper[3], upper[4] = 100.0 * top, 1.999, 1.999, k[j - 1] + 2.0 * span, 10.0 * span
-        for q in range(starts.shape[0]):
-            own[q, 0], own[q, 1] = k[i] + span * starts[q, 0], span * max(starts[q, 1], least_width)
-        sse, status, n_iter = svi_fit(
-            k[i:j], vol[i:j], root_weight[i:j], tau[s], lower, upper, own, 1, max_iter, out[s]
-        )
-        if n_iter < 2 or status != CONVERGED:
-            sse, status, n_iter = svi_fit(
-                k[i:j], vol[i:j], root_weight[i:j], tau[s], lower, upper, own, n_climbs, max_iter, out[s]
-            )
-        info[s, 0], info[s, 1], info[s, 2] = sse, status, n_iter

@@ -28,7 +28,7 @@ _PHASE_MAX = 1e8
 
 
 @inlined
-def _exp_minus_one(a: complex) -> complex:
+def exp_minus_one(a: complex) -> complex:
     """exp(a) - 1, without cancellation near 0."""
     m = expm1(a.real)
     s, _ = sincos(max(-_PHASE_MAX, min(_PHASE_MAX, 0.5 * a.imag)))
@@ -52,7 +52,7 @@ def levy_log_cf(kind: int, u: float, tau: float, p: Float1D) -> complex:
     else:
         out = heston_log_cf(complex(u, 0.5), tau, p[0], p[1], p[2], p[3], p[4])
     if p[5] > 0.0:
-        jump = _exp_minus_one(complex(-0.5 * p[7] * p[7] * u * u, u * p[6]))
+        jump = exp_minus_one(complex(-0.5 * p[7] * p[7] * u * u, u * p[6]))
         mean = expm1(p[6] + 0.5 * p[7] * p[7])
         rate = p[5] * tau
         out = complex(out.real + rate * jump.real, out.imag + rate * (jump.imag - u * mean))
