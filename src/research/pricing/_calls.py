@@ -122,6 +122,8 @@ def by_halves(
 def check_able(model: Any) -> None:
     """A model with a volatility of its own to simulate by; Heston's sigma is another thing."""
     check_model(model)
-    if "lognormal" not in abilities(model):
+    if "deterministic_vol" not in abilities(model):
         hint = "pricing.paths has the paths of any model."
-        raise NoEngineError(rule("model", "have one volatility (BlackScholes)", model, hint))
+        raise NoEngineError(
+            rule("model", "have one volatility, or one by time (BlackScholes, BlackTermStructure)", model, hint)
+        )
