@@ -41,7 +41,7 @@ from research.errors import require, require_all
 from research.instruments import Asian
 from research.market import Snapshot
 from research.models import black
-from research.pricing import _asian, _notes
+from research.pricing import _asian, _notes, _rare
 from research.pricing._progress import bar
 from research.pricing._simulation import Estimate, Problem, Settings, estimate, rows_of, tables_of
 from research.pricing.catalogue import Values
@@ -92,7 +92,9 @@ def note_problem(
         note_tasks(tables, seed, rows, order, weights, coarse, dense, terminal, kept, out)
 
     put = float(black.price(1.0, terminal[0, 3], 1.0, math.sqrt(terminal[0, 1]), is_call=False))
-    return Problem(variance=variance, run=run, n_moments=N_MOMENTS, controls=(1.0, put))
+    seen = sigma * sigma * (note.dense - age)[-dense.shape[0] :] if dense.size else np.empty(0)
+    rare = _rare.note_events(variance, coarse, dense, seen, terminal)
+    return Problem(variance=variance, run=run, n_moments=N_MOMENTS, controls=(1.0, put), rare=rare)
 
 
 def sample(

@@ -43,6 +43,7 @@ from research.core.random import sobol
 from research.errors import NoEngineError, NumericalError, require
 from research.market import Snapshot
 from research.models import BlackScholes
+from research.pricing import _rare
 from research.pricing._progress import bar
 from research.pricing._simulation import Estimate, Problem, Settings, estimate
 from research.pricing.catalogue import Values
@@ -51,6 +52,7 @@ from research.pricing.paths.payoffs import Payoff, Terms, payoff
 
 _BYTES = 1 << 22  # of motion in one block
 _MOST, _LEAST = 4096, 128  # paths in one block
+_WILD_PATHS, _WILD_FIRST = 256, 1 << 45  # of the look at what no path may have met; none of them is met elsewhere
 _TWIN_PATHS = 1 << 17  # of the fused engine, for the exact value of the control
 
 
@@ -194,7 +196,22 @@ def _problem(made: Generator, paid: Payoff, control: _Control, settings: Setting
                 ]  # fmt: skip
 
     plan = (made.motion.order, made.motion.weights)
-    return Problem(variance=paid.times, run=run, n_moments=N_BASE, controls=(control.spot, control.twin), plan=plan)
+    return Problem(
+        variance=paid.times, run=run, n_moments=N_BASE, controls=(control.spot, control.twin), plan=plan,
+        spread=_spread(made, paid, settings), jump=paid.jump,
+    )  # fmt: skip
+
+
+def _spread(made: Generator, paid: Payoff, settings: Settings) -> float:
+    """Range of what is paid on paths whose normals are three times as large, less the spot's part."""
+    far = made.motion.weights * np.array([1.0, 1.0, _rare.WILD])
+    wild = replace(made, motion=replace(made.motion, weights=far))
+    block = wild.block(np.zeros((0, sobol.COLUMNS), dtype=np.int64), settings.seed, 0, _WILD_FIRST, _WILD_PATHS)
+    with np.errstate(all="ignore"):
+        values = paid.value(block)
+        good = np.isfinite(values) & np.isfinite(block.spot[-1])
+    control = block.spot[-1, good] / made.forward[-1] if settings.control else None
+    return _rare.spread_of(values[good], control) if good.any() else 0.0
 
 
 def _table(settings: Settings, n_rows: int) -> Int2D:

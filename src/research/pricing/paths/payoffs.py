@@ -32,6 +32,7 @@ class Payoff:
     value: Callable[[Block], Float1D]  # present value of each path
     limits: Float2D | None = None  # (n, 2), low and high spot at `times` within which paths are kept
     bridged: bool = False  # needs the variance met between observations
+    jump: float = 0.0  # of the value at an edge of the last price, where that is all the payoff is
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +72,7 @@ def digital(item: Digital, terms: Terms) -> Payoff:
         paid = spot > item.strike if item.is_call else spot < item.strike
         return df * np.where(paid, spot if item.pays == "asset" else 1.0, 0.0)
 
-    return Payoff(times=times, value=value)
+    return Payoff(times=times, value=value, jump=df * (item.strike if item.pays == "asset" else 1.0))
 
 
 def asian(item: Asian, terms: Terms) -> Payoff:
