@@ -11,7 +11,7 @@
 | model | scheme | reference |
 |---|---|---|
 | `BlackScholes`, also with a term structure of variance | exact | Glasserman (2004) |
-| `LocalVol` | log-Euler on a grid of volatilities | Glasserman (2004) |
+| `LocalVol` | "transition": the law of each step by the backward equation; "euler" in steps | Alexander (1977) |
 | `Heston` | "qe": QE-M; "poisson": near exact, of any step | Andersen (2008); Choi & Kwok (2024) |
 | `LocalStochasticVol` | QE-M times leverage | Andersen (2008) |
 | `Merton`, `Bates` | compound Poisson jumps on top | Glasserman (2004) |

@@ -66,6 +66,7 @@ class Generator:
     fill: Callable[[Float2D, int, int, int], Logs]  # (motion rows, seed, stream, first path)
     twin: Callable[[Float2D], Float2D] | None = None  # log(spot / forward) at `twin_vol` on the same motion
     twin_vol: float = float("nan")  # 1/sqrt(year)
+    bias_factor: float = 0.0  # times (value with the coarser scheme less this value): the bias; 0: the scheme is exact
 
     def block(
         self, table: Int2D, seed: int, replicate: int, first_path: int, n_paths: int, *, mirror: bool = False,
@@ -94,10 +95,11 @@ class Grid:
     observed: Any  # int, shape (n,)
 
 
-def grid(times: Float1D, steps_per_year: float) -> Grid:
-    """Every gap between observations in equal steps of at most 1 / steps_per_year."""
+def grid(times: Float1D, steps_per_year: float, coarse: bool = False) -> Grid:
+    """Every gap between observations in equal steps of at most 1 / steps_per_year; `coarse`: half as many."""
     gaps = np.diff(times, prepend=0.0)
     n = np.maximum(1, np.ceil(gaps * steps_per_year - 1e-9)).astype(np.int64)
+    n = np.maximum(1, n // 2) if coarse else n
     dt = np.repeat(gaps / n, n)
     ends = np.cumsum(n) - 1
     observed = np.full(dt.size, -1, dtype=np.int64)
@@ -118,6 +120,7 @@ class Request:
     steps_per_year: float | None = None  # None: the scheme's own
     limits: Float2D | None = None  # (n, 2) low and high of the spot, inside which paths are kept
     start: Callable[[int, int], Float2D] | None = None  # (first path, n paths) -> log(S / F) and v, shape (2, n paths)
+    coarse: bool = False  # the scheme with half as many steps (or nodes), to judge the one with all of them
     origin: float = 0.0  # years from the snapshot's day at which paths start; `times` count from there
 
     @property

@@ -49,7 +49,7 @@ def qe_steps(model: Any, at: Grid) -> Float2D:
 
 
 def _qe(model: Any, request: Request, leverage: Any = None) -> Generator:
-    at = grid(request.times, request.steps_per_year or _QE_STEPS)
+    at = grid(request.times, request.steps_per_year or _QE_STEPS, request.coarse)
     n, n_times = at.dt.size, request.times.size
     if leverage is None:
         rows, where = np.empty((n, 0)), (0.0, 0.0)
@@ -78,7 +78,7 @@ def _qe(model: Any, request: Request, leverage: Any = None) -> Generator:
 
     return Generator(
         times=request.times, forward=request.forward, motion=motion([at.times, at.times], request.bridge), fill=fill,
-        twin=twin, twin_vol=vol,
+        twin=twin, twin_vol=vol, bias_factor=1.0 if leverage is None else 2.4,
     )  # fmt: skip
 
 
