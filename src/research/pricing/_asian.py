@@ -10,14 +10,17 @@ from scipy.special import ndtr
 from research.arrays import Float1D, Float2D
 from research.core.pricing._moments import N_BASE
 from research.core.pricing.asian import asian_tasks
+from research.errors import require
 from research.instruments import Asian
 from research.market import Snapshot
 from research.pricing._simulation import Problem
 
 
-def _parts(item: Asian, sigma: float, snapshot: Snapshot) -> tuple[Float1D, Float2D, Float1D]:
-    """(variance times, fixings, terms) of core.pricing.asian."""
-    times = item.years(snapshot.as_of)
+def _parts(item: Asian, sigma: float, snapshot: Snapshot, age: float = 0.0) -> tuple[Float1D, Float2D, Float1D]:
+    """(variance times, fixings, terms) of core.pricing.asian; `age` shifts the day by years, curves unchanged."""
+    times = item.years(snapshot.as_of) - age
+    require(bool(times[0] > 0.0), "fixings", float(times[0] + age), "lie later than the days of theta",
+            hint="Leave theta and charm out of `which`.")  # fmt: skip
     n = times.size + item.n_fixed
     fixings = np.column_stack((snapshot.forward(times), sigma * sigma * times, np.full(times.size, 1.0 / n)))
     past = item.n_fixed * item.fixed_mean / n
@@ -56,9 +59,9 @@ def _black(forward: float, strike: float, std: float, df: float, sign: float) ->
     return float(df * sign * (forward * ndtr(sign * d1) - strike * ndtr(sign * (d1 - std))))
 
 
-def problem(item: Asian, sigma: float, snapshot: Snapshot) -> Problem:
+def problem(item: Asian, sigma: float, snapshot: Snapshot, age: float = 0.0) -> Problem:
     """The simulation of an arithmetic Asian option; controls: its geometric twin, and the average itself."""
-    variance, fixings, terms = _parts(item, sigma, snapshot)
+    variance, fixings, terms = _parts(item, sigma, snapshot, age)
     seasoned_strike = item.strike is None and item.n_fixed > 0  # then the twin has no closed form
 
     def run(tables, seed, rows, order, weights, out):  # type: ignore[no-untyped-def]
@@ -69,9 +72,9 @@ def problem(item: Asian, sigma: float, snapshot: Snapshot) -> Problem:
     return Problem(variance=variance, run=run, n_moments=N_BASE, controls=(twin, average))
 
 
-def closed_form(item: Asian, sigma: float, snapshot: Snapshot) -> float | None:
+def closed_form(item: Asian, sigma: float, snapshot: Snapshot, age: float = 0.0) -> float | None:
     """The value of a geometric Asian option; None for an arithmetic one."""
     if item.average == "arithmetic":
         return None
-    _, fixings, terms = _parts(item, sigma, snapshot)
+    _, fixings, terms = _parts(item, sigma, snapshot, age)
     return geometric_value(fixings, terms)

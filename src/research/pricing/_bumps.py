@@ -78,6 +78,8 @@ def bumped(snapshot: Snapshot, *, spot: float = 0.0, rate: float = 0.0, days: fl
 def aged(item: Any, days: float) -> Any:
     """The contract `days` later: times in years get shorter; dates stay, as the snapshot's own day moves."""
     change: dict[str, Any] = {}
+    if hasattr(item, "observations") and hasattr(item, "accrued"):  # the coupon of the days that have passed stays
+        change["accrued"] = item.accrued + days / DAYS
     for name in _TIMES:
         value = getattr(item, name, None)
         if isinstance(value, float):

@@ -77,7 +77,7 @@ def problem_of(item: Any, sigma: float, snapshot: Snapshot, *, age: float = 0.0)
     """A contract under one volatility, ready to be simulated."""
     vol = max(sigma, _LEAST_VOL)
     if isinstance(item, Asian):
-        return _asian.problem(item, vol, snapshot)
+        return _asian.problem(item, vol, snapshot, age)
     return note_problem(_notes.BUILD[type(item).__name__](item, snapshot), vol, snapshot, age)
 
 

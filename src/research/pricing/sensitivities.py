@@ -19,6 +19,7 @@ How each is found stands in the column `how`:
 | under the integral | delta, gamma, speed of European options by `fourier` and `cosine` | 1e-9 of the largest |
 | differences | all else that is deterministic: central, fourth order in spot, from one batch a bump | column `error` |
 | common paths | simulations: central bumps on the same paths, a replicate is one observation | column `std_error` |
+| mixed, pathwise, likelihood ratio | simulations: `estimator=`, see `simulated_greeks`; "auto" is the quietest | as above |
 
 `parameters=True` adds the derivative by each parameter of the model ("by_v0", ...).
 
@@ -55,7 +56,7 @@ UNITS = {
     "vega_per_vol_point": "price per 0.01 of vol", "theta_per_day": "price per calendar day",
     "rho_per_bp": "price per basis point of rate",
 }  # fmt: skip
-_SIMULATIONS = ("monte_carlo", "longstaff_schwartz")
+_SIMULATIONS = ("monte_carlo", "longstaff_schwartz", "paths")
 _GRIDS = ("pde", "lattice", "adi")
 _BY_TIME = (BlackScholes, BlackTermStructure, SVISurface)  # their vol takes an array of times
 _SEEDS = 8
@@ -325,6 +326,12 @@ def _simulated(
 
         sizes = {"spot_bump": bumps["spot"] or 0.01, "vol_bump": bumps["vol"], "rate_bump": bumps["rate"] or 0.01}
         return simulated(item, model, snapshot, which=wanted, days=bumps["days"], **sizes, **options)
+    if method == "paths":
+        from research.pricing.paths.greeks import path_greeks
+
+        return path_greeks(item, model, snapshot, wanted, bumps, **options)
+    require("estimator" not in options, "estimator", options.get("estimator"), f"be left out for '{method}'",
+            hint="Its Greeks are bumps on common paths.")  # fmt: skip
     seed, n = int(options.get("seed", 1)), int(options.get("n_seeds", _SEEDS))
     rest = {k: v for k, v in options.items() if k not in ("seed", "n_seeds")}
     large = bumps | {"spot": bumps["spot"] or 0.01, "rate": bumps["rate"] or 0.01}

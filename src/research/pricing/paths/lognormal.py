@@ -112,6 +112,8 @@ def _euler(at: Grid, leverage: Float2D, where: tuple[float, float], request: Req
 def local_vol(model: Any, request: Request) -> Generator:
     """A grid of local volatilities: by the law of each step, or in Euler's steps."""
     few = fits(request.times) and request.steps_per_year is None
+    shape, n_nodes = _step_variance(model, np.array([0.0, request.times[-1]])).shape, np.size(model.log_moneyness)
+    require(shape[1] == n_nodes, "vol", shape, f"have {n_nodes} values a time")
     known = ("euler",) if request.limits is not None else ("transition", "euler") if few else ("euler", "transition")
     if scheme_of(request, known) == "transition":
         return transition(model, request, _step_variance)
