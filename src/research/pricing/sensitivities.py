@@ -19,7 +19,7 @@ How each is found stands in the column `how`:
 | under the integral | delta, gamma, speed of European options by `fourier` and `cosine` | 1e-9 of the largest |
 | differences | all else that is deterministic: central, fourth order in spot, from one batch a bump | column `error` |
 | common paths | simulations: central bumps on the same paths, a replicate is one observation | column `std_error` |
-| mixed, pathwise, likelihood ratio | simulations: `estimator=`, see `simulated_greeks`; "auto" is the quietest | as above |
+| mixed, pathwise, likelihood ratio | simulations: `estimator=`, see `simulated_greeks` | as above |
 
 `parameters=True` adds the derivative by each parameter of the model ("by_v0", ...).
 
