@@ -16,7 +16,7 @@ from research.errors import NoEngineError
 from research.market import Snapshot
 from research.models import black
 from research.pricing import _notes
-from research.pricing._simulation import Settings, rows_of, summary, tables_of
+from research.pricing._simulation import Problem, Settings, rows_of, summary, tables_of
 
 _FIRST = 8.0  # the step that is integrated out is at least this part of the note's life
 
@@ -93,7 +93,21 @@ def _tables(note: _notes.Note, one: Scenario) -> _Tables:
     return _Tables(variance=v[by], at=at, dates=rows, terminal=terminal, controls=(1.0, put))
 
 
-def can(item: Any, snapshot: Snapshot) -> str:
+def problem(note: _notes.Note, sigma: float, snapshot: Snapshot) -> Problem:
+    """A note ready to be simulated, its first step integrated out."""
+    one = _tables(note, Scenario(sigma=sigma, snapshot=snapshot))
+    plan = pinned_plan(one.variance, one.at)
+    dates, terminal = one.dates[None], one.terminal[None]
+    scale = np.array([(np.sqrt(one.variance[one.at]), 1.0)])
+
+    def run(tables, seed, rows, order, weights, out):  # type: ignore[no-untyped-def]
+        rolled = np.ascontiguousarray(np.roll(tables, 1, axis=1))  # the pinned row takes the last dimension
+        smooth_note_tasks(rolled, seed, rows, order, weights, dates, terminal, scale, out)
+
+    return Problem(variance=one.variance, run=run, n_moments=N_BASE, controls=one.controls, plan=plan)
+
+
+def can(item: Any, snapshot: Snapshot, sampler: str = "sobol") -> str:
     """Empty, or why a contract cannot be smoothed."""
     kind = type(item).__name__
     if kind not in _notes.BUILD:

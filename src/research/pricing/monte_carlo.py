@@ -15,6 +15,7 @@ looked at daily are filled in by a bridge only where they can be reached; nothin
 | sampler | "sobol" or "philox" |
 | antithetic | also the mirror image of each path |
 | control | linear controls: spot and put at maturity; the geometric Asian option and the average |
+| smooth | of a note: integrate the first step out on each path; all dates are walked, a tenth of the paths do |
 | replicates | scrambles, at least 16 |
 | progress | called with (paths so far, standard error) after each round; True draws a bar |
 
@@ -58,7 +59,7 @@ def value(items: Sequence[Any], model: Any, snapshot: Snapshot, **options: Any) 
 
 def simulate(item: Any, model: Any, snapshot: Snapshot, **options: Any) -> Estimate:
     """Value, standard error, replicates and counted means of one contract; options as in the module."""
-    progress = options.pop("progress", None)
+    progress, smooth = options.pop("progress", None), bool(options.pop("smooth", False))
     context: AbstractContextManager[Any] = bar(options.get("std_error")) if progress is True else nullcontext(progress)
     with context as callback:
         settings = Settings(progress=callback or None, **options)
@@ -70,7 +71,19 @@ def simulate(item: Any, model: Any, snapshot: Snapshot, **options: Any) -> Estim
                 return Estimate(
                     value=exact, std_error=0.0, replicates=each, n_paths=0, means=nothing, mean_errors=nothing
                 )
+        if smooth:
+            return estimate(_smoothed(item, model.sigma, snapshot, settings), settings)
         return estimate(problem_of(item, model.sigma, snapshot), settings)
+
+
+def _smoothed(item: Any, sigma: float, snapshot: Snapshot, settings: Settings) -> Problem:
+    """A note with its first step integrated out, or why it cannot be."""
+    from research.pricing import _smooth
+
+    reason = _smooth.can(item, snapshot, settings.sampler)
+    require(not reason, "smooth", True, "be False here", hint=f"{reason[:1].upper()}{reason[1:]}.")
+    require(not settings.antithetic, "antithetic", True, "be False with smooth=True")
+    return _smooth.problem(_notes.BUILD[type(item).__name__](item, snapshot), max(sigma, _LEAST_VOL), snapshot)
 
 
 def problem_of(item: Any, sigma: float, snapshot: Snapshot, *, age: float = 0.0) -> Problem:

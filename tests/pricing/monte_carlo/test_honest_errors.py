@@ -59,6 +59,14 @@ def test_the_stated_error_covers_the_truth_from_rare_events_to_common_ones(note:
                 assert off < 4.0 * found.std_error + exact.error + 1e-10, (vol, n_paths, sampler)
 
 
+@pytest.mark.parametrize("note", list(NOTES.values()), ids=list(NOTES))
+def test_smoothing_meets_the_rare_event_on_every_path(note: Any) -> None:
+    for vol in VOLS:
+        exact = price(note, BlackScholes(sigma=vol), MARKET, method="quadrature", nodes=4.0)
+        found = price(note, BlackScholes(sigma=vol), MARKET, n_paths=1 << 11, smooth=True)
+        assert abs(found.value - exact.value) < 4.0 * found.std_error + exact.error + 1e-9 * note.notional, vol
+
+
 def test_an_airbag_at_five_percent_vol_no_longer_claims_fourteen_digits() -> None:
     found = price(AIRBAG, BlackScholes(sigma=0.05), MARKET, n_paths=1 << 17)
     assert 1e-5 < found.std_error < 2e-4

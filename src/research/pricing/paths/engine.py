@@ -12,6 +12,8 @@
 | control | True: discounted spot; "lognormal": also the same contract at one volatility on the same motion; False |
 | scheme, steps_per_year | of the model, see `pricing.paths` |
 | survival | True: keep paths inside knock-out barriers and weigh them; for payoffs that can |
+| importance | True: the price's motion is pushed to where the payoff is, by a shift found on a few wide paths; or a |
+| | number of standard deviations. For what is rare: far digitals, far knock-ins |
 | check_scheme | True: the scheme's bias, by half as many steps on part of the paths, is counted in `error` |
 | watched | looks a year at a barrier that is watched at every moment; a Brownian bridge in between |
 
@@ -55,6 +57,7 @@ from research.pricing.paths.payoffs import Payoff, Terms, payoff
 _BYTES = 1 << 22  # of motion in one block
 _MOST, _LEAST = 4096, 128  # paths in one block
 _WILD_PATHS, _WILD_FIRST = 256, 1 << 45  # of the look at what no path may have met; none of them is met elsewhere
+_SHIFT_PATHS = 1 << 11
 _SCHEME_PATHS = 1 << 11  # at least, on which a scheme is judged
 _TWIN_PATHS = 1 << 17  # of the fused engine, for the exact value of the control
 
@@ -69,10 +72,14 @@ class Options:
     watched: float = 64.0
     control: bool | str = True
     check_scheme: bool = True
+    importance: bool | float = False
 
     def __post_init__(self) -> None:
         known = (True, False, "lognormal")
         require(self.control in known, "control", self.control, "be True, False or 'lognormal'")
+        size = float(self.importance)
+        require(abs(size) <= 12.0, "importance", size, "be True, False or at most 12 standard deviations")
+        require(not (size and self.control == "lognormal"), "importance", size, "be left out with that control")
         require(0.0 < self.watched <= 1e5, "watched", self.watched, "lie in (0, 100000] looks a year")
 
 
@@ -113,15 +120,18 @@ def simulate(item: Any, model: Any, snapshot: Snapshot, **options: Any) -> Estim
         if sampler == "philox":
             made = _made(model, snapshot, paid, chosen, sampler)
     control = _controls(item, made, paid, snapshot, chosen, target)
+    shift = float(chosen.importance) if chosen.importance is not True else _shift(made, paid, options.get("seed", 1))
     stop = target if target is None or control.twin_error == 0.0 else 0.94 * target
     context: AbstractContextManager[Any] = bar(target) if progress is True else nullcontext(progress)
     with context as callback:
         settings = Settings(
             progress=callback or None, sampler=sampler, std_error=stop, control=bool(chosen.control), **options
         )
-        found = estimate(_problem(made, paid, control, settings), settings)
+        found = estimate(_problem(made, paid, control, settings, shift), settings)
         if chosen.check_scheme and made.bias_factor > 0.0:
-            found = replace(found, bias=_scheme_bias(model, snapshot, paid, chosen, made, control, settings, found))
+            found = replace(
+                found, bias=_scheme_bias(model, snapshot, paid, chosen, made, control, settings, found, shift)
+            )
     if not np.isfinite(found.value):
         raise NumericalError(f"value must be finite; got {found.value}. The payoff is not finite on some path.")
     if control.twin_error == 0.0:
@@ -131,7 +141,7 @@ def simulate(item: Any, model: Any, snapshot: Snapshot, **options: Any) -> Estim
 
 def _scheme_bias(
     model: Any, snapshot: Snapshot, paid: Payoff, chosen: Options, made: Generator, control: _Control,
-    settings: Settings, found: Estimate,
+    settings: Settings, found: Estimate, shift: float,
 ) -> float:  # fmt: skip
     """How far the scheme may be off: its value less that of the coarser one on the same motion, as far as it is seen.
 
@@ -139,7 +149,7 @@ def _scheme_bias(
     """
     few = replace(settings, n_paths=max(_SCHEME_PATHS, found.n_paths // 32), std_error=None, progress=None)
     rough = _made(model, snapshot, paid, chosen, settings.sampler, coarse=True)
-    each = [estimate(_problem(one, paid, control, few), few) for one in (rough, made)]
+    each = [estimate(_problem(one, paid, control, few, shift), few) for one in (rough, made)]
     gap = each[0].replicates - each[1].replicates
     noise = (
         float(gap.std(ddof=1) / np.sqrt(gap.size)) if gap.size > 1 else float(np.hypot(*(e.std_error for e in each)))
@@ -191,7 +201,7 @@ def _twin_block(block: Block, made: Generator) -> Block:
     return Block(times=block.times, spot=block.twin, logs=logs)
 
 
-def _problem(made: Generator, paid: Payoff, control: _Control, settings: Settings) -> Problem:
+def _problem(made: Generator, paid: Payoff, control: _Control, settings: Settings, shift: float = 0.0) -> Problem:
     """The simulation for `_simulation.estimate`."""
     if paid.bridged:
         probe = made.block(_table(settings, made.motion.n_rows), settings.seed, 0, 0, 1)
@@ -204,9 +214,14 @@ def _problem(made: Generator, paid: Payoff, control: _Control, settings: Setting
         total = np.zeros((3, n))
         halves = 2 if row[3] else 1
         for half in range(halves):
-            block = made.block(tables[row[4]], seed, int(row[5]), first, n, mirror=half == 1, with_twin=with_twin)
-            total[0] += paid.value(block)
-            total[1] += block.spot[-1] / made.forward[-1]
+            block = made.block(
+                tables[row[4]], seed, int(row[5]), first, n, mirror=half == 1, with_twin=with_twin, shift=shift
+            )
+            weight = 1.0 if block.ratio is None else block.ratio
+            total[0] += paid.value(block) * weight
+            total[1] += block.spot[-1] / made.forward[-1] * weight
+            if block.ratio is not None:
+                total[2] += block.ratio  # a second control, of mean 1
             if with_twin:
                 total[2] += paid.value(_twin_block(block, made))
         total /= halves
@@ -223,9 +238,24 @@ def _problem(made: Generator, paid: Payoff, control: _Control, settings: Setting
 
     plan = (made.motion.order, made.motion.weights)
     return Problem(
-        variance=paid.times, run=run, n_moments=N_BASE, controls=(control.spot, control.twin), plan=plan,
-        spread=_spread(made, paid, settings), jump=paid.jump,
+        variance=paid.times, run=run, n_moments=N_BASE, plan=plan,
+        controls=(control.spot, 1.0 if shift else control.twin),
+        spread=0.0 if shift else _spread(made, paid, settings), jump=0.0 if shift else paid.jump,
     )  # fmt: skip
+
+
+def _shift(made: Generator, paid: Payoff, seed: int) -> float:
+    """The shift of least second moment, judged on paths that end three times as far out."""
+    table = np.zeros((0, sobol.COLUMNS), dtype=np.int64)
+    clock = made.motion.clock
+    z = made.motion.rows(table, seed, _WILD_FIRST, _SHIFT_PATHS)[clock.size - 1] / np.sqrt(clock[-1])
+    block = made.block(table, seed, 0, _WILD_FIRST, _SHIFT_PATHS, shift=(_rare.WILD - 1.0) * z)
+    far = _rare.WILD * z
+    with np.errstate(over="ignore"):
+        square = paid.value(block) ** 2 * _rare.WILD * np.exp(0.5 * z * z - 0.5 * far * far)
+        tried = np.arange(-24, 25) / 4.0
+        moments = [float((square * np.exp(0.5 * m * m - m * far)).mean()) for m in tried]
+    return float(tried[int(np.nanargmin(moments))])
 
 
 def _spread(made: Generator, paid: Payoff, settings: Settings) -> float:

@@ -39,6 +39,7 @@ class Block:
     spot: Float2D  # price units
     logs: Logs
     twin: Float2D | None = None  # spot on the same motion at one volatility; None where there is none
+    ratio: Float1D | None = None  # density of the model's paths over that of these, drawn with a shift; None: 1
 
     @property
     def n_paths(self) -> int:
@@ -70,12 +71,21 @@ class Generator:
 
     def block(
         self, table: Int2D, seed: int, replicate: int, first_path: int, n_paths: int, *, mirror: bool = False,
-        with_twin: bool = False,
+        with_twin: bool = False, shift: Float1D | float = 0.0,
     ) -> Block:  # fmt: skip
-        """One block; `mirror` the antithetic one: every normal with the other sign."""
+        """One block; `mirror` the antithetic one: every normal with the other sign.
+
+        `shift`, a number or one a path: the price's motion ends that many standard deviations further, in a straight
+        line; `ratio` is the weight of the path.
+        """
         w = self.motion.rows(table, seed, first_path, n_paths)
         if mirror:
             np.negative(w, out=w)
+        ratio, clock = None, self.motion.clock
+        if np.any(shift):
+            root = float(np.sqrt(clock[-1]))
+            ratio = np.exp(-shift * (w[clock.size - 1] / root + 0.5 * shift))
+            w[: clock.size] += (clock / root)[:, None] * shift
         logs = self.fill(w, seed, STREAM + 4 * replicate, first_path)
         spot = np.exp(logs.x)
         spot *= self.forward[:, None]
@@ -83,7 +93,7 @@ class Generator:
         if with_twin and self.twin is not None:
             twin = np.exp(self.twin(w))
             twin *= self.forward[:, None]
-        return Block(times=self.times, spot=spot, logs=logs, twin=twin)
+        return Block(times=self.times, spot=spot, logs=logs, twin=twin, ratio=ratio)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
