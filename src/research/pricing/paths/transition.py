@@ -115,15 +115,20 @@ def transition(surface: Any, request: Request, mean_variance: Any) -> Generator:
     moves, spread = np.empty((times.size, n, z.size)), np.empty((times.size, n))
     begins, steps = np.concatenate(([0.0], times[:-1])), np.gradient(nodes)
 
+    shares = [
+        _parts(float(t - s), k == 0 and origin == 0.0, request.coarse) for k, (s, t) in enumerate(zip(begins, times))
+    ]
+    edges = [s + (t - s) * part for s, t, part in zip(begins, times, shares)]
+    rows = mean_variance(surface, origin + np.concatenate([[0.0], *(e[1:] for e in edges)]))
+    ends = np.cumsum([part.size - 1 for part in shares])
+
     def work(part: slice) -> None:
         for k in range(part.start, part.stop):
-            gap = float(times[k] - begins[k])
-            edges = begins[k] + gap * _parts(gap, k == 0 and origin == 0.0, request.coarse)
-            rows = mean_variance(surface, origin + edges)
-            local = _at_nodes(x, rows, nodes)
-            far = _FAR * np.sqrt(np.diff(edges) @ local) / steps  # in nodes
+            gaps = np.diff(edges[k])
+            local = _at_nodes(x, rows[ends[k] - gaps.size : ends[k]], nodes)
+            far = _FAR * np.sqrt(gaps @ local) / steps  # in nodes
             band = int(min(np.ceil(far.max()) + 8.0, n))
-            transition_tables(nodes, local, np.diff(edges), band, levels, weights, moves[k], spread[k])
+            transition_tables(nodes, local, gaps, band, levels, weights, moves[k], spread[k])
 
     share(times.size, work)
     half = float(np.arcsinh(_BEND))
