@@ -160,7 +160,7 @@ CATALOGUE: tuple[Engine, ...] = (
                        "Outperformance")),
     Engine("moment_matching", "Basket", "multi_lognormal", "linear", "about 1e-2 of the value",
            "50 us an option", "a shifted lognormal of the same three moments, to check others", "moment_matching"),
-    *(Engine("paths", contract, "paths", "paths.engine", "a standard error of choice, beside the scheme's bias",
+    *(Engine("paths", contract, "paths", "paths.engine", "a standard error of choice, and the scheme's bias",
              "0.1 to 2 s at 1 bp", "a payoff on blocks of paths, for any model that has paths")
       for contract in ("Asian", "Autocallable", "Phoenix", "SharkFin", "RangeAccrual", "DoubleNoTouch", "Airbag",
                        "StructuredDeposit", "Composed", "Barrier", "Touch", "Digital", "European")),
