@@ -111,7 +111,10 @@ def note_rows(market: Any, model: Any) -> list[dict[str, Any]]:
     note = Autocallable(initial=100.0, observations=tuple(k / 12 for k in range(3, 13)), knock_out=1.03, coupon=0.15,
                         knock_in=0.75)  # fmt: skip
     out = []
-    for name, estimator in (("research, first step integrated out", "mixed"), ("central bumps on common paths", "bumps")):
+    for name, estimator in (
+        ("research, first step integrated out", "mixed"),
+        ("central bumps on common paths", "bumps"),
+    ):
 
         def once(kind: str = estimator) -> Any:
             return greeks(note, model, market, which=("delta", "gamma", "vega"), estimator=kind, n_paths=NOTE_PATHS)
