@@ -151,9 +151,9 @@ def _scheme_bias(
     rough = _made(model, snapshot, paid, chosen, settings.sampler, coarse=True)
     each = [estimate(_problem(one, paid, control, few, shift), few) for one in (rough, made)]
     gap = each[0].replicates - each[1].replicates
-    noise = (
-        float(gap.std(ddof=1) / np.sqrt(gap.size)) if gap.size > 1 else float(np.hypot(*(e.std_error for e in each)))
-    )
+    noise = float(np.hypot(each[0].std_error, each[1].std_error))
+    if gap.size > 1:
+        noise = float(gap.std(ddof=1) / np.sqrt(gap.size))
     return made.bias_factor * (abs(float(gap.mean())) + 2.0 * noise)
 
 
