@@ -275,9 +275,7 @@ def value(items: Sequence[European], model: RoughBergomi, snapshot: Snapshot, **
     return Values(df * out, df * error, 2.0 * df * error + df * grid)
 
 
-def _grid_bias(
-    model: RoughBergomi, maturities: Float1D, given: Options, used: int, options: dict[str, Any]
-) -> Float1D:
+def _grid_bias(model: RoughBergomi, maturities: Float1D, given: Options, used: int, options: dict[str, Any]) -> Float1D:
     """How far the grid may put each value off: from half as many steps on part of the paths, weak order H + 1/2.
 
     That order is the one that is proved for the linear case (Bayer, Hall and Tempone 2022); common options do better.

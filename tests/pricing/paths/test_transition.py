@@ -13,7 +13,7 @@ from research.calibration import fit
 from research.errors import InputError
 from research.instruments import Barrier, European
 from research.market import build_snapshot, flat_snapshot
-from research.models import BlackScholes, LocalVol, black
+from research.models import BlackScholes, Heston, LocalStochasticVol, LocalVol, black
 from research.pricing import price
 from research.pricing.paths import engine, sample, simulate
 from research.pricing.paths.generators import Request, generator
@@ -90,6 +90,22 @@ def test_dax_options_cost_what_finite_differences_say(tau: float, strike: float)
     assert abs(found.value - exact.value) < 0.005 * exact.value
     frozen = price(option, model, snapshot, method="paths", scheme="euler", n_paths=1 << 14)
     assert abs(frozen.value - exact.value) < frozen.error + exact.error  # it now says so
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["andreasen_huge", "dupire"])
+def test_leverage_is_stepped_through_and_the_error_says_how_far_off_that_is(method: str) -> None:
+    """QE-M steps freeze the leverage: under a rough one they are off by a tenth, which the error covers."""
+    snapshot = build_snapshot(pd.read_csv(DAX, comment="#", parse_dates=["as_of", "expiry"]))
+    more: dict[str, Any] = {"least_width": 0.2} if method == "dupire" else {}
+    surface = fit(LocalVol, snapshot, method=method, allow_arbitrage=True, **more).model
+    heston = Heston(v0=0.11, kappa=2.0, theta=0.09, sigma=0.5, rho=-0.7)
+    model = fit(LocalStochasticVol, surface, heston=heston, snapshot=snapshot, tau=(0.25, 0.5)).model
+    for strike in (4500.0, 5000.0):
+        option = European(strike=strike, tau=0.5)
+        exact = price(option, model, snapshot, method="adi")
+        found = price(option, model, snapshot, method="paths", n_paths=1 << 14)
+        assert abs(found.value - exact.value) < found.error + exact.error
 
 
 def test_paths_are_martingales_step_by_step() -> None:

@@ -27,7 +27,7 @@ from research.core.paths.diffusion import diffusion_paths
 from research.core.paths.sampled import HESTON, sampled_paths
 from research.errors import require
 from research.pricing.paths.generators import GENERATORS, Generator, Grid, Logs, Request, grid, scheme_of
-from research.pricing.paths.lognormal import surface_on
+from research.pricing.paths.lognormal import ROUGH, surface_on
 from research.pricing.paths.motion import motion
 
 _QE_STEPS = 32.0  # a year
@@ -78,7 +78,7 @@ def _qe(model: Any, request: Request, leverage: Any = None) -> Generator:
 
     return Generator(
         times=request.times, forward=request.forward, motion=motion([at.times, at.times], request.bridge), fill=fill,
-        twin=twin, twin_vol=vol, bias_factor=1.0 if leverage is None else 2.4,
+        twin=twin, twin_vol=vol, bias_factor=1.0 if leverage is None else ROUGH,
     )  # fmt: skip
 
 

@@ -32,7 +32,7 @@ _TILE = 256  # paths that the kernel walks together
 _SMALL = 20_000  # path steps below which one thread is quicker
 N_GRID = 801  # equal points of log(S / F) on which a step looks its volatility up
 _LOCAL_STEPS = 100.0  # a year
-_ROUGH = 4.0  # order 0.32: the error of Euler steps far longer than what the volatility does falls that slowly
+ROUGH = 4.0  # order 0.32: the error of Euler steps far longer than what the volatility does falls that slowly
 
 
 def total_variance(model: Any, times: Float1D, origin: float = 0.0) -> Float1D:
@@ -121,7 +121,7 @@ def local_vol(model: Any, request: Request) -> Generator:
     rows, where = surface_on(model, at, request.origin)
     middle = min(max(round(-where[0] * where[1]), 0), rows.shape[1] - 1)
     typical = float(np.sqrt(np.average(rows[:, middle] ** 2, weights=at.dt)))
-    return replace(_euler(at, rows, where, request, typical), bias_factor=_ROUGH)
+    return replace(_euler(at, rows, where, request, typical), bias_factor=ROUGH)
 
 
 def spots(
