@@ -95,7 +95,7 @@ def test_dax_options_cost_what_finite_differences_say(tau: float, strike: float)
 @pytest.mark.slow
 @pytest.mark.parametrize("method", ["andreasen_huge", "dupire"])
 def test_leverage_is_stepped_through_and_the_error_says_how_far_off_that_is(method: str) -> None:
-    """Steps take the leverage they are expected to meet: up to a tenth off under a rough one, which the error covers."""
+    """Steps take the leverage they are to meet: up to a tenth off under a rough one, which the error covers."""
     snapshot = build_snapshot(pd.read_csv(DAX, comment="#", parse_dates=["as_of", "expiry"]))
     more: dict[str, Any] = {"least_width": 0.2} if method == "dupire" else {}
     surface = fit(LocalVol, snapshot, method=method, allow_arbitrage=True, **more).model
