@@ -11,15 +11,19 @@ from scipy.special import ndtr
 from research.arrays import Float1D, Float2D
 from research.core.pricing._moments import N_BASE
 from research.core.pricing.asian import asian_tasks
+from research.errors import require
 from research.instruments import Asian
 from research.market import Snapshot
 from research.pricing._clock import clock_of
 from research.pricing._simulation import Problem
 
 
-def _parts(item: Asian, vol: Any, snapshot: Snapshot) -> tuple[Float1D, Float2D, Float1D]:
-    """(variance times, fixings, terms) of core.pricing.asian; `vol`, one volatility or a clock."""
-    times = item.years(snapshot.as_of)
+def _parts(item: Asian, vol: Any, snapshot: Snapshot, age: float = 0.0) -> tuple[Float1D, Float2D, Float1D]:
+    """(variance times, fixings, terms) of core.pricing.asian; `vol`, one volatility or a clock; `age` shifts the day by
+    years, curves unchanged."""
+    times = item.years(snapshot.as_of) - age
+    require(bool(times[0] > 0.0), "fixings", float(times[0] + age), "lie later than the days of theta",
+            hint="Leave theta and charm out of `which`.")  # fmt: skip
     variance, n = clock_of(vol)(times), times.size + item.n_fixed
     fixings = np.column_stack((snapshot.forward(times), variance, np.full(times.size, 1.0 / n)))
     past = item.n_fixed * item.fixed_mean / n
@@ -104,9 +108,9 @@ def _black(forward: float, strike: float, std: float, df: float, sign: float) ->
     return float(df * sign * (forward * ndtr(sign * d1) - strike * ndtr(sign * (d1 - std))))
 
 
-def problem(item: Asian, vol: Any, snapshot: Snapshot) -> Problem:
+def problem(item: Asian, vol: Any, snapshot: Snapshot, age: float = 0.0) -> Problem:
     """The simulation of an arithmetic Asian option; controls: its geometric twin, and the average itself."""
-    variance, fixings, terms = _parts(item, vol, snapshot)
+    variance, fixings, terms = _parts(item, vol, snapshot, age)
     seasoned_strike = item.strike is None and item.n_fixed > 0  # then the twin has no closed form
 
     def run(tables, seed, rows, order, weights, out):  # type: ignore[no-untyped-def]
@@ -121,9 +125,9 @@ def problem(item: Asian, vol: Any, snapshot: Snapshot) -> Problem:
     return Problem(variance=variance, run=run, n_moments=N_BASE, controls=(twin, average))
 
 
-def closed_form(item: Asian, vol: Any, snapshot: Snapshot) -> float | None:
+def closed_form(item: Asian, vol: Any, snapshot: Snapshot, age: float = 0.0) -> float | None:
     """The value of a geometric Asian option; None for an arithmetic one."""
     if item.average == "arithmetic":
         return None
-    _, fixings, terms = _parts(item, vol, snapshot)
+    _, fixings, terms = _parts(item, vol, snapshot, age)
     return geometric_value(fixings, terms)

@@ -3,13 +3,13 @@
 A sample is a set of replicates. With Sobol' points there are several, each scrambled by itself: their means are
 independent, and the standard error is that of their mean. With Philox there is one, and the standard error is that of
 the residuals. Rounds double the number of paths, or with Philox go where the error points; a path keeps its
-number, so a longer run contains the shorter one.
+number, so a longer run contains the shorter one. What a run cannot have seen is added to its error (`_rare`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from research.conventions import check_fields
 from research.core._tasks import share
 from research.core.random import brownian, sobol
 from research.errors import NumericalError, require
+from research.pricing import _rare
 
 TASK = 4096  # paths summed by one task
 _FIRST = 64  # paths of a replicate in the first round
@@ -62,6 +63,8 @@ class Estimate:
     n_paths: int
     means: Float1D  # of what else the product counts
     mean_errors: Float1D  # their standard errors; nan with Philox
+    variance: float = 0.0  # of one path, less its controls
+    bias: float = 0.0  # estimate of what a scheme's steps cost, price units; not in `std_error`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -73,6 +76,9 @@ class Problem:
     n_moments: int
     controls: tuple[float, float]
     plan: tuple[Int2D, Float2D] | None = None  # order and weights of the draws; None: one motion at `variance`
+    rare: Float2D = field(default_factory=lambda: np.zeros((0, 3)))  # see `_rare.added`: events a run may not meet
+    spread: float = 0.0  # range of the payoff on wild paths; 0: not looked at
+    jump: float = 0.0  # of the payoff at an edge of the last price
 
 
 def tables_of(settings: Settings, n_dims: int) -> Int3D:
@@ -131,7 +137,7 @@ def estimate(problem: Problem, settings: Settings) -> Estimate:
         share(rows.shape[0], work, small=replicates * (until - done) * n_dims < _SMALL)
         sums += out.reshape(replicates, -1, problem.n_moments).sum(axis=1)
         done = until
-        found = summary(sums, done, problem.controls if settings.control else None)
+        found = _honest(summary(sums, done, problem.controls if settings.control else None), problem)
         if settings.progress is not None:
             settings.progress(found.n_paths, found.std_error)
         if settings.std_error is not None and found.std_error <= settings.std_error:
@@ -144,6 +150,14 @@ def estimate(problem: Problem, settings: Settings) -> Estimate:
             f"About {need:.2g} paths would do: raise n_paths."
         )
     return found
+
+
+def _honest(found: Estimate, problem: Problem) -> Estimate:
+    """The standard error with what the run may not have met."""
+    more = _rare.added(problem.rare, found.n_paths)
+    if problem.spread > 0.0:
+        more += _rare.unseen(problem.spread, problem.jump, found.variance, found.n_paths)
+    return replace(found, std_error=float(np.hypot(found.std_error, more))) if more > 0.0 else found
 
 
 def _next(found: Estimate | None, done: int, settings: Settings) -> int:
@@ -165,12 +179,12 @@ def summary(sums: Float2D, n: int, controls: tuple[float, float] | None) -> Esti
     exact = (0.0 if np.isnan(first) else first, 0.0 if np.isnan(second) else second)
     each = m[:, 0] - slopes[0] * (m[:, 2] - exact[0]) - slopes[1] * (m[:, 3] - exact[1])
     replicates, total = m.shape[0], n * m.shape[0]
-    others = whole[9:]
+    others, variance = whole[9:], _residual(whole, slopes)
     if replicates > 1:
         spread = float(each.std(ddof=1) / np.sqrt(replicates))
         errors = m[:, 9:].std(axis=0, ddof=1) / np.sqrt(replicates)
     else:
-        spread, errors = float(np.sqrt(_residual(whole, slopes) / total)), np.full(others.size, np.nan)
+        spread, errors = float(np.sqrt(variance / total)), np.full(others.size, np.nan)
     return Estimate(
         value=float(each.mean()),
         std_error=spread,
@@ -178,6 +192,7 @@ def summary(sums: Float2D, n: int, controls: tuple[float, float] | None) -> Esti
         n_paths=total,
         means=others,
         mean_errors=errors,
+        variance=variance,
     )
 
 

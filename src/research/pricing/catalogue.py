@@ -195,7 +195,7 @@ CATALOGUE: tuple[Engine, ...] = (
              "2 s for a note of a year watched daily", "no sampling error")
       for contract in ("Autocallable", "Phoenix", "SharkFin", "RangeAccrual", "DoubleNoTouch", "Airbag",
                        "StructuredDeposit")),
-    *(Engine("paths", contract, "paths", "paths.engine", "a standard error of choice, beside the scheme's bias",
+    *(Engine("paths", contract, "paths", "paths.engine", "a standard error of choice, and the scheme's bias",
              "0.1 to 2 s at 1 bp", "a payoff on blocks of paths, for any model that has paths")
       for contract in ("Asian", "Autocallable", "Phoenix", "SharkFin", "RangeAccrual", "DoubleNoTouch", "Airbag",
                        "StructuredDeposit", "Composed", "Barrier", "Touch", "Digital", "European", "DoubleBarrier",

@@ -17,6 +17,7 @@ looked at daily are filled in by a bridge only where they can be reached; nothin
 | sampler | "sobol" or "philox" |
 | antithetic | also the mirror image of each path |
 | control | linear controls: spot and put at maturity; the geometric Asian option and the average |
+| smooth | of a note: integrate the first step out on each path; all dates are walked, a tenth of the paths do |
 | replicates | scrambles, at least 16 |
 | progress | called with (paths so far, standard error) after each round; True: a bar, or lines without a terminal |
 | | (as is done for a run to a standard error); False: nothing |
@@ -31,6 +32,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -45,13 +47,21 @@ from research.errors import NoEngineError, require, require_all
 from research.instruments import Asian
 from research.market import Snapshot
 from research.models import black
-from research.pricing import _asian, _clock, _notes
+from research.pricing import _asian, _clock, _notes, _rare
 from research.pricing._calls import check_able, check_snapshot
 from research.pricing._progress import shown
 from research.pricing._simulation import Estimate, Problem, Settings, estimate, rows_of, tables_of
 from research.pricing.catalogue import Values
 
-OPTIONS = (Settings,)  # what `value` takes
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Smoothing:
+    """What this engine takes beside `Settings`."""
+
+    smooth: bool = False
+
+
+OPTIONS = (Settings, Smoothing)  # what `value` takes
 _LEAST_VOL = 1e-8  # a vol of 0 is taken as this: paths stay forwards to 1e-8
 
 
@@ -66,8 +76,8 @@ def simulate(item: Any, model: Any, snapshot: Snapshot, **options: Any) -> Estim
     """Value, standard error, replicates and counted means of one contract; options as in the module."""
     check_able(model)
     check_snapshot(snapshot)
-    check_names("a simulation", options, Settings)
-    progress = options.pop("progress", None)
+    check_names("a simulation", options, *OPTIONS)
+    progress, smooth = options.pop("progress", None), bool(options.pop("smooth", False))
     with shown(progress, options.get("std_error")) as callback:
         settings = Settings(progress=callback, **options)
         if isinstance(item, Asian):
@@ -78,6 +88,8 @@ def simulate(item: Any, model: Any, snapshot: Snapshot, **options: Any) -> Estim
                 return Estimate(
                     value=exact, std_error=0.0, replicates=each, n_paths=0, means=nothing, mean_errors=nothing
                 )
+        if smooth:
+            return estimate(_smoothed(item, _vol(model), snapshot, settings), settings)
         return estimate(problem_of(item, _vol(model), snapshot), settings)
 
 
@@ -86,11 +98,23 @@ def _vol(model: Any) -> Any:
     return model.sigma if hasattr(model, "sigma") else _clock.Clock(model)
 
 
+def _smoothed(item: Any, sigma: Any, snapshot: Snapshot, settings: Settings) -> Problem:
+    """A note with its first step integrated out, or why it cannot be."""
+    from research.pricing import _smooth
+
+    reason = _smooth.can(item, snapshot, settings.sampler)
+    if not reason and callable(sigma):
+        reason = "the volatility is one by time, and the first step is integrated out under one volatility"
+    require(not reason, "smooth", True, "be False here", hint=f"{reason[:1].upper()}{reason[1:]}.")
+    require(not settings.antithetic, "antithetic", True, "be False with smooth=True")
+    return _smooth.problem(_notes.BUILD[type(item).__name__](item, snapshot), max(sigma, _LEAST_VOL), snapshot)
+
+
 def problem_of(item: Any, sigma: Any, snapshot: Snapshot, *, age: float = 0.0) -> Problem:
     """A contract under one volatility, or a clock of it (`_clock`), ready to be simulated."""
     vol = sigma if callable(sigma) else max(sigma, _LEAST_VOL)
     if isinstance(item, Asian):
-        return _asian.problem(item, vol, snapshot)
+        return _asian.problem(item, vol, snapshot, age)
     return note_problem(_notes.BUILD[type(item).__name__](item, snapshot), vol, snapshot, age)
 
 
@@ -105,7 +129,9 @@ def note_problem(
         note_tasks(tables, seed, rows, order, weights, coarse, dense, terminal, kept, out)
 
     put = float(black.price(1.0, terminal[0, 3], 1.0, math.sqrt(terminal[0, 1]), is_call=False))
-    return Problem(variance=variance, run=run, n_moments=N_MOMENTS, controls=(1.0, put))
+    seen = _clock.clock_of(sigma)((note.dense - age)[-dense.shape[0] :]) if dense.size else np.empty(0)
+    rare = _rare.note_events(variance, coarse, dense, seen, terminal)
+    return Problem(variance=variance, run=run, n_moments=N_MOMENTS, controls=(1.0, put), rare=rare)
 
 
 def sample(

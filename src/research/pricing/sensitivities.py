@@ -21,6 +21,7 @@ How each is found stands in the column `how`:
 | differences on one grid | the rest by `pde` and `adi`, unless `spot_bump` is given | column `error` |
 | differences | all else that is deterministic: central, fourth order in spot, from one batch a bump | column `error` |
 | common paths | simulations: central bumps on the same paths, a replicate is one observation | column `std_error` |
+| mixed, pathwise, likelihood ratio | simulations: `estimator=`, see `simulated_greeks` | as above |
 
 `parameters=True` adds the derivative by each parameter of the model ("by_v0", ...).
 
@@ -62,10 +63,11 @@ UNITS = {
     "vega_per_vol_point": "price per 0.01 of vol", "theta_per_day": "price per calendar day",
     "rho_per_bp": "price per basis point of rate",
 }  # fmt: skip
-_SIMULATIONS = ("monte_carlo", "longstaff_schwartz")
+_SIMULATIONS = ("monte_carlo", "longstaff_schwartz", "paths")
 _GRIDS = ("pde", "lattice", "adi")
 _BY_TIME = (BlackScholes, BlackTermStructure, SVISurface)  # their vol takes an array of times
 _SEEDS = 8
+_OWN = ("n_seeds", "estimator")  # options of simulated Greeks, not of an engine
 _STEP = 1e-5  # years: forward rates are taken over twice that
 Table = dict[str, dict[str, Any]]  # greek: value, std_error, error, how
 
@@ -142,7 +144,7 @@ def greeks(
     for at in groups.values():
         with contextlib.suppress(NoEngineError):  # said when its turn comes
             engines += choose(items[at[0]], model, method)
-    own = {k: v for k, v in options.items() if k != "n_seeds"}
+    own = {k: v for k, v in options.items() if k not in _OWN}
     _calls.check_options(engines, own)
     if method == "auto" and len(groups) == 1 and engines:
         meant = _calls.meant_by(engines, own)[0]
@@ -210,7 +212,7 @@ def _group(
     if isinstance(items[0], VolatilitySwap) and set(wanted) - {"theta", "charm"}:
         wanted = [name for name in wanted if name not in ("theta", "charm")]  # it starts today: tomorrow has no value
     if engine.method in _SIMULATIONS:
-        own = _calls.taken(engine, options) | {k: v for k, v in options.items() if k == "n_seeds"}
+        own = _calls.taken(engine, options) | {k: v for k, v in options.items() if k in _OWN}
         return [([i], engine.method, _simulated(items[i], model, snapshot, engine.method, wanted, bumps, own))
                 for i in everyone]  # fmt: skip
     surface = "implied_vol" in model.abilities
@@ -375,6 +377,12 @@ def _simulated(
 
         sizes = {"spot_bump": bumps["spot"] or 0.01, "vol_bump": bumps["vol"], "rate_bump": bumps["rate"] or 0.01}
         return simulated(item, model, snapshot, which=wanted, days=bumps["days"], **sizes, **options)
+    if method == "paths":
+        from research.pricing.paths.greeks import path_greeks
+
+        return path_greeks(item, model, snapshot, wanted, bumps, **options)
+    require("estimator" not in options, "estimator", options.get("estimator"), f"be left out for '{method}'",
+            hint="Its Greeks are bumps on common paths.")  # fmt: skip
     seed, n = int(options.get("seed", 1)), int(options.get("n_seeds", _SEEDS))
     rest = {k: v for k, v in options.items() if k not in ("seed", "n_seeds")}
     large = bumps | {"spot": bumps["spot"] or 0.01, "rate": bumps["rate"] or 0.01}

@@ -45,6 +45,21 @@ def _sampled(kind: int, v: float) -> tuple[Any, ...]:
     return kind, -7, 5, 2**33, _motion(3), terms, np.array([row] * 3), start, *[np.zeros((3, LANES)) for _ in range(3)]
 
 
+def _tables() -> tuple[Any, ...]:
+    x = 0.2 * np.sinh(np.linspace(-2.0, 2.0, 15))
+    local = np.stack([0.04 + 0.02 * np.sin(9.0 * x), np.full(15, 0.05)])
+    levels = np.array([1e-4, 0.02, 0.3, 0.5, 0.9, 0.9999])
+    return x, local, np.array([0.1, 0.4]), 12, levels, np.full(21, 1.0 / 21.0), np.zeros((15, 6)), np.zeros(15)
+
+
+def _moves() -> tuple[Any, ...]:
+    moves = 0.1 * np.linspace(-3.0, 3.0, 7) * np.linspace(1.2, 0.8, 9)[:, None]
+    terms = np.array([0.3, -1.5, 8.0 / 3.0, -3.0, 1.0])
+    out = [np.zeros((3, LANES)) for _ in range(2)]
+    start = np.linspace(-1.0, 1.0, LANES)
+    return _motion(3), np.full(3, DT**-0.5), terms, np.stack([moves] * 3), np.full((3, 9), 0.01), start, *out
+
+
 CASES: dict[str, Callable[[], tuple[Any, ...]]] = {
     "research.core.paths.diffusion.diffusion_paths": lambda: _diffusion(2, 0, False),
     "research.core.paths.diffusion.diffusion_paths[local, limits]": lambda: _diffusion(1, 11, True),
@@ -52,6 +67,8 @@ CASES: dict[str, Callable[[], tuple[Any, ...]]] = {
     "research.core.paths.sampled.sampled_paths": lambda: _sampled(HESTON, 0.04),
     "research.core.paths.sampled.sampled_paths[many]": lambda: _sampled(HESTON, 9.0),
     "research.core.paths.sampled.sampled_paths[clock]": lambda: _sampled(GAMMA_CLOCK, 0.0),
+    "research.core.paths.transition.transition_tables": _tables,
+    "research.core.paths.transition.transition_paths": _moves,
     "research.core.paths.lognormal.lognormal_paths": lambda: (
         -5, 1, 2**32 - 3, 1, 300, np.full(6, -1e-3), np.array([0.01, 0.02, -0.01, 0.3, 0.01, 0.0]), np.zeros((6, 301)),
     ),

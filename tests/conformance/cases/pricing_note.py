@@ -50,6 +50,27 @@ def _note(tables: Any, antithetic: int) -> tuple[Any, ...]:
     return tables, 11, rows, order, weights, coarse, dense, terminal, samples, np.zeros((replicates, N_MOMENTS))
 
 
+def _smooth(tables: Any) -> tuple[Any, ...]:
+    """Five dates, two of them dense, coupons that are remembered, a range, both sides; two scenarios."""
+    dates = np.zeros((2, 5, 12))
+    dates[:, :, 0] = 0.5, 1.0, 1.0, 1.0, 1.0
+    dates[:, :, 1], dates[:, :, 2], dates[:, :, 3], dates[:, :, 4] = 0.15, -0.5, 101.0, -0.2
+    dates[:, :, 5], dates[:, :, 7], dates[:, :, 8] = -0.05, -0.1, 0.1
+    dates[:, :, 10], dates[:, :, 11] = (0.0, 1.0, 0.0, 1.0, 1.0), 99.0
+    coarse = dates[0, :, 10] > 0.0
+    dates[:, coarse, 6], dates[:, coarse, 9] = 1.5, 0.4
+    dates[1, :, 1] = INF
+    terminal = np.zeros((2, 3, 9))
+    terminal[:, 0, :8] = 101.0, 0.06, 0.97, 1.0, 1.0, 0.0, 100.0, 1.5
+    terminal[:, 1, :3], terminal[:, 2, :5] = (100.0, 100.0, 0.5), (0.0, 0.0, 1.0, 100.0, -1.0)
+    order = np.array([(2, 0, 0), (5, 2, 2), (3, 2, 5), (1, 0, 2), (4, 3, 5)])
+    weights = np.array([(0.0, 0.0, 0.0), (1.0, 0.0, 0.2), (0.7, 0.3, 0.1), (0.5, 0.5, 0.07), (0.5, 0.5, 0.1)])
+    quasi = int(tables.shape[1] > 0)
+    rows = np.array([(16, 16, 8, 0, r, quasi, 0) for r in range(tables.shape[0])], dtype=np.int64)
+    scale = np.array([(0.14, 1.0), (0.16, 1.1)])
+    return tables, 7, rows, order, weights, dates, terminal, scale, np.zeros((len(rows), 2 * N_BASE))
+
+
 def _asian(tables: Any, antithetic: int, kind: float) -> tuple[Any, ...]:
     fixings = np.column_stack((np.array([100.0, 101.0, 102.0]), VARIANCE, np.full(3, 1.0 / 3.0)))
     quasi = int(tables.shape[1] > 0)
@@ -82,6 +103,8 @@ def _american(kind: str) -> tuple[Any, ...]:
 CASES: dict[str, Callable[[], tuple[Any, ...]]] = {
     "research.core.pricing.note.note_tasks": lambda: _note(_philox(), 1),
     "research.core.pricing.note.note_tasks[sobol]": lambda: _note(_sobol(3), 0),
+    "research.core.pricing.note_smooth.smooth_note_tasks": lambda: _smooth(_philox()),
+    "research.core.pricing.note_smooth.smooth_note_tasks[sobol]": lambda: _smooth(_sobol(5)),
     "research.core.pricing.asian.asian_tasks": lambda: _asian(_philox(), 1, 0.0),
     "research.core.pricing.asian.asian_tasks[sobol]": lambda: _asian(_sobol(3), 0, 1.0),
     "research.core.pricing.asian.asian_tasks[geometric]": lambda: _asian(_philox(), 0, 2.0),

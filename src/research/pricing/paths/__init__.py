@@ -5,13 +5,14 @@
 | what is it worth, and with what standard error? | `simulate`, or `price(..., method="paths")` | `engine` |
 | what do the paths look like? | `sample` | `engine` |
 | 1e5 lognormal paths of 252 days in a matrix, at once? | `lognormal.spots` | `lognormal` |
-| how much do a scheme's steps matter? | `bias` | `engine` |
+| how much do a scheme's steps matter? | `Price.error` counts it; `bias` | `engine` |
+| how does it move with the spot? | `greeks.path_greeks`, or `pricing.greeks(..., method="paths")` | `greeks` |
 | when to exercise, between which bounds is it worth? | `exercise.bounds` | `exercise` |
 
 | model | scheme | reference |
 |---|---|---|
 | `BlackScholes`, also with a term structure of variance | exact | Glasserman (2004) |
-| `LocalVol` | log-Euler on a grid of volatilities | Glasserman (2004) |
+| `LocalVol` | "transition": the law of each step by the backward equation; "euler" in steps | Alexander (1977) |
 | `Heston` | "qe": QE-M; "poisson": near exact, of any step | Andersen (2008); Choi & Kwok (2024) |
 | `LocalStochasticVol` | QE-M times leverage | Andersen (2008) |
 | `Merton`, `Bates` | compound Poisson jumps on top | Glasserman (2004) |

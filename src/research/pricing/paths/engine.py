@@ -12,16 +12,20 @@
 | control | True: discounted spot; "lognormal": also the same contract at one volatility on the same motion; False |
 | scheme, steps_per_year | of the model, see `pricing.paths` |
 | survival | True: keep paths inside knock-out barriers and weigh them; for payoffs that can |
+| importance | True: the price's motion is pushed to where the payoff is, by a shift found on a few wide paths; or a |
+| | number of standard deviations. For what is rare: far digitals, far knock-ins |
+| check_scheme | True: the scheme's bias, by half as many steps on part of the paths, is counted in `error` |
 | watched | looks a year at a barrier that is watched at every moment; a Brownian bridge in between |
 
 The lognormal control pays with Philox (it halves the error of an Asian option under Heston); with Sobol' points what it
 explains is already integrated well, and it costs a second payoff. Survival pays where a knock-out is likely: a barrier
 3% away that is looked at weekly under one volatility has 5 times less error, so needs 25 times fewer paths.
 
-A standard error is the error of the sampling; the bias of a scheme is not in it and is shown by `bias`. What a contract
-that is watched at every moment loses between looks is estimated and added to `Price.error` (`between`). Blocks of at
-most 4,096 paths are made, paid and summed one after the other in each thread, so memory does not grow with the number
-of paths, and no result depends on the number of threads.
+A standard error is the error of the sampling. The bias of a scheme is estimated on the side, by the coarser scheme on
+the same motion, and is in `Price.error` (`simulate(...).bias`); `bias` measures it to any accuracy. What a contract
+that is watched at every moment loses between looks is estimated and added to `Price.error` too (`between`). Blocks of
+at most 4,096 paths are made, paid and summed one after the other in each thread, so memory does not grow with the
+number of paths, and no result depends on the number of threads.
 
 References
 ----------
@@ -43,6 +47,7 @@ from research.core.random import sobol
 from research.errors import NoEngineError, NumericalError, require
 from research.market import Snapshot
 from research.models import BlackScholes
+from research.pricing import _rare
 from research.pricing._calls import check_snapshot
 from research.pricing._progress import shown
 from research.pricing._simulation import Estimate, Problem, Settings, estimate
@@ -54,6 +59,9 @@ from research.pricing.paths.payoffs import Payoff, Terms, payoff
 _BYTES = 1 << 22  # of motion in one block
 _MOST, _LEAST = 4096, 128  # paths in one block
 N_COUNTS = 4  # of a note: life, knocked out, knocked in, redeemed below the notional
+_WILD_PATHS, _WILD_FIRST = 256, 1 << 45  # of the look at what no path may have met; none of them is met elsewhere
+_SHIFT_PATHS = 1 << 11
+_SCHEME_PATHS = 1 << 11  # at least, on which a scheme is judged
 _TWIN_PATHS = 1 << 17  # of the fused engine, for the exact value of the control
 
 
@@ -66,10 +74,15 @@ class Options:
     survival: bool = False
     watched: float = 64.0
     control: bool | str = True
+    check_scheme: bool = True
+    importance: bool | float = False
 
     def __post_init__(self) -> None:
         known = (True, False, "lognormal")
         require(self.control in known, "control", self.control, "be True, False or 'lognormal'")
+        size = float(self.importance)
+        require(abs(size) <= 12.0, "importance", size, "be True, False or at most 12 standard deviations")
+        require(not (size and self.control == "lognormal"), "importance", size, "be left out with that control")
         require(0.0 < self.watched <= 1e5, "watched", self.watched, "lie in (0, 100000] looks a year")
 
 
@@ -94,9 +107,9 @@ def block_size(n_rows: int, n: int) -> int:
 def value(items: Sequence[Any], model: Any, snapshot: Snapshot, **options: Any) -> Values:
     """The engine's door for `pricing.price`; see the module for the options."""
     found = [simulate(item, model, snapshot, **options) for item in items]
-    std_error = np.array([one.std_error for one in found])
+    std_error, scheme = np.array([one.std_error for one in found]), np.array([abs(one.bias) for one in found])
     unseen = np.array([_unseen(item, model, snapshot, options) for item in items])
-    return Values(np.array([one.value for one in found]), std_error, 2.0 * std_error + unseen)
+    return Values(np.array([one.value for one in found]), std_error, 2.0 * std_error + scheme + unseen)
 
 
 def _unseen(item: Any, model: Any, snapshot: Snapshot, options: dict[str, Any]) -> float:
@@ -120,10 +133,15 @@ def simulate(item: Any, model: Any, snapshot: Snapshot, **options: Any) -> Estim
         if sampler == "philox":
             made = _made(model, snapshot, paid, chosen, sampler)
     control = _controls(item, made, paid, snapshot, chosen, target)
+    shift = float(chosen.importance) if chosen.importance is not True else _shift(made, paid, options.get("seed", 1))
     stop = target if target is None or control.twin_error == 0.0 else 0.94 * target
     with shown(progress, target) as callback:
         settings = Settings(progress=callback, sampler=sampler, std_error=stop, control=bool(chosen.control), **options)
-        found = estimate(_problem(made, paid, control, settings), settings)
+        found = estimate(_problem(made, paid, control, settings, shift), settings)
+        if chosen.check_scheme and made.bias_factor > 0.0:
+            found = replace(
+                found, bias=_scheme_bias(model, snapshot, paid, chosen, made, control, settings, found, shift)
+            )
     if not np.isfinite(found.value):
         raise NumericalError(f"value must be finite; got {found.value}. The payoff is not finite on some path.")
     if control.twin_error == 0.0:
@@ -131,11 +149,31 @@ def simulate(item: Any, model: Any, snapshot: Snapshot, **options: Any) -> Estim
     return replace(found, std_error=float(np.hypot(found.std_error, control.twin_error)))
 
 
-def _made(model: Any, snapshot: Snapshot, paid: Payoff, chosen: Options, sampler: str) -> Generator:
+def _scheme_bias(
+    model: Any, snapshot: Snapshot, paid: Payoff, chosen: Options, made: Generator, control: _Control,
+    settings: Settings, found: Estimate, shift: float,
+) -> float:  # fmt: skip
+    """How far the scheme may be off: its value less that of the coarser one on the same motion, as far as it is seen.
+
+    Both on a part of the paths; twice the standard error of the difference is added, since the sign is not known.
+    """
+    few = replace(settings, n_paths=max(_SCHEME_PATHS, found.n_paths // 32), std_error=None, progress=None)
+    rough = _made(model, snapshot, paid, chosen, settings.sampler, coarse=True)
+    each = [estimate(_problem(one, paid, control, few, shift), few) for one in (rough, made)]
+    gap = each[0].replicates - each[1].replicates
+    noise = float(np.hypot(each[0].std_error, each[1].std_error))
+    if gap.size > 1:
+        noise = float(gap.std(ddof=1) / np.sqrt(gap.size))
+    return made.bias_factor * (abs(float(gap.mean())) + 2.0 * noise)
+
+
+def _made(
+    model: Any, snapshot: Snapshot, paid: Payoff, chosen: Options, sampler: str, coarse: bool = False
+) -> Generator:
     """The model's paths at the payoff's times."""
     request = Request(
         snapshot=snapshot, times=paid.times, bridge=sampler == "sobol", scheme=chosen.scheme,
-        steps_per_year=chosen.steps_per_year, limits=paid.limits,
+        steps_per_year=chosen.steps_per_year, limits=paid.limits, coarse=coarse,
     )  # fmt: skip
     return generator(model, request)
 
@@ -173,7 +211,7 @@ def _twin_block(block: Block, made: Generator) -> Block:
     return Block(times=block.times, spot=block.twin, logs=logs)
 
 
-def _problem(made: Generator, paid: Payoff, control: _Control, settings: Settings) -> Problem:
+def _problem(made: Generator, paid: Payoff, control: _Control, settings: Settings, shift: float = 0.0) -> Problem:
     """The simulation for `_simulation.estimate`."""
     with_twin = not np.isnan(control.twin)
     counted = paid.counts
@@ -184,13 +222,18 @@ def _problem(made: Generator, paid: Payoff, control: _Control, settings: Setting
         total = np.zeros((3 + n_counts, n))
         halves = 2 if row[3] else 1
         for half in range(halves):
-            block = made.block(tables[row[4]], seed, int(row[5]), first, n, mirror=half == 1, with_twin=with_twin)
-            total[0] += paid.value(block)
-            total[1] += block.spot[-1] / made.forward[-1]
+            block = made.block(
+                tables[row[4]], seed, int(row[5]), first, n, mirror=half == 1, with_twin=with_twin, shift=shift
+            )
+            weight = 1.0 if block.ratio is None else block.ratio
+            total[0] += paid.value(block) * weight
+            total[1] += block.spot[-1] / made.forward[-1] * weight
+            if block.ratio is not None:
+                total[2] += block.ratio  # a second control, of mean 1
             if with_twin:
                 total[2] += paid.value(_twin_block(block, made))
             if counted is not None:
-                total[3:] += counted(block)
+                total[3:] += counted(block) * weight
         total /= halves
         return total
 
@@ -205,8 +248,36 @@ def _problem(made: Generator, paid: Payoff, control: _Control, settings: Setting
 
     plan = (made.motion.order, made.motion.weights)
     return Problem(
-        variance=paid.times, run=run, n_moments=N_BASE + n_counts, controls=(control.spot, control.twin), plan=plan
-    )
+        variance=paid.times, run=run, n_moments=N_BASE + n_counts, plan=plan,
+        controls=(control.spot, 1.0 if shift else control.twin),
+        spread=0.0 if shift else _spread(made, paid, settings), jump=0.0 if shift else paid.jump,
+    )  # fmt: skip
+
+
+def _shift(made: Generator, paid: Payoff, seed: int) -> float:
+    """The shift of least second moment, judged on paths that end three times as far out."""
+    table = np.zeros((0, sobol.COLUMNS), dtype=np.int64)
+    clock = made.motion.clock
+    z = made.motion.rows(table, seed, _WILD_FIRST, _SHIFT_PATHS)[clock.size - 1] / np.sqrt(clock[-1])
+    block = made.block(table, seed, 0, _WILD_FIRST, _SHIFT_PATHS, shift=(_rare.WILD - 1.0) * z)
+    far = _rare.WILD * z
+    with np.errstate(over="ignore"):
+        square = paid.value(block) ** 2 * _rare.WILD * np.exp(0.5 * z * z - 0.5 * far * far)
+        tried = np.arange(-24, 25) / 4.0
+        moments = [float((square * np.exp(0.5 * m * m - m * far)).mean()) for m in tried]
+    return float(tried[int(np.nanargmin(moments))])
+
+
+def _spread(made: Generator, paid: Payoff, settings: Settings) -> float:
+    """Range of what is paid on paths whose normals are three times as large, less the spot's part."""
+    far = made.motion.weights * np.array([1.0, 1.0, _rare.WILD])
+    wild = replace(made, motion=replace(made.motion, weights=far))
+    block = wild.block(np.zeros((0, sobol.COLUMNS), dtype=np.int64), settings.seed, 0, _WILD_FIRST, _WILD_PATHS)
+    with np.errstate(all="ignore"):
+        values = paid.value(block)
+        good = np.isfinite(values) & np.isfinite(block.spot[-1])
+    control = block.spot[-1, good] / made.forward[-1] if settings.control else None
+    return _rare.spread_of(values[good], control) if good.any() else 0.0
 
 
 def _table(settings: Settings, n_rows: int) -> Int2D:

@@ -269,6 +269,8 @@ def bounds(
     require(2 <= n_outer <= 1_000_000, "n_outer", n_outer, "lie in [2, 1000000]")
     require(1 <= n_inner <= 1_000_000, "n_inner", n_inner, "lie in [1, 1000000]")
     option = _option(item, snapshot, n_dates)
+    if scheme is None and type(model).__name__ == "LocalVol":
+        scheme = "euler"  # inner paths start at every date: tables for each would cost more than the paths
     request = Request(snapshot=snapshot, times=option.times, bridge=False, scheme=scheme, steps_per_year=steps_per_year)
     made = generator(model, request)
     rule = fit_rule(option, made.block(_NO_TABLE, seed, 0, 0, n_paths))

@@ -40,6 +40,7 @@ class Block:
     spot: Float2D  # price units
     logs: Logs
     twin: Float2D | None = None  # spot on the same motion at one volatility; None where there is none
+    ratio: Float1D | None = None  # density of the model's paths over that of these, drawn with a shift; None: 1
 
     @property
     def n_paths(self) -> int:
@@ -68,15 +69,25 @@ class Generator:
     fill: Callable[[Float2D, int, int, int], Logs]  # (motion rows, seed, stream, first path)
     twin: Callable[[Float2D], Float2D] | None = None  # log(spot / forward) at `twin_vol` on the same motion
     twin_vol: float = float("nan")  # 1/sqrt(year)
+    bias_factor: float = 0.0  # times (value with the coarser scheme less this value): the bias; 0: the scheme is exact
 
     def block(
         self, table: Int2D, seed: int, replicate: int, first_path: int, n_paths: int, *, mirror: bool = False,
-        with_twin: bool = False,
+        with_twin: bool = False, shift: Float1D | float = 0.0,
     ) -> Block:  # fmt: skip
-        """One block; `mirror` the antithetic one: every normal with the other sign."""
+        """One block; `mirror` the antithetic one: every normal with the other sign.
+
+        `shift`, a number or one a path: the price's motion ends that many standard deviations further, in a straight
+        line; `ratio` is the weight of the path.
+        """
         w = self.motion.rows(table, seed, first_path, n_paths)
         if mirror:
             np.negative(w, out=w)
+        ratio, clock = None, self.motion.clock
+        if np.any(shift):
+            root = float(np.sqrt(clock[-1]))
+            ratio = np.exp(-shift * (w[clock.size - 1] / root + 0.5 * shift))
+            w[: clock.size] += (clock / root)[:, None] * shift
         logs = self.fill(w, seed, STREAM + 4 * replicate, first_path)
         spot = np.exp(logs.x)
         spot *= self.forward[:, None]
@@ -84,7 +95,7 @@ class Generator:
         if with_twin and self.twin is not None:
             twin = np.exp(self.twin(w))
             twin *= self.forward[:, None]
-        return Block(times=self.times, spot=spot, logs=logs, twin=twin)
+        return Block(times=self.times, spot=spot, logs=logs, twin=twin, ratio=ratio)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -96,10 +107,11 @@ class Grid:
     observed: Any  # int, shape (n,)
 
 
-def grid(times: Float1D, steps_per_year: float) -> Grid:
-    """Every gap between observations in equal steps of at most 1 / steps_per_year."""
+def grid(times: Float1D, steps_per_year: float, coarse: bool = False) -> Grid:
+    """Every gap between observations in equal steps of at most 1 / steps_per_year; `coarse`: half as many."""
     gaps = np.diff(times, prepend=0.0)
     n = np.maximum(1, np.ceil(gaps * steps_per_year - 1e-9)).astype(np.int64)
+    n = np.maximum(1, n // 2) if coarse else n
     dt = np.repeat(gaps / n, n)
     ends = np.cumsum(n) - 1
     observed = np.full(dt.size, -1, dtype=np.int64)
@@ -120,6 +132,7 @@ class Request:
     steps_per_year: float | None = None  # None: the scheme's own
     limits: Float2D | None = None  # (n, 2) low and high of the spot, inside which paths are kept
     start: Callable[[int, int], Float2D] | None = None  # (first path, n paths) -> log(S / F) and v, shape (2, n paths)
+    coarse: bool = False  # the scheme with half as many steps (or nodes), to judge the one with all of them
     origin: float = 0.0  # years from the snapshot's day at which paths start; `times` count from there
 
     @property

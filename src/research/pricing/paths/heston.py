@@ -8,7 +8,9 @@
 "qe" keeps what quasi-random points need, a smooth map of few normals, and so is the first choice; "poisson" is for few,
 far observations and as a check on the other. Broadie and Kaya's exact scheme inverts a characteristic function a step
 and Tse and Wan's needs Bessel functions; conditioning on the Poisson number leaves elementary moments only.
-With leverage L(t, S) (a model with `heston` and `leverage`, a grid as a local volatility is) only "qe" is defined.
+With leverage L(t, S) (a model with `heston` and `leverage`, a grid as a local volatility is) only "qe" is defined; a
+step takes the leverage that it is expected to meet (`met`), which on a rough one is some times nearer than where it
+starts.
 
 References
 ----------
@@ -27,10 +29,11 @@ from research.core.paths.diffusion import diffusion_paths
 from research.core.paths.sampled import HESTON, sampled_paths
 from research.errors import require
 from research.pricing.paths.generators import GENERATORS, Generator, Grid, Logs, Request, grid, scheme_of
-from research.pricing.paths.lognormal import surface_on
+from research.pricing.paths.lognormal import ROUGH, surface_on
 from research.pricing.paths.motion import motion
 
 _QE_STEPS = 32.0  # a year
+_PARTS = 4  # of a step, in which the leverage that it meets is averaged
 _LEAST_SIGMA = 1e-4  # of the variance: below, it is taken as this
 _LEAST_KAPPA = 1e-8
 
@@ -48,13 +51,39 @@ def qe_steps(model: Any, at: Grid) -> Float2D:
     return steps
 
 
+def met(leverage: Float2D, gap: float, dt: Float1D, variance: Float1D) -> Float2D:
+    """The leverage that a step is expected to meet, shape (n, n_x), instead of the one where it starts.
+
+    u = E[integral of L^2 v over the step | x] solves u_t + L^2 v / 2 (u_xx - u_x) + L^2 v = 0 with v at its mean;
+    sqrt(u / (v dt)) takes the place of L. All steps at once, in implicit parts.
+    """
+    a = leverage**2 * np.maximum(variance, 1e-8)[:, None]
+    n_x, h = leverage.shape[1], (dt / _PARTS)[:, None]
+    low, high = 0.5 * h * a * (1.0 / gap**2 + 0.5 / gap), 0.5 * h * a * (1.0 / gap**2 - 0.5 / gap)
+    high = np.maximum(high, 0.0)
+    low[:, 0], high[:, 0], low[:, -1], high[:, -1] = 0.0, 0.0, 0.0, 0.0
+    u, factor = np.zeros_like(a), np.empty_like(a)
+    for _ in range(_PARTS):
+        u += h * a
+        for j in range(n_x):
+            before = factor[:, j - 1] if j else 0.0
+            pivot = 1.0 / (1.0 + low[:, j] + high[:, j] - low[:, j] * before)
+            factor[:, j] = high[:, j] * pivot
+            u[:, j] = (u[:, j] + low[:, j] * (u[:, j - 1] if j else 0.0)) * pivot
+        for j in range(n_x - 2, -1, -1):
+            u[:, j] += factor[:, j] * u[:, j + 1]
+    return np.asarray(np.sqrt(u / (np.maximum(variance, 1e-8) * dt)[:, None]))
+
+
 def _qe(model: Any, request: Request, leverage: Any = None) -> Generator:
-    at = grid(request.times, request.steps_per_year or _QE_STEPS)
+    at = grid(request.times, request.steps_per_year or _QE_STEPS, request.coarse)
     n, n_times = at.dt.size, request.times.size
     if leverage is None:
         rows, where = np.empty((n, 0)), (0.0, 0.0)
     else:
         rows, where = surface_on(leverage, at, request.origin)
+        middle = request.origin + at.times - 0.5 * at.dt
+        rows = met(rows, 1.0 / where[1], at.dt, model.theta + (model.v0 - model.theta) * np.exp(-model.kappa * middle))
     sigma = max(model.sigma, _LEAST_SIGMA)
     terms = np.array([max(model.kappa, _LEAST_KAPPA), model.theta, sigma, model.rho, *where])
     steps, limits = qe_steps(model, at), request.log_limits(at)
@@ -78,7 +107,7 @@ def _qe(model: Any, request: Request, leverage: Any = None) -> Generator:
 
     return Generator(
         times=request.times, forward=request.forward, motion=motion([at.times, at.times], request.bridge), fill=fill,
-        twin=twin, twin_vol=vol,
+        twin=twin, twin_vol=vol, bias_factor=1.0 if leverage is None else ROUGH,
     )  # fmt: skip
 
 

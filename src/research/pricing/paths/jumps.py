@@ -38,7 +38,7 @@ def _appended(first: Motion, n_plain: int) -> Motion:
     weights = np.concatenate((first.weights, plain.weights))
     rank = np.concatenate(((np.arange(n) + 0.5) / n, (np.arange(n_plain) + 0.5) / n_plain))
     by = np.argsort(rank, kind="stable")
-    return Motion(order=np.ascontiguousarray(order[by]), weights=np.ascontiguousarray(weights[by]))
+    return Motion(order=np.ascontiguousarray(order[by]), weights=np.ascontiguousarray(weights[by]), clock=first.clock)
 
 
 def with_jumps(model: Any, request: Request, diffusion: Generator) -> Generator:

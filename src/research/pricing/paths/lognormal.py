@@ -1,8 +1,10 @@
-"""Lognormal and local-volatility paths: exact at any times for one volatility, log-Euler on a grid of local ones.
+"""Lognormal and local-volatility paths: exact at any times for one volatility; of local ones by `transition` or Euler.
 
 A local volatility is a model with `tau` (m,), `log_moneyness` (k,), of log(S / F), and `vol` (m, k): variance linear
-between the nodes, flat beyond them. A step takes the mean variance of its time at the price where it starts: weak order
-one in the step.
+between the nodes, flat beyond them. Euler's step takes the mean variance of its time at the price where it starts: weak
+order one in the step for a smooth volatility, one half for a rough one, on which it is too high by much (a price that
+oscillates between two vols is slowed by the low one). It is taken within limits, for more observations than tables can
+hold, and where `steps_per_year` is given.
 
 References
 ----------
@@ -11,6 +13,7 @@ Glasserman (2004), Monte Carlo Methods in Financial Engineering, sections 3.2 an
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -23,11 +26,13 @@ from research.errors import require, require_all
 from research.market import Snapshot
 from research.pricing.paths.generators import GENERATORS, STREAM, Generator, Grid, Logs, Request, grid, scheme_of
 from research.pricing.paths.motion import motion
+from research.pricing.paths.transition import fits, transition
 
 _TILE = 256  # paths that the kernel walks together
 _SMALL = 20_000  # path steps below which one thread is quicker
 N_GRID = 801  # equal points of log(S / F) on which a step looks its volatility up
 _LOCAL_STEPS = 100.0  # a year
+ROUGH = 4.0  # order 0.32: the error of Euler steps far longer than what the volatility does falls that slowly
 
 
 def total_variance(model: Any, times: Float1D, origin: float = 0.0) -> Float1D:
@@ -105,13 +110,18 @@ def _euler(at: Grid, leverage: Float2D, where: tuple[float, float], request: Req
 
 
 def local_vol(model: Any, request: Request) -> Generator:
-    """A grid of local volatilities."""
-    scheme_of(request, ("euler",))
-    at = grid(request.times, request.steps_per_year or _LOCAL_STEPS)
+    """A grid of local volatilities: by the law of each step, or in Euler's steps."""
+    few = fits(request.times) and request.steps_per_year is None
+    shape, n_nodes = _step_variance(model, np.array([0.0, request.times[-1]])).shape, np.size(model.log_moneyness)
+    require(shape[1] == n_nodes, "vol", shape, f"have {n_nodes} values a time")
+    known = ("euler",) if request.limits is not None else ("transition", "euler") if few else ("euler", "transition")
+    if scheme_of(request, known) == "transition":
+        return transition(model, request, _step_variance)
+    at = grid(request.times, request.steps_per_year or _LOCAL_STEPS, request.coarse)
     rows, where = surface_on(model, at, request.origin)
     middle = min(max(round(-where[0] * where[1]), 0), rows.shape[1] - 1)
     typical = float(np.sqrt(np.average(rows[:, middle] ** 2, weights=at.dt)))
-    return _euler(at, rows, where, request, typical)
+    return replace(_euler(at, rows, where, request, typical), bias_factor=ROUGH)
 
 
 def spots(

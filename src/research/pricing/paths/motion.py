@@ -6,7 +6,7 @@ The first Sobol' dimensions go to the largest moves of every factor in turn. Row
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -23,6 +23,7 @@ class Motion:
 
     order: Int2D  # (n_rows, 3)
     weights: Float2D  # (n_rows, 3)
+    clock: Float1D = field(default_factory=lambda: np.empty(0))  # variance times of the first factor, the price's own
 
     @property
     def n_rows(self) -> int:
@@ -55,4 +56,5 @@ def motion(factors: list[Float1D], bridge: bool, n_plain: int = 0) -> Motion:
     rank = np.concatenate([(np.arange(o.shape[0]) + 0.5) / o.shape[0] for o, _ in parts])
     first = np.argsort(rank, kind="stable")
     order, weights = (np.concatenate([part[i] for part in parts])[first] for i in (0, 1))
-    return Motion(order=np.ascontiguousarray(order), weights=np.ascontiguousarray(weights))
+    clock = factors[0] if factors else np.empty(0)
+    return Motion(order=np.ascontiguousarray(order), weights=np.ascontiguousarray(weights), clock=clock)

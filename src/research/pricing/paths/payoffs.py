@@ -34,6 +34,7 @@ class Payoff:
     limits: Float2D | None = None  # (n, 2), low and high spot at `times` within which paths are kept
     bridged: bool = False  # asks what happened between observations
     counts: Callable[[Block], Float2D] | None = None  # what else is counted on each path, shape (n_counts, n_paths)
+    jump: float = 0.0  # of the value at an edge of the last price, where that is all the payoff is
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +75,7 @@ def digital(item: Digital, terms: Terms) -> Payoff:
         paid = spot > item.strike if item.is_call else spot < item.strike
         return df * np.where(paid, spot if item.pays == "asset" else 1.0, 0.0)
 
-    return Payoff(times=times, value=value)
+    return Payoff(times=times, value=value, jump=df * (item.strike if item.pays == "asset" else 1.0))
 
 
 def asian(item: Asian, terms: Terms) -> Payoff:

@@ -1,0 +1,226 @@
+"""Greeks by paths of any model: bumps on common paths, and the likelihood ratio of the first step for delta and gamma.
+
+**likelihood_ratio.** Given the path of the variance, the logarithm of spot at t* is normal with a variance V that the
+path met. A start that lies d higher reaches the same price at t* by a normal part that is d smaller, along a bridge
+that is d (1 - V_t / V) higher before, and what comes after is the same path; it counts with the ratio of densities,
+
+    exp((d Z - d^2 / 2) / V),    Z the normal part of log S(t*).
+
+Differences in d of payoff times ratio are the score of the first step, and beside it see what happens before t*. No
+payoff is too rough after t*; the noise falls with t*, which a trial chooses. Spot over its start must not feed back
+into the model: one volatility, a term structure of it, and Heston's model have that; a local volatility and jumps do
+not.
+
+**bumps.** Central differences on the same paths: Sobol' points or, where the path has too many dimensions, runs of
+eight seeds.
+
+References
+----------
+Glasserman (2004), Monte Carlo Methods in Financial Engineering, section 7.3; Broadie, Glasserman (1996), "Estimating
+security price derivatives using simulation", Management Science 42 (likelihood ratios and bridges of a first step).
+Fries, Joshi (2008), "Partial proxy simulation schemes for generic and robust Monte Carlo Greeks", J. Comp. Finance
+11(3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from research.arrays import Float1D, Float2D
+from research.core._tasks import share
+from research.errors import NoEngineError, require
+from research.market import Snapshot
+from research.pricing._bumps import DAYS, aged, bumped, shifted
+from research.pricing._simulation import Settings, tables_of
+from research.pricing.paths import engine
+from research.pricing.paths.generators import Block, Generator, Logs, Request, generator
+from research.pricing.paths.heston import _QE_STEPS
+from research.pricing.paths.payoffs import Payoff, Terms, payoff
+from research.pricing.simulated_greeks import HOW, SCORED, Key, differenced, entry
+
+FREE = ("BlackScholes", "BlackTermStructure", "Heston")  # models whose later moves do not ask where spot started
+_FIRST = (1.0, 0.25, 1.0 / 16.0)  # parts of the life tried as first step
+_SEEDS = 8
+_TRIAL = 1 << 11
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Scored:
+    """Paths whose first step is known in full."""
+
+    made: Generator
+    paid: Payoff
+    rows: Any  # of the payoff's times among those of the paths
+    last: int  # row of t*
+    free: float  # part of the variance that is not the variance's own motion's
+    many: int  # rows of the price's motion
+
+    def parts(self, w: Float2D, logs: Logs) -> tuple[Float2D, Float1D]:
+        """(variance up to each row until t*, shape (last + 1, n); Z)."""
+        n = self.last + 1
+        assert logs.exposed is not None
+        each = self.free * logs.exposed[:n]
+        gaps = np.diff(self.made.times[:n], prepend=0.0)[:, None]
+        steps = np.diff(w[:n], axis=0, prepend=0.0)
+        total = steps if self.many == 0 else np.sqrt(each / gaps) * steps
+        return np.cumsum(each, axis=0), total.sum(axis=0)
+
+    def values(self, w: Float2D, logs: Logs, by: float) -> tuple[Float1D, Float1D]:
+        """(payoff times ratio, ratio) of paths whose start lies `by` higher in log spot."""
+        met, z = self.parts(w, logs)
+        spot = self.made.forward[:, None] * np.exp(logs.x)
+        whole = met[-1]
+        spot[: self.last + 1] *= np.exp(by * (1.0 - met / whole))
+        cut = Logs(x=logs.x[self.rows], exposed=None if logs.exposed is None else self._exposed(logs.exposed))
+        block = Block(times=self.paid.times, spot=spot[self.rows], logs=cut)
+        ratio = np.exp((by * z - 0.5 * by * by) / whole)
+        return self.paid.value(block) * ratio, ratio
+
+    def _exposed(self, exposed: Float2D) -> Float2D:
+        """Variance between the payoff's times."""
+        total = np.cumsum(exposed, axis=0)[self.rows]
+        return np.asarray(np.diff(total, axis=0, prepend=0.0))
+
+
+def _scored(item: Any, model: Any, snapshot: Snapshot, first: float) -> _Scored:
+    """`first`: part of the contract's life that is the first step."""
+    paid = payoff(item, Terms(snapshot=snapshot))
+    heston = type(model).__name__ == "Heston"
+    end = float(paid.times[-1]) * first
+    later = paid.times[paid.times >= end * (1.0 - 1e-9)]
+    end = float(later[0])
+    times = paid.times
+    if heston:  # every step until t* is seen
+        inside = np.concatenate(([0.0], times[times <= end]))
+        fine = [np.linspace(a, b, max(1, int(np.ceil((b - a) * _QE_STEPS - 1e-9))) + 1)[1:]
+                for a, b in pairwise(inside)]  # fmt: skip
+        times = np.concatenate((*fine, times[times > end]))
+    made = generator(model, Request(snapshot=snapshot, times=times, scheme="qe" if heston else None))
+    rows = np.searchsorted(times, paid.times - 1e-12)
+    return _Scored(made=made, paid=paid, rows=rows, last=int(np.searchsorted(times, end - 1e-12)),
+                   free=1.0 - model.rho**2 if heston else 1.0, many=1 if heston else 0)  # fmt: skip
+
+
+def _observations(one: _Scored, settings: Settings, which: Sequence[str], by: float, spot: float) -> dict[str, Float1D]:
+    """Each Greek's replicates, the ratio and the ratio times spot as controls."""
+    tables = tables_of(settings, one.made.motion.n_rows)
+    n_rep = tables.shape[0]
+    assert settings.n_paths is not None
+    n = 1 << (-(-settings.n_paths // n_rep) - 1).bit_length()
+    size = min(n, engine.block_size(one.made.motion.n_rows, n))
+    jobs = [(r, start) for r in range(n_rep) for start in range(0, n, size)]
+    moves = {k: float(np.log1p(k * by)) for k in (-2, -1, 0, 1, 2)}
+    names = [name for name in which if name in SCORED]
+    sums = np.empty((len(jobs), len(names), 5))
+
+    def difference(name: str, f: dict[int, Float1D]) -> Float1D:
+        h = spot * by
+        if name == "value":
+            return f[0]
+        if name == "delta":
+            return np.asarray((f[1] - f[-1]) / (2.0 * h))
+        if name == "gamma":
+            return np.asarray((f[1] - 2.0 * f[0] + f[-1]) / h**2)
+        return np.asarray((f[2] - 2.0 * f[1] + 2.0 * f[-1] - f[-2]) / (2.0 * h**3))
+
+    def work(part: slice) -> None:
+        for at in range(part.start, part.stop):
+            r, start = jobs[at]
+            w = one.made.motion.rows(tables[r], settings.seed, start, size)
+            logs = one.made.fill(w, settings.seed, (1 << 20) + 4 * (1 + r), start)
+            needed = (-2, -1, 0, 1, 2) if "speed" in names else (-1, 0, 1)
+            both = {k: one.values(w, logs, moves[k]) for k in needed}
+            for j, name in enumerate(names):
+                y = difference(name, {k: both[k][0] for k in needed})
+                c = difference(name, {k: both[k][1] for k in needed}) - (1.0 if name == "value" else 0.0)
+                sums[at, j] = y.sum(), c.sum(), (y * c).sum(), (c * c).sum(), (y * y).sum()
+
+    share(len(jobs), work)
+    total = sums.reshape(n_rep, -1, len(names), 5).sum(axis=1) / n
+    out = {}
+    for j, name in enumerate(names):
+        y, c, yc, cc, _ = total[:, j].mean(axis=0)
+        room = cc - c * c
+        slope = (yc - y * c) / room if room > 1e-300 else 0.0
+        out[name] = np.asarray(total[:, j, 0] - slope * total[:, j, 1])
+    return out
+
+
+def why_not(model: Any, which: Sequence[str]) -> str:
+    """Empty, or why the likelihood ratio cannot be used."""
+    if type(model).__name__ not in FREE:
+        return f"later moves of {type(model).__name__} depend on more than the price at the end of a normal first step"
+    other = [name for name in which if name not in SCORED]
+    return f"the first step's score gives {', '.join(SCORED[1:])}; not {other[0]}" if other else ""
+
+
+def scored(
+    item: Any, model: Any, snapshot: Snapshot, which: Sequence[str], settings: Settings, *, spot_bump: float
+) -> dict[str, dict[str, Any]]:
+    """Delta, gamma and speed by the likelihood ratio of the first step, its length chosen on a few paths."""
+    reason = why_not(model, which)
+    if reason:
+        raise NoEngineError(f"estimator 'likelihood_ratio' cannot be used: {reason}. Can: bumps.")
+    few = replace(settings, n_paths=min(_TRIAL, settings.n_paths or _TRIAL))
+    by, best, least = 0.5 * spot_bump, None, np.inf
+    for first in _FIRST:
+        one = _scored(item, model, snapshot, first)
+        found = _observations(one, few, which, by, snapshot.spot)
+        noise = sum(float(each.std()) * snapshot.spot**k for k, each in enumerate(found.values()))
+        if noise < least:
+            best, least = one, noise
+    assert best is not None
+    found = _observations(best, settings, which, by, snapshot.spot)
+    return {name: entry(found[name], HOW["likelihood_ratio"]) for name in which}
+
+
+def path_greeks(
+    item: Any, model: Any, snapshot: Snapshot, which: Sequence[str], bumps: dict[str, Any], *, estimator: str = "auto",
+    **options: Any,
+) -> dict[str, dict[str, Any]]:  # fmt: skip
+    """Greeks by name for `sensitivities`: bumps on common paths, or the likelihood ratio where it is the quieter."""
+    known = ("auto", "bumps", "likelihood_ratio")
+    require(estimator in known, "estimator", estimator, f"be one of {', '.join(known)} for 'paths'",
+            hint="Mixed and pathwise ones are those of 'monte_carlo', under one volatility.")  # fmt: skip
+    require("std_error" not in options, "std_error", options.get("std_error"), "be left out", hint="Give n_paths.")
+    size = bumps["spot"] or 0.01
+    base = {k: v for k, v in options.items() if k in ("n_paths", "seed", "replicates")}
+    settings = Settings(**{"n_paths": 1 << 15, **base})
+    if estimator == "likelihood_ratio":
+        return scored(item, model, snapshot, which, settings, spot_bump=size)
+    out = _bumps(item, model, snapshot, which, bumps, size, {"n_paths": 1 << 15, **options})
+    some = [name for name in ("delta", "gamma", "speed") if name in which]
+    if estimator == "auto" and some and not why_not(model, some) and options.get("scheme") in (None, "qe"):
+        other = scored(item, model, snapshot, some, settings, spot_bump=size)
+        out |= {k: v for k, v in other.items() if v["std_error"][0] < out[k]["std_error"][0]}
+    return out
+
+
+def _bumps(
+    item: Any, model: Any, snapshot: Snapshot, which: Sequence[str], bumps: dict[str, Any], size: float,
+    options: dict[str, Any],
+) -> dict[str, dict[str, Any]]:  # fmt: skip
+    """Central differences on the same paths."""
+    dv, dr, days = bumps["vol"], bumps["rate"] or 0.01, bumps["days"]
+    rest = {"check_scheme": False, **options}
+    seed, n_seeds = int(rest.pop("seed", 1)), int(rest.pop("n_seeds", _SEEDS))
+
+    def run(keys: list[Key]) -> dict[Key, Float1D]:
+        out: dict[Key, Float1D] = {}
+        for spot, vol, rate, age in keys:
+            there = bumped(snapshot, spot=spot * size, rate=rate * dr, days=age * days)
+            moved = shifted(model, vol * dv, snapshot) if vol else model
+            old = aged(item, age * days) if age else item
+            first = engine.simulate(old, moved, there, seed=seed, **rest).replicates
+            if first.size == 1:
+                more = [engine.simulate(old, moved, there, seed=seed + i, **rest).value for i in range(1, n_seeds)]
+                first = np.array([first[0], *more])
+            out[(spot, vol, rate, age)] = first
+        return out
+
+    return differenced(run, which, snapshot.spot * size, dv, dr, days / DAYS, HOW["bumps"])
