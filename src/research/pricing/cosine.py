@@ -84,7 +84,11 @@ def _puts(model: Any, tau: float, log_strike: Float1D, size: Float1D) -> tuple[F
     centre, spread, reach = log_price_range(kind, p, tau)
     if spread + reach == 0.0:  # nothing moves: the price ends at its forward
         return np.maximum(-np.expm1(-log_strike), 0.0), np.zeros_like(log_strike)
-    value, gap, last = np.full(log_strike.size, np.nan), np.full(log_strike.size, np.inf), np.full(log_strike.size, np.inf)
+    value, gap, last = (
+        np.full(log_strike.size, np.nan),
+        np.full(log_strike.size, np.inf),
+        np.full(log_strike.size, np.inf),
+    )
     rest = np.arange(log_strike.size)
     for n_terms, width in _ROUNDS:
         trial = np.empty(rest.size)
@@ -167,7 +171,7 @@ def _explosion(p: Float1D, moment: float) -> float:
 
 
 def _comes_back(kind: int, p: Float1D, tau: float, u: float) -> bool:
-    """Whether the characteristic function may return beyond u: jumps of one size do not calm it, the rest has not yet."""
+    """Whether the characteristic function may return beyond u: jumps of one size do not calm it, the rest has not."""
     if kind == VARIANCE_GAMMA or p[5] * tau < _MANY or p[7] * u > 7.0:
         return False
     calm, log_size, angle = p.copy(), np.empty(1), np.empty(1)

@@ -17,7 +17,7 @@ How each is found stands in the column `how`:
 |---|---|---|
 | closed form | European options under a surface or one vol (`sticky="strike"`) | rounding |
 | under the integral | delta, gamma, speed of European options by `fourier` and `cosine` | 1e-9 of the largest |
-| differences | all else that is deterministic: central, fourth order in spot, from one batch a bump | column `error` |
+| differences | all else that is deterministic: central, of fourth order, steps by the contract | column `error` |
 | common paths | simulations: central bumps on the same paths, a replicate is one observation | column `std_error` |
 
 `parameters=True` adds the derivative by each parameter of the model ("by_v0", ...).
@@ -38,7 +38,7 @@ import numpy as np
 import pandas as pd
 
 from research.arrays import Float1D
-from research.errors import require
+from research.errors import InputError, require
 from research.instruments import European, VolatilitySwap
 from research.market import Snapshot
 from research.models import BlackScholes, BlackTermStructure, SVISurface, black
@@ -59,6 +59,7 @@ _SIMULATIONS = ("monte_carlo", "longstaff_schwartz")
 _GRIDS = ("pde", "lattice", "adi")
 _BY_TIME = (BlackScholes, BlackTermStructure, SVISurface)  # their vol takes an array of times
 _SEEDS = 8
+_NOISE = 4e-15  # rounding of a closed form, of spot and value
 _STEP = 1e-5  # years: forward rates are taken over twice that
 Table = dict[str, dict[str, Any]]  # greek: value, std_error, error, how
 
@@ -73,7 +74,7 @@ def greeks(
     sticky: Literal["strike", "moneyness"] = "strike",
     parameters: bool = False,
     spot_bump: float | None = None,
-    vol_bump: float = 0.01,
+    vol_bump: float | None = None,
     rate_bump: float | None = None,
     days: float = 1.0,
     **options: Any,
@@ -91,8 +92,9 @@ def greeks(
         Models with dynamics of their own (Heston, SABR, ...) follow them.
     parameters : bool, default False
         Also the derivative by each parameter of the model; one contract only.
-    spot_bump : float, fraction of spot, default 0.01 for simulations, else by the engine's own error
-    vol_bump : float, 1/sqrt(year)
+    spot_bump : float, fraction of spot, default 0.01 for simulations, 0.02 for grids, else 0.004 or a twentieth of the
+        standard deviation up to expiry; never past a barrier
+    vol_bump : float, 1/sqrt(year), default 0.01, or a twentieth of a vol below 20%
     rate_bump : float, 1/year, default 0.01 for simulations, else 0.0001
     days : float, whole calendar days for theta and charm
 
@@ -108,7 +110,7 @@ def greeks(
     require(sticky in ("strike", "moneyness"), "sticky", sticky, "be 'strike' or 'moneyness'")
     require(days >= 1.0 and days == int(days), "days", days, "be a whole number of calendar days, at least 1")
     require(spot_bump is None or 0.0 < spot_bump < 0.25, "spot_bump", spot_bump, "lie in (0, 0.25)")
-    require(0.0 < vol_bump < 1.0, "vol_bump", vol_bump, "lie in (0, 1)")
+    require(vol_bump is None or 0.0 < vol_bump < 1.0, "vol_bump", vol_bump, "lie in (0, 1)")
     one = not isinstance(instruments, Iterable)
     items: list[Any] = [instruments] if one else list(instruments)
     require(len(items) > 0, "instruments", items, "hold at least one instrument")
@@ -179,7 +181,15 @@ def _group(
         return [(everyone, engine.method, closed_form(items, model, snapshot, wanted))]
     first = price(items, model, snapshot, method=method, **options)
     used = np.broadcast_to(np.asarray(first.method, dtype=object), len(items))[0]
-    table = differences(items, model, snapshot, str(used), wanted, bumps, options, first)
+    noisy = bool(np.any(np.asarray(first.std_error) > 0.0))
+    bumps = bumps | {"vol": bumps["vol"] or (0.01 if noisy else vol_step(model))}
+    start, kept = bumps["spot"] or (0.02 if used in _GRIDS else 0.004), noisy or used in _GRIDS or bool(bumps["spot"])
+    size = np.array([spot_step(item, model, snapshot, start, kept) for item in items])
+    if np.unique(size).size > 1:
+        parts = [(np.flatnonzero(size == e), bumps | {"spot": float(e)}) for e in np.unique(size)]
+        return [([int(at[i]) for i in some], how, table) for at, given in parts for some, how, table in
+                _group([items[i] for i in at], model, snapshot, str(used), wanted, given, options)]  # fmt: skip
+    table = differences(items, model, snapshot, str(used), wanted, bumps | {"spot": float(size[0])}, options, first)
     exact = [n for n in ("delta", "gamma", "speed") if n in wanted]
     if isinstance(items[0], European) and used in ("fourier", "cosine") and exact and _proportional(model, snapshot):
         from research.pricing.fourier_greeks import spot_greeks
@@ -244,7 +254,12 @@ def spot_table(
         forms["theta"] = lambda: g["theta"] + lift * g["price"] - carry * (forward * g["delta"])
         forms["charm"] = lambda: growth * (g["charm"] + (lift - carry) * g["delta"] - carry * (forward * g["gamma"]))
     found = {name: forms[name]() for name in wanted}
-    return {name: _entry(v, 4e-15 * np.abs(v), "closed form") for name, v in found.items()}
+    error = {name: 4e-15 * np.abs(v) for name, v in found.items()}
+    for name, size in (("theta", lambda: np.abs(g["price"]) + np.abs(forward * g["delta"])),
+                       ("charm", lambda: growth * (np.abs(g["delta"]) + forward * g["gamma"]))):  # fmt: skip
+        if name in error:  # forward rates are differences of logarithms
+            error[name] = error[name] + 4e-16 / _STEP * size()
+    return {name: _entry(v, error[name], "closed form") for name, v in found.items()}
 
 
 def _along_the_curve(snapshot: Snapshot, tau: Any, df: Any) -> tuple[Any, Any]:
@@ -258,6 +273,25 @@ def _along_the_curve(snapshot: Snapshot, tau: Any, df: Any) -> tuple[Any, Any]:
     return (short - rate)[where].reshape(shape), carry[where].reshape(shape)
 
 
+def vol_step(model: Any) -> float:
+    """0.01, or less where the vol is small: a bump must not be a large part of it."""
+    sigma = float(getattr(model, "sigma", 0.0)) if "lognormal" in model.abilities else 0.0
+    return min(0.01, 0.05 * sigma) if sigma > 0.0 else 0.01
+
+
+def spot_step(item: Any, model: Any, snapshot: Snapshot, step: float, given: bool) -> float:
+    """A fraction of spot: `step`, less for short and calm options unless given, and two of it short of a barrier."""
+    sigma = float(getattr(model, "sigma", 0.0)) if "lognormal" in model.abilities else 0.0
+    if sigma > 0.0 and not given:
+        tau = float(np.min(np.atleast_1d(np.asarray(item.years(snapshot.as_of), dtype=np.float64))))
+        step = min(step, 0.05 * sigma * max(tau, 1.0 / DAYS) ** 0.5)
+    levels = (getattr(item, name, None) for name in ("barrier", "low", "high", "extreme"))
+    initial = float(getattr(item, "initial", None) or 1.0)
+    room = [abs(initial * level / snapshot.spot - 1.0) for level in levels if isinstance(level, float)]
+    step = min([step, *(0.4 * r for r in room if r > 0.0)])
+    return float(2.0 ** np.floor(np.log2(step))) if step < 0.004 else step  # few sizes, many contracts a batch
+
+
 def differences(
     items: list[Any], model: Any, snapshot: Snapshot, method: str, wanted: Sequence[str], bumps: dict[str, Any],
     options: dict[str, Any], first: Any = None,
@@ -269,6 +303,7 @@ def differences(
     known: dict[tuple[float, ...], Float1D] = {}
     if first is not None:
         known[(0, 0, 0, 0)] = np.atleast_1d(np.asarray(first.value))
+    noise = 0.0 if grid else _NOISE * (snapshot.spot + np.abs(known.get((0, 0, 0, 0), 0.0)))
 
     def at(spot: int = 0, vol: int = 0, rate: int = 0, age: int = 0) -> Float1D:
         key = (spot, vol, rate, age)
@@ -279,41 +314,59 @@ def differences(
             known[key] = np.asarray(price(contracts, moved, there, method=method, **options).value)
         return known[key]
 
-    return _stencils(at, wanted, snapshot.spot * e, dv, dr, days / DAYS, "differences")
+    return _stencils(at, wanted, snapshot.spot * e, dv, dr, days / DAYS, "differences", noise)
 
 
 def _stencils(
-    at: Callable[..., Float1D], wanted: Sequence[str], ds: float, dv: float, dr: float, dt: float, how: str
-) -> Table:
-    """Greeks and their errors out of bumped values; the error is the distance to the stencil of second order."""
+    at: Callable[..., Float1D], wanted: Sequence[str], ds: float, dv: float, dr: float, dt: float, how: str,
+    noise: Any = 0.0,
+) -> Table:  # fmt: skip
+    """Greeks and their errors out of bumped values: the distance to the stencil of second order, and rounding."""
     out: Table = {}
 
-    def put(name: str, value: Callable[[], Any], other: Callable[[], Any]) -> None:
+    def put(name: str, value: Callable[[], Any], other: Callable[[], Any], grain: float = 0.0) -> None:
         if name in wanted:
             found = value()
-            out[name] = _entry(found, np.abs(found - other()), how)
+            out[name] = _entry(found, np.abs(found - other()) + noise * grain, how)
 
     def slope(**rest: int) -> Float1D:
         near, far = at(spot=1, **rest) - at(spot=-1, **rest), at(spot=2, **rest) - at(spot=-2, **rest)
         out: Float1D = (8.0 * near - far) / (12.0 * ds)
         return out
 
+    def near(**rest: int) -> Float1D:
+        out: Float1D = (at(spot=1, **rest) - at(spot=-1, **rest)) / (2.0 * ds)
+        return out
+
+    def mixed(name: str, h: float, bump: str) -> None:
+        """d slope / d bump: of fourth order in spot near by, two steps away in the bump of second order in spot."""
+        if name not in wanted:
+            return
+        fine, rough, far = (f(**{bump: m}) - f(**{bump: -m}) for f, m in ((slope, 1), (near, 1), (near, 2)))
+        bend = (2.0 * rough - far) / (12.0 * h)
+        error = np.abs(fine - rough) / (2.0 * h) + np.abs(bend) + 3.0 * noise / (ds * h)
+        out[name] = _entry(fine / (2.0 * h) + bend, error, how)
+
     put("value", at, at)
-    put("delta", slope, lambda: (at(spot=1) - at(spot=-1)) / (2.0 * ds))
+    put("delta", slope, near, 1.5 / ds)
     put("gamma", lambda: (16.0 * (at(spot=1) + at(spot=-1)) - at(spot=2) - at(spot=-2) - 30.0 * at()) / (12.0 * ds**2),
-        lambda: (at(spot=1) - 2.0 * at() + at(spot=-1)) / ds**2)  # fmt: skip
+        lambda: (at(spot=1) - 2.0 * at() + at(spot=-1)) / ds**2, 6.0 / ds**2)  # fmt: skip
     put("speed", lambda: (at(spot=2) - at(spot=-2) - 2.0 * (at(spot=1) - at(spot=-1))) / (2.0 * ds**3),
-        lambda: (at(spot=2) - 3.0 * at(spot=1) + 3.0 * at() - at(spot=-1)) / ds**3)  # fmt: skip
+        lambda: (at(spot=2) - 3.0 * at(spot=1) + 3.0 * at() - at(spot=-1)) / ds**3, 4.0 / ds**3)  # fmt: skip
     put("vega", lambda: (8.0 * (at(vol=1) - at(vol=-1)) - at(vol=2) + at(vol=-2)) / (12.0 * dv),
-        lambda: (at(vol=1) - at(vol=-1)) / (2.0 * dv))  # fmt: skip
+        lambda: (at(vol=1) - at(vol=-1)) / (2.0 * dv), 1.5 / dv)  # fmt: skip
     put("volga", lambda: (16.0 * (at(vol=1) + at(vol=-1)) - at(vol=2) - at(vol=-2) - 30.0 * at()) / (12.0 * dv**2),
-        lambda: (at(vol=1) - 2.0 * at() + at(vol=-1)) / dv**2)  # fmt: skip
-    put("vanna", lambda: (slope(vol=1) - slope(vol=-1)) / (2.0 * dv),
-        lambda: (at(1, 1) - at(-1, 1) - at(1, -1) + at(-1, -1)) / (4.0 * ds * dv))  # fmt: skip
-    put("rho", lambda: (at(rate=1) - at(rate=-1)) / (2.0 * dr), lambda: (at(rate=1) - at()) / dr)
-    put("theta", lambda: (4.0 * at(age=1) - at(age=2) - 3.0 * at()) / (2.0 * dt), lambda: (at(age=1) - at()) / dt)
-    put("charm", lambda: (4.0 * slope(age=1) - slope(age=2) - 3.0 * slope()) / (2.0 * dt),
-        lambda: (slope(age=1) - slope()) / dt)  # fmt: skip
+        lambda: (at(vol=1) - 2.0 * at() + at(vol=-1)) / dv**2, 6.0 / dv**2)  # fmt: skip
+    mixed("vanna", dv, "vol")
+    put("rho", lambda: (at(rate=1) - at(rate=-1)) / (2.0 * dr), lambda: (at(rate=1) - at()) / dr, 1.0 / dr)
+    try:
+        put("theta", lambda: (8.0 * (at(age=1) - at(age=-1)) - at(age=2) + at(age=-2)) / (12.0 * dt),
+            lambda: (at(age=1) - at(age=-1)) / (2.0 * dt), 1.5 / dt)  # fmt: skip
+        mixed("charm", dt, "age")
+    except InputError:  # it did not exist yesterday: a variance swap that starts today, a note with a date behind it
+        put("theta", lambda: (4.0 * at(age=1) - at(age=2) - 3.0 * at()) / (2.0 * dt), lambda: (at(age=1) - at()) / dt)
+        put("charm", lambda: (4.0 * slope(age=1) - slope(age=2) - 3.0 * slope()) / (2.0 * dt),
+            lambda: (slope(age=1) - slope()) / dt)  # fmt: skip
     return out
 
 
@@ -325,11 +378,15 @@ def _simulated(
     if method == "monte_carlo" and isinstance(model, BlackScholes):
         from research.pricing.simulated_greeks import simulated
 
-        sizes = {"spot_bump": bumps["spot"] or 0.01, "vol_bump": bumps["vol"], "rate_bump": bumps["rate"] or 0.01}
+        sizes = {
+            "spot_bump": bumps["spot"] or 0.01,
+            "vol_bump": bumps["vol"] or 0.01,
+            "rate_bump": bumps["rate"] or 0.01,
+        }
         return simulated(item, model, snapshot, which=wanted, days=bumps["days"], **sizes, **options)
     seed, n = int(options.get("seed", 1)), int(options.get("n_seeds", _SEEDS))
     rest = {k: v for k, v in options.items() if k not in ("seed", "n_seeds")}
-    large = bumps | {"spot": bumps["spot"] or 0.01, "rate": bumps["rate"] or 0.01}
+    large = bumps | {"spot": bumps["spot"] or 0.01, "vol": bumps["vol"] or 0.01, "rate": bumps["rate"] or 0.01}
     runs = [differences([item], model, snapshot, method, wanted, large, rest | {"seed": seed + i}) for i in range(n)]
     out: Table = {}
     for name in runs[0]:
