@@ -88,6 +88,25 @@ def bumped(snapshot: Snapshot, *, spot: float = 0.0, rate: float = 0.0, days: fl
     return out
 
 
+def vol_step(model: Any) -> float:
+    """0.01, or less where the vol is small: a bump must not be a large part of it."""
+    sigma = float(getattr(model, "sigma", 0.0)) if "lognormal" in model.abilities else 0.0
+    return min(0.01, 0.05 * sigma) if sigma > 0.0 else 0.01
+
+
+def spot_step(item: Any, model: Any, snapshot: Snapshot, step: float, given: bool) -> float:
+    """A fraction of spot: `step`, less for short and calm options unless given, and two of it short of a barrier."""
+    sigma = float(getattr(model, "sigma", 0.0)) if "lognormal" in model.abilities else 0.0
+    if sigma > 0.0 and not given:
+        tau = float(np.min(np.atleast_1d(np.asarray(item.years(snapshot.as_of), dtype=np.float64))))
+        step = min(step, 0.05 * sigma * max(tau, 1.0 / DAYS) ** 0.5)
+    levels = (getattr(item, name, None) for name in ("barrier", "low", "high", "extreme"))
+    initial = float(getattr(item, "initial", None) or 1.0)
+    room = [abs(initial * level / snapshot.spot - 1.0) for level in levels if isinstance(level, float)]
+    step = min([step, *(0.4 * r for r in room if r > 0.0)])
+    return float(2.0 ** np.floor(np.log2(step))) if step < 0.004 else step  # few sizes, many contracts a batch
+
+
 def aged(item: Any, days: float) -> Any:
     """The contract `days` later: times in years get shorter; dates stay, as the snapshot's own day moves.
 

@@ -23,7 +23,7 @@ from research.arrays import Float1D, Float2D
 from research.instruments import American
 from research.market import Snapshot
 from research.pricing import adi, pde
-from research.pricing._bumps import DAYS, aged, bumped, shifted
+from research.pricing._bumps import DAYS, aged, bumped, shifted, vol_step
 from research.pricing._grid_read import NAMES, steady
 from research.pricing.carry import on_grids
 
@@ -45,7 +45,7 @@ def grid_table(
     options: dict[str, Any],
 ) -> Table:  # fmt: skip
     """Value, std_error, error and how of each Greek that is wanted."""
-    dv, dr, days = bumps["vol"], bumps["rate"] or _RATE, bumps["days"]
+    dv, dr, days = bumps["vol"] or vol_step(model), bumps["rate"] or _RATE, bumps["days"]
     known: dict[tuple[int, int, int], tuple[Float2D, Float2D]] = {}
     layout = (model, on_grids(snapshot)[0])
 

@@ -19,7 +19,7 @@ How each is found stands in the column `how`:
 | under the integral | delta, gamma, speed of European options by `fourier` and `cosine` | 1e-9 of the largest |
 | on the grid | value, delta, gamma, speed, theta by `pde` and `adi`: read at the spot | column `error` |
 | differences on one grid | the rest by `pde` and `adi`, unless `spot_bump` is given | column `error` |
-| differences | all else that is deterministic: central, fourth order in spot, from one batch a bump | column `error` |
+| differences | all else that is deterministic: central, of fourth order, steps by the contract | column `error` |
 | common paths | simulations: central bumps on the same paths, a replicate is one observation | column `std_error` |
 | mixed, pathwise, likelihood ratio | simulations: `estimator=`, see `simulated_greeks` | as above |
 
@@ -43,12 +43,12 @@ import pandas as pd
 
 from research.arrays import Float1D
 from research.conventions import check_number
-from research.errors import NoEngineError, require
+from research.errors import InputError, NoEngineError, require
 from research.instruments import European, VolatilitySwap
 from research.market import Snapshot
 from research.models import BlackScholes, BlackTermStructure, SVISurface, black
 from research.pricing import _calls
-from research.pricing._bumps import DAYS, Shifted, aged, bumped, shifted
+from research.pricing._bumps import DAYS, Shifted, aged, bumped, shifted, spot_step, vol_step
 from research.pricing._signs import check_signs
 from research.pricing.normal import refuse_zero_spot
 from research.pricing.price import check_currencies, choose, price, rows_of, warn_of
@@ -68,6 +68,7 @@ _GRIDS = ("pde", "lattice", "adi")
 _BY_TIME = (BlackScholes, BlackTermStructure, SVISurface)  # their vol takes an array of times
 _SEEDS = 8
 _OWN = ("n_seeds", "estimator")  # options of simulated Greeks, not of an engine
+_NOISE = 4e-15  # rounding of a closed form, of spot and value
 _STEP = 1e-5  # years: forward rates are taken over twice that
 Table = dict[str, dict[str, Any]]  # greek: value, std_error, error, how
 
@@ -82,7 +83,7 @@ def greeks(
     sticky: Literal["strike", "moneyness"] = "strike",
     parameters: bool = False,
     spot_bump: float | None = None,
-    vol_bump: float = 0.01,
+    vol_bump: float | None = None,
     rate_bump: float | None = None,
     days: float = 1.0,
     errors: Literal["raise", "mark"] = "raise",
@@ -101,8 +102,9 @@ def greeks(
         Models with dynamics of their own (Heston, SABR, ...) follow them.
     parameters : bool, default False
         Also the derivative by each parameter of the model; one contract only.
-    spot_bump : float, fraction of spot, default 0.01 for simulations, else by the engine's own error
-    vol_bump : float, 1/sqrt(year)
+    spot_bump : float, fraction of spot, default 0.01 for simulations, 0.02 for grids, else 0.004 or a twentieth of the
+        standard deviation up to expiry; never past a barrier
+    vol_bump : float, 1/sqrt(year), default 0.01, or a twentieth of a vol below 20%
     rate_bump : float, 1/year, default 0.01 for simulations, else 0.0001
     days : float, whole calendar days for theta and charm
     errors : "raise" or "mark", default "raise"
@@ -128,7 +130,7 @@ def greeks(
         check_number(name, 1.0 if size is None else size)
     require(days >= 1.0 and days == int(days), "days", days, "be a whole number of calendar days, at least 1")
     require(spot_bump is None or 0.0 < spot_bump < 0.25, "spot_bump", spot_bump, "lie in (0, 0.25)")
-    require(0.0 < vol_bump < 1.0, "vol_bump", vol_bump, "lie in (0, 1)")
+    require(vol_bump is None or 0.0 < vol_bump < 1.0, "vol_bump", vol_bump, "lie in (0, 1)")
     require(rate_bump is None or 0.0 < rate_bump < 0.5, "rate_bump", rate_bump, "lie in (0, 0.5)")
     items, one = _calls.items_of(instruments)
     require(one or not parameters, "parameters", parameters, "be False for several contracts")
@@ -229,7 +231,15 @@ def _group(
             return [(everyone, engine.method, grid_table(items, model, snapshot, engine.method, wanted, bumps, own))]
     first = rows_of(items, model, snapshot, method, "raise", options, known=False)
     used = first.method[0]
-    table = differences(items, model, snapshot, str(used), wanted, bumps, options, first)
+    noisy = bool(np.any(first.std_error > 0.0))
+    bumps = bumps | {"vol": bumps["vol"] or (0.01 if noisy else vol_step(model))}
+    start, kept = bumps["spot"] or (0.02 if used in _GRIDS else 0.004), noisy or used in _GRIDS or bool(bumps["spot"])
+    size = np.array([spot_step(item, model, snapshot, start, kept) for item in items])
+    if np.unique(size).size > 1:
+        parts = [(np.flatnonzero(size == e), bumps | {"spot": float(e)}) for e in np.unique(size)]
+        return [([int(at[i]) for i in some], how, table) for at, given in parts for some, how, table in
+                _group([items[i] for i in at], model, snapshot, str(used), wanted, given, options)]  # fmt: skip
+    table = differences(items, model, snapshot, str(used), wanted, bumps | {"spot": float(size[0])}, options, first)
     exact = [n for n in ("delta", "gamma", "speed") if n in wanted]
     if isinstance(items[0], European) and used in ("fourier", "cosine") and exact and _proportional(model, snapshot):
         from research.pricing.fourier_greeks import spot_greeks
@@ -294,7 +304,12 @@ def spot_table(
         forms["theta"] = lambda: g["theta"] + lift * g["price"] - carry * (forward * g["delta"])
         forms["charm"] = lambda: growth * (g["charm"] + (lift - carry) * g["delta"] - carry * (forward * g["gamma"]))
     found = {name: forms[name]() for name in wanted}
-    return {name: _entry(v, 4e-15 * np.abs(v), "closed form") for name, v in found.items()}
+    error = {name: 4e-15 * np.abs(v) for name, v in found.items()}
+    for name, size in (("theta", lambda: np.abs(g["price"]) + np.abs(forward * g["delta"])),
+                       ("charm", lambda: growth * (np.abs(g["delta"]) + forward * g["gamma"]))):  # fmt: skip
+        if name in error:  # forward rates are differences of logarithms
+            error[name] = error[name] + 4e-16 / _STEP * size()
+    return {name: _entry(v, error[name], "closed form") for name, v in found.items()}
 
 
 def _along_the_curve(snapshot: Snapshot, tau: Any, df: Any) -> tuple[Any, Any]:
@@ -319,6 +334,7 @@ def differences(
     known: dict[tuple[float, ...], Float1D] = {}
     if first is not None:
         known[(0, 0, 0, 0)] = first.value
+    noise = 0.0 if grid else _NOISE * (snapshot.spot + np.abs(known.get((0, 0, 0, 0), 0.0)))
 
     def at(spot: int = 0, vol: int = 0, rate: int = 0, age: int = 0) -> Float1D:
         key = (spot, vol, rate, age)
@@ -329,41 +345,59 @@ def differences(
             known[key] = rows_of(contracts, moved, there, method, "raise", options, known=False).value
         return known[key]
 
-    return _stencils(at, wanted, snapshot.spot * e, dv, dr, days / DAYS, "differences")
+    return _stencils(at, wanted, snapshot.spot * e, dv, dr, days / DAYS, "differences", noise)
 
 
 def _stencils(
-    at: Callable[..., Float1D], wanted: Sequence[str], ds: float, dv: float, dr: float, dt: float, how: str
-) -> Table:
-    """Greeks and their errors out of bumped values; the error is the distance to the stencil of second order."""
+    at: Callable[..., Float1D], wanted: Sequence[str], ds: float, dv: float, dr: float, dt: float, how: str,
+    noise: Any = 0.0,
+) -> Table:  # fmt: skip
+    """Greeks and their errors out of bumped values: the distance to the stencil of second order, and rounding."""
     out: Table = {}
 
-    def put(name: str, value: Callable[[], Any], other: Callable[[], Any]) -> None:
+    def put(name: str, value: Callable[[], Any], other: Callable[[], Any], grain: float = 0.0) -> None:
         if name in wanted:
             found = value()
-            out[name] = _entry(found, np.abs(found - other()), how)
+            out[name] = _entry(found, np.abs(found - other()) + noise * grain, how)
 
     def slope(**rest: int) -> Float1D:
         near, far = at(spot=1, **rest) - at(spot=-1, **rest), at(spot=2, **rest) - at(spot=-2, **rest)
         out: Float1D = (8.0 * near - far) / (12.0 * ds)
         return out
 
+    def near(**rest: int) -> Float1D:
+        out: Float1D = (at(spot=1, **rest) - at(spot=-1, **rest)) / (2.0 * ds)
+        return out
+
+    def mixed(name: str, h: float, bump: str) -> None:
+        """d slope / d bump: of fourth order in spot near by, two steps away in the bump of second order in spot."""
+        if name not in wanted:
+            return
+        fine, rough, far = (f(**{bump: m}) - f(**{bump: -m}) for f, m in ((slope, 1), (near, 1), (near, 2)))
+        bend = (2.0 * rough - far) / (12.0 * h)
+        error = np.abs(fine - rough) / (2.0 * h) + np.abs(bend) + 3.0 * noise / (ds * h)
+        out[name] = _entry(fine / (2.0 * h) + bend, error, how)
+
     put("value", at, at)
-    put("delta", slope, lambda: (at(spot=1) - at(spot=-1)) / (2.0 * ds))
+    put("delta", slope, near, 1.5 / ds)
     put("gamma", lambda: (16.0 * (at(spot=1) + at(spot=-1)) - at(spot=2) - at(spot=-2) - 30.0 * at()) / (12.0 * ds**2),
-        lambda: (at(spot=1) - 2.0 * at() + at(spot=-1)) / ds**2)  # fmt: skip
+        lambda: (at(spot=1) - 2.0 * at() + at(spot=-1)) / ds**2, 6.0 / ds**2)  # fmt: skip
     put("speed", lambda: (at(spot=2) - at(spot=-2) - 2.0 * (at(spot=1) - at(spot=-1))) / (2.0 * ds**3),
-        lambda: (at(spot=2) - 3.0 * at(spot=1) + 3.0 * at() - at(spot=-1)) / ds**3)  # fmt: skip
+        lambda: (at(spot=2) - 3.0 * at(spot=1) + 3.0 * at() - at(spot=-1)) / ds**3, 4.0 / ds**3)  # fmt: skip
     put("vega", lambda: (8.0 * (at(vol=1) - at(vol=-1)) - at(vol=2) + at(vol=-2)) / (12.0 * dv),
-        lambda: (at(vol=1) - at(vol=-1)) / (2.0 * dv))  # fmt: skip
+        lambda: (at(vol=1) - at(vol=-1)) / (2.0 * dv), 1.5 / dv)  # fmt: skip
     put("volga", lambda: (16.0 * (at(vol=1) + at(vol=-1)) - at(vol=2) - at(vol=-2) - 30.0 * at()) / (12.0 * dv**2),
-        lambda: (at(vol=1) - 2.0 * at() + at(vol=-1)) / dv**2)  # fmt: skip
-    put("vanna", lambda: (slope(vol=1) - slope(vol=-1)) / (2.0 * dv),
-        lambda: (at(1, 1) - at(-1, 1) - at(1, -1) + at(-1, -1)) / (4.0 * ds * dv))  # fmt: skip
-    put("rho", lambda: (at(rate=1) - at(rate=-1)) / (2.0 * dr), lambda: (at(rate=1) - at()) / dr)
-    put("theta", lambda: (4.0 * at(age=1) - at(age=2) - 3.0 * at()) / (2.0 * dt), lambda: (at(age=1) - at()) / dt)
-    put("charm", lambda: (4.0 * slope(age=1) - slope(age=2) - 3.0 * slope()) / (2.0 * dt),
-        lambda: (slope(age=1) - slope()) / dt)  # fmt: skip
+        lambda: (at(vol=1) - 2.0 * at() + at(vol=-1)) / dv**2, 6.0 / dv**2)  # fmt: skip
+    mixed("vanna", dv, "vol")
+    put("rho", lambda: (at(rate=1) - at(rate=-1)) / (2.0 * dr), lambda: (at(rate=1) - at()) / dr, 1.0 / dr)
+    try:
+        put("theta", lambda: (8.0 * (at(age=1) - at(age=-1)) - at(age=2) + at(age=-2)) / (12.0 * dt),
+            lambda: (at(age=1) - at(age=-1)) / (2.0 * dt), 1.5 / dt)  # fmt: skip
+        mixed("charm", dt, "age")
+    except InputError:  # it did not exist yesterday: a variance swap that starts today, a note with a date behind it
+        put("theta", lambda: (4.0 * at(age=1) - at(age=2) - 3.0 * at()) / (2.0 * dt), lambda: (at(age=1) - at()) / dt)
+        put("charm", lambda: (4.0 * slope(age=1) - slope(age=2) - 3.0 * slope()) / (2.0 * dt),
+            lambda: (slope(age=1) - slope()) / dt)  # fmt: skip
     return out
 
 
@@ -375,7 +409,11 @@ def _simulated(
     if method == "monte_carlo" and isinstance(model, BlackScholes):
         from research.pricing.simulated_greeks import simulated
 
-        sizes = {"spot_bump": bumps["spot"] or 0.01, "vol_bump": bumps["vol"], "rate_bump": bumps["rate"] or 0.01}
+        sizes = {
+            "spot_bump": bumps["spot"] or 0.01,
+            "vol_bump": bumps["vol"] or 0.01,
+            "rate_bump": bumps["rate"] or 0.01,
+        }
         return simulated(item, model, snapshot, which=wanted, days=bumps["days"], **sizes, **options)
     if method == "paths":
         from research.pricing.paths.greeks import path_greeks
@@ -385,7 +423,7 @@ def _simulated(
             hint="Its Greeks are bumps on common paths.")  # fmt: skip
     seed, n = int(options.get("seed", 1)), int(options.get("n_seeds", _SEEDS))
     rest = {k: v for k, v in options.items() if k not in ("seed", "n_seeds")}
-    large = bumps | {"spot": bumps["spot"] or 0.01, "rate": bumps["rate"] or 0.01}
+    large = bumps | {"spot": bumps["spot"] or 0.01, "vol": bumps["vol"] or 0.01, "rate": bumps["rate"] or 0.01}
     runs = [differences([item], model, snapshot, method, wanted, large, rest | {"seed": seed + i}) for i in range(n)]
     out: Table = {}
     for name in runs[0]:

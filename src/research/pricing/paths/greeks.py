@@ -206,7 +206,7 @@ def _bumps(
     options: dict[str, Any],
 ) -> dict[str, dict[str, Any]]:  # fmt: skip
     """Central differences on the same paths."""
-    dv, dr, days = bumps["vol"], bumps["rate"] or 0.01, bumps["days"]
+    dv, dr, days = bumps["vol"] or 0.01, bumps["rate"] or 0.01, bumps["days"]
     rest = {"check_scheme": False, **options}
     seed, n_seeds = int(rest.pop("seed", 1)), int(rest.pop("n_seeds", _SEEDS))
 

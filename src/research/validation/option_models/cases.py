@@ -6,8 +6,9 @@ whole days over 365 where QuantLib, which counts days, is to join.
 
 References
 ----------
-Haug (2007), The Complete Guide to Option Pricing Formulas, 2nd ed., table 4-13; (1998), 1st ed., pp. 2-8.
-Fang, Oosterlee (2008), SIAM J. Sci. Comput. 31, 826-848, eq. (52).
+Haug (2007), The Complete Guide to Option Pricing Formulas, 2nd ed.; (1998), 1st ed.
+Fang, Oosterlee (2008), SIAM J. Sci. Comput. 31, 826-848; (2009), Numerische Mathematik 114, 27-62.
+von Sydow et al. (2015), BENCHOP, Int. J. of Computer Mathematics 92, 2361-2379.
 Lewis, prices posted at wilmott.com (Heston, S = 100).
 Longstaff, Schwartz (2001), Review of Financial Studies 14, table 1, finite differences.
 Andersen, Lake, Offengenden (2016), J. Computational Finance 20, section 6.
@@ -59,6 +60,7 @@ def _two(rate: float = 0.03) -> dict[str, Any]:
 
 _HAUG = _at(100.0, 0.08, 0.04)
 _FO = {"type": "Heston", "v0": 0.0175, "kappa": 1.5768, "theta": 0.0398, "sigma": 0.5751, "rho": -0.5711}
+_BENCHOP = {"type": "Heston", "v0": 0.0225, "kappa": 2.0, "theta": 0.0225, "sigma": 0.25, "rho": -0.5}
 _LEWIS = {"type": "Heston", "v0": 0.04, "kappa": 4.0, "theta": 0.25, "sigma": 1.0, "rho": -0.5}
 _JUMPS = {"intensity": 0.8, "jump_mean": -0.1, "jump_std": 0.15}
 _MERTON = {"type": "Merton", "sigma": 0.15, **_JUMPS}
@@ -93,11 +95,15 @@ CASES: tuple[Case, ...] = (
           (22.318945791, 5e-9, "Fang and Oosterlee (2008)")),
     _case("call, Heston Lewis", "European", {"strike": 80.0, "tau": 1.0}, _LEWIS, _at(100.0, 0.01, 0.02),
           (26.774758743998854, 1e-12, "Lewis")),
+    _case("call, Heston BENCHOP", "European", _YEAR, _BENCHOP, _at(100.0, 0.03, 0.0),
+          (7.379832496149447, 1e-12, "von Sydow et al. (2015), problem 4")),
     _case("call, Merton", "European", {"strike": 105.0, "tau": 1.0}, _MERTON),
     _case("call, Bates", "European", {"strike": 105.0, "tau": 1.0}, _BATES),
     _case("call, Variance Gamma", "European", {"strike": 101.0, "tau": 1.0}, _VG),
     _case("call, vol by expiry", "European", {"strike": 105.0, "tau": 0.8}, _BY_TIME),
     _case("call, CEV", "European", {"strike": 105.0, "tau": 1.0}, _CEV),
+    _case("call, Variance Gamma of Fang and Oosterlee", "European", {"strike": 90.0, "tau": 1.0}, _VG,
+          _at(100.0, 0.1, 0.0), (19.099354724, 5e-10, "Fang and Oosterlee (2008), table 7")),
     _case("put", "American", _YEAR),
     _case("call, yield above rate", "American", {**_YEAR, "is_call": True}, None, _at(100.0, 0.02, 0.06)),
     _case("put, Longstaff-Schwartz", "American", {**_YEAR, "strike": 40.0}, _bs(0.2), _at(36.0, 0.06, 0.0),
@@ -105,10 +111,14 @@ CASES: tuple[Case, ...] = (
     _case("put, Andersen and others", "American", _YEAR, _bs(0.25), _at(100.0, 0.05, 0.05),
           (9.462492596167 + 0.106952702747, 1e-11, "Andersen, Lake and Offengenden (2016), with Black's put")),
     _case("four dates", "Bermudan", {"strike": 100.0, "times": _FIFTHS[1:]}),
+    _case("ten dates, Fang and Oosterlee", "Bermudan", {"strike": 110.0, "times": tuple(k / 10 for k in range(1, 11))},
+          None, _at(100.0, 0.1, 0.0), (10.479520123, 5e-10, "Fang and Oosterlee (2009), table 1")),
     _case("down and out, Haug", "Barrier", {**_KNOCK, "barrier": 95.0, "direction": "down", "knock": "out"}, _bs(0.25),
           _HAUG, (9.0246, 5e-5, "Haug (2007), table 4-13")),
     _case("up and out, Haug", "Barrier", {**_KNOCK, "barrier": 105.0, "direction": "up", "knock": "out"}, _bs(0.25),
           _HAUG, (2.6789, 5e-5, "Haug (2007), table 4-13")),
+    _case("up and out, BENCHOP", "Barrier", {**_YEAR, "barrier": 125.0, "direction": "up", "knock": "out"}, _bs(0.15),
+          _at(100.0, 0.03, 0.0), (3.294086516281595, 1e-12, "von Sydow et al. (2015), problem 1 c")),
     _case("down and in put", "Barrier", {**_YEAR, "barrier": 85.0, "direction": "down", "knock": "in",
                                          "is_call": False}),
     _case("watched monthly", "Barrier", {**_YEAR, "barrier": 85.0, "direction": "down",
@@ -116,7 +126,11 @@ CASES: tuple[Case, ...] = (
     _case("one touch", "Touch", {"barrier": 115.0, "direction": "up", "tau": 1.0}),
     _case("no touch", "Touch",
           {"barrier": 85.0, "direction": "down", "tau": 1.0, "is_touch": False, "pays_at": "expiry"}),
+    _case("one touch, Haug", "Touch", {"barrier": 100.0, "direction": "down", "tau": 0.5, "amount": 15.0}, None,
+          _at(105.0, 0.1, 0.0), (9.7264, 5e-5, "Haug (1998), p. 95")),
     _case("cash or nothing", "Digital", {"strike": 105.0, "tau": 1.0}),
+    _case("cash, Haug", "Digital", {"strike": 80.0, "tau": 0.75, "is_call": False, "amount": 10.0}, _bs(0.35),
+          _at(100.0, 0.06, 0.06), (2.6710, 5e-5, "Haug (1998), p. 88")),
     _case("asset or nothing", "Digital", {"strike": 95.0, "tau": 1.0, "is_call": False, "pays": "asset"}),
     _case("cash or nothing, Heston", "Digital", {"strike": 105.0, "tau": 1.0}, _FO),
     _case("arithmetic", "Asian", {"fixings": _FIFTHS, "strike": 100.0}),
@@ -146,16 +160,30 @@ CASES: tuple[Case, ...] = (
           {"strike": 100.0, "tau": 1.0, "low": 85.0, "high": 120.0, "knock": "out", "n_monitoring": 12}),
     _case("double knock-out", "DoubleBarrier",
           {"strike": 100.0, "tau": 0.4, "low": 85.0, "high": 120.0, "knock": "out"}),
+    _case("double knock-out, Haug", "DoubleBarrier",
+          {"strike": 100.0, "tau": 0.25, "low": 50.0, "high": 150.0, "knock": "out"}, _bs(0.15), _at(100.0, 0.1, 0.0),
+          (4.3515, 5e-5, "Haug (2007), p. 156")),
     _case("neither touched", "DoubleTouch", {"low": 85.0, "high": 120.0, "tau": 0.4}),
     _case("watched at the start", "PartialBarrier",
           {**_YEAR, "barrier": 90.0, "direction": "down", "knock": "out", "watched": "start", "switch": 0.4}),
     _case("fixed strike", "Lookback", _YEAR),
+    _case("floating strike, Haug", "Lookback", {"tau": 0.5, "extreme": 100.0}, _bs(0.3), _at(120.0, 0.1, 0.06),
+          (25.3533, 1e-4, "Haug (1998), p. 61, good to a unit")),
     _case("floating strike", "Lookback", {"tau": 1.0, "is_call": False}),
     _case("starts in 73 days", "ForwardStart", {"start": 0.2, "tau": 1.0}),
+    _case("starts in a quarter, Haug", "ForwardStart", {"start": 0.25, "strike": 1.1, "tau": 1.0, "is_call": False},
+          _bs(0.3), _at(60.0, 0.08, 0.04), (8.2971, 5e-5, "Haug (1998), program to p. 37")),
     _case("starts in 73 days, Heston", "ForwardStart", {"start": 0.2, "tau": 1.0}, _FO),
     _case("five resets", "Cliquet", {"resets": _FIFTHS, "local_floor": -0.02, "local_cap": 0.04, "global_floor": 0.0}),
     _case("call on a call", "Compound", {"option": {"type": "European", "strike": 100.0, "tau": 1.0}, "strike": 6.0,
                                          "tau": 0.4}),
+    _case("put on a call, Haug", "Compound",
+          {"option": {"type": "European", "strike": 520.0, "tau": 0.5}, "strike": 50.0, "tau": 0.25, "is_call": False},
+          _bs(0.35), _at(500.0, 0.08, 0.03), (21.1965, 2e-4, "Haug (2007), p. 133: a bivariate normal good to 2e-4")),
+    _case("simple chooser, Haug", "Chooser",
+          {"call": {"type": "European", "strike": 50.0, "tau": 0.5}, "tau": 0.25,
+           "put": {"type": "European", "strike": 50.0, "tau": 0.5, "is_call": False}},
+          _bs(0.25), _at(50.0, 0.08, 0.0), (6.1071, 5e-5, "Haug (1998), pp. 39-40")),
     _case("variance", "VarianceSwap", {"strike": 0.2, "tau": 1.0}),
     _case("variance, Heston", "VarianceSwap", {"strike": 0.2, "tau": 1.0}, _FO),
     _case("volatility", "VolatilitySwap", {"strike": 0.2, "tau": 1.0}),
