@@ -19,7 +19,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtr
 
 from research.arrays import Float1D
 from research.errors import InputError, require
@@ -119,6 +118,8 @@ def _calendars(surface: Surface, tolerance: float) -> list[list[Any]]:
 
 
 def _undiscounted_calls(smile: Smile) -> Float1D:
+    from scipy.special import ndtr
+
     std = smile.vol * np.sqrt(smile.tau)
     d1 = -smile.log_moneyness / std + 0.5 * std
     out: Float1D = smile.forward * ndtr(d1) - smile.strike * ndtr(d1 - std)
