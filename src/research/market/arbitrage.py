@@ -15,14 +15,16 @@ Gatheral & Jacquier (2014), "Arbitrage-free SVI volatility surfaces", Quantitati
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from research.arrays import Float1D
 from research.errors import InputError, require
 from research.market.surface import Smile, Surface
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _COLUMNS = ["kind", "expiry", "tau", "strike", "log_moneyness", "against", "size", "unit", "in_vol"]
 
@@ -140,6 +142,8 @@ def _row(kind: str, smile: Smile, i: int, against: str, size: float, unit: str) 
 
 
 def _table(rows: list[list[Any]]) -> pd.DataFrame:
+    import pandas as pd
+
     out = pd.DataFrame(rows, columns=_COLUMNS)
     numbers = {name: out[name].astype(float) for name in ("size", "in_vol")}
     return out.assign(expiry=pd.to_datetime(out["expiry"]), **numbers)

@@ -8,15 +8,17 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterable
 from dataclasses import dataclass, is_dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from research.errors import NoEngineError, NumericalError, require
 from research.market import BasketSnapshot, Snapshot
 from research.pricing import carry
 from research.pricing.catalogue import CATALOGUE, Engine, Values, abilities, engines_for
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -35,6 +37,8 @@ class Price:
 
     def to_frame(self) -> pd.DataFrame:
         """One row a contract: value, std_error, error, method."""
+        import pandas as pd
+
         n = np.size(self.value)
         columns = {name: np.broadcast_to(getattr(self, name), n) for name in ("value", "std_error", "error", "method")}
         return pd.DataFrame(columns)
@@ -116,6 +120,8 @@ def methods(instrument: Any, model: Any) -> pd.DataFrame:
     -------
     DataFrame with columns method, error, cost, why
     """
+    import pandas as pd
+
     first = {e.method: e for e in reversed(engines_for(instrument, model))}  # a method may ask for either ability
     rows = [(e.method, e.error, e.cost, e.why) for e in engines_for(instrument, model) if first[e.method] is e]
     return pd.DataFrame(rows, columns=["method", "error", "cost", "why"])
