@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import dataclass
 from datetime import date
 from typing import ClassVar
@@ -146,3 +148,14 @@ def test_a_method_is_listed_once_though_the_model_has_either_ability() -> None:
     for kind in (Digital(strike=100.0, tau=1.0), VarianceSwap(strike=0.04, tau=1.0)):
         found = methods(kind, BlackScholes(sigma=0.2))["method"]
         assert found.is_unique, found
+
+
+def test_a_first_price_loads_neither_pandas_nor_scipy() -> None:
+    code = (
+        "import sys\nfrom research.instruments import European\nfrom research.market import flat_snapshot\n"
+        "from research.models import BlackScholes\nfrom research.pricing import price\n"
+        "price(European(strike=100.0, tau=1.0), BlackScholes(sigma=0.2), flat_snapshot(spot=100.0, rate=0.03))\n"
+        "print([name for name in ('pandas', 'scipy.special', 'scipy.linalg') if name in sys.modules])"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "[]"

@@ -15,15 +15,16 @@ Gatheral & Jacquier (2014), "Arbitrage-free SVI volatility surfaces", Quantitati
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
-from scipy.special import ndtr
 
 from research.arrays import Float1D
 from research.errors import InputError, require
 from research.market.surface import Smile, Surface
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _COLUMNS = ["kind", "expiry", "tau", "strike", "log_moneyness", "against", "size", "unit", "in_vol"]
 
@@ -120,6 +121,8 @@ def _calendars(surface: Surface, tolerance: float) -> list[list[Any]]:
 
 
 def _undiscounted_calls(smile: Smile) -> Float1D:
+    from scipy.special import ndtr
+
     std = smile.vol * np.sqrt(smile.tau)
     d1 = -smile.log_moneyness / std + 0.5 * std
     out: Float1D = smile.forward * ndtr(d1) - smile.strike * ndtr(d1 - std)
@@ -140,6 +143,8 @@ def _row(kind: str, smile: Smile, i: int, against: str, size: float, unit: str) 
 
 
 def _table(rows: list[list[Any]]) -> pd.DataFrame:
+    import pandas as pd
+
     out = pd.DataFrame(rows, columns=_COLUMNS)
     numbers = {name: out[name].astype(float) for name in ("size", "in_vol")}
     return out.assign(expiry=pd.to_datetime(out["expiry"]), **numbers)

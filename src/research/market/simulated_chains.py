@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtr
 
 from research.arrays import BoolND, Float1D
 from research.errors import require, require_all
@@ -138,6 +137,8 @@ def _quotes(
 
 
 def _black(forward: Float1D, strike: Float1D, std: Float1D, is_call: bool) -> Float1D:
+    from scipy.special import ndtr
+
     d1 = np.log(forward / strike) / std + 0.5 * std
     sign = 1.0 if is_call else -1.0
     out: Float1D = sign * (forward * ndtr(sign * d1) - strike * ndtr(sign * (d1 - std)))

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike
 
 from research.arrays import Float1D, numbers
@@ -21,6 +20,9 @@ from research.errors import DataError, InputError, require
 from research.market.curves import DiscountCurve
 from research.market.dividends import CashDividends
 from research.market.surface import Smile, Surface
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _NUMBERS = ("spot", "zero_rate", "strike", "implied_vol")
 _OPTIONAL = ("days", "dividend_yield", "weight")
@@ -177,6 +179,8 @@ def _refuse(good: Any, quotes: pd.DataFrame, name: str, must: str, hint: str = "
 
 def _convert(frame: pd.DataFrame) -> pd.DataFrame:
     """The columns we need, as numbers and dates."""
+    import pandas as pd
+
     require(isinstance(frame, pd.DataFrame), "quotes", type(frame).__name__, "be a DataFrame")
     missing = [name for name in (*_DATES, *_NUMBERS) if name not in frame.columns]
     if missing:
@@ -198,6 +202,8 @@ def _convert(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _select(quotes: pd.DataFrame, as_of: date | str | None) -> tuple[pd.DataFrame, date]:
     """The rows of one day."""
+    import pandas as pd
+
     days = sorted(quotes["as_of"].dt.date.unique())
     if as_of is None:
         found = f"{len(days)} days, {days[0]} to {days[-1]}"
@@ -225,6 +231,8 @@ def _check_numbers(quotes: pd.DataFrame) -> None:
 
 def _check_expiries(quotes: pd.DataFrame, day: date) -> Float1D:
     """Years to expiry of each row, once the rules about expiries hold."""
+    import pandas as pd
+
     days = (quotes["expiry"].dt.normalize() - pd.Timestamp(day)).dt.days
     _refuse(days > 0, quotes, "expiry", f"lie after as_of, {day}", "The option has expired.")
     if "days" in quotes:

@@ -9,16 +9,18 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass, is_dataclass
 from difflib import get_close_matches
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import pandas as pd
 
 from research.errors import NoEngineError, NumericalError, require, rule
 from research.market import BasketSnapshot, Snapshot
 from research.pricing import _calls, carry
 from research.pricing._signs import check_signs
 from research.pricing.catalogue import CATALOGUE, Engine, Values, abilities, engines_for
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -43,6 +45,8 @@ class Price:
 
     def to_frame(self) -> pd.DataFrame:
         """One row a contract: contract, method, value, std_error, error, why, refused (why there is no price)."""
+        import pandas as pd
+
         n = np.size(self.value)
         names = {"contract": "contract", "method": "method", "value": "value", "std_error": "std_error",
                  "error": "error", "why": "reason", "refused": "refused"}  # fmt: skip
@@ -215,6 +219,8 @@ def methods(instrument: Any, model: Any) -> pd.DataFrame:
     -------
     DataFrame with columns method, error, cost, why
     """
+    import pandas as pd
+
     _calls.check_model(model)
     kind = instrument if isinstance(instrument, str) else type(instrument).__name__
     check_kind(kind)
