@@ -49,7 +49,8 @@ def test_greeks_satisfy_the_pricing_equation(item):
 @pytest.mark.parametrize("is_call", [True, False])
 @pytest.mark.parametrize("strike", [80.0, 100.0, 130.0])
 def test_closed_form_agrees_with_differences_on_a_curve(strike, is_call):
-    from research.pricing.sensitivities import GREEKS, differences
+    from research.pricing.difference_greeks import differences
+    from research.pricing.sensitivities import GREEKS
 
     item = European(strike=strike, tau=0.6, is_call=is_call)
     closed = one(item, MODEL, CURVE)

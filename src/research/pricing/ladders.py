@@ -28,8 +28,10 @@ from research.market import DiscountCurve, Smile, Snapshot, Surface
 from research.models import black
 from research.pricing import _calls
 from research.pricing._bumps import bumped, shifted
+from research.pricing._greek_tables import GREEKS
+from research.pricing.black_greeks import spot_table, vols
 from research.pricing.price import choose, price
-from research.pricing.sensitivities import GREEKS, greeks, spot_table, vols
+from research.pricing.sensitivities import greeks
 
 _LADDER = ("value", "delta", "gamma", "vega")
 

@@ -34,43 +34,30 @@ in Financial Engineering, section 7.1; Fornberg (1988), Math. Comp. 51, 699-706 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import fields, replace
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
-from research.arrays import Float1D
 from research.conventions import check_number
-from research.errors import InputError, NoEngineError, require
+from research.errors import NoEngineError, require
 from research.instruments import European, VolatilitySwap
 from research.market import Snapshot
-from research.models import BlackScholes, BlackTermStructure, SVISurface, black
+from research.models import BlackScholes
 from research.pricing import _calls
-from research.pricing._bumps import DAYS, Shifted, aged, bumped, shifted, spot_step, vol_step
+from research.pricing._bumps import Shifted, spot_step, vol_step
+from research.pricing._greek_tables import DERIVED, GREEKS, UNITS, Table, entry, long, wide
 from research.pricing._signs import check_signs
+from research.pricing.black_greeks import closed_form
+from research.pricing.difference_greeks import GRIDS, differences
 from research.pricing.normal import refuse_zero_spot
 from research.pricing.price import check_currencies, choose, price, rows_of, warn_of
 
-GREEKS = ("value", "delta", "gamma", "vega", "theta", "rho", "vanna", "volga", "charm", "speed")
-DERIVED = {"vega_per_vol_point": ("vega", 100.0), "theta_per_day": ("theta", DAYS), "rho_per_bp": ("rho", 1e4)}
-UNITS = {
-    "value": "price", "delta": "price per unit of spot", "gamma": "delta per unit of spot",
-    "vega": "price per 1.00 of vol", "vanna": "delta per 1.00 of vol", "volga": "vega per 1.00 of vol",
-    "rho": "price per 1.00 of rate", "theta": "price per year, spot and curves unchanged",
-    "charm": "delta per year, spot and curves unchanged", "speed": "gamma per unit of spot",
-    "vega_per_vol_point": "price per 0.01 of vol", "theta_per_day": "price per calendar day",
-    "rho_per_bp": "price per basis point of rate",
-}  # fmt: skip
 _SIMULATIONS = ("monte_carlo", "longstaff_schwartz", "paths")
-_GRIDS = ("pde", "lattice", "adi")
-_BY_TIME = (BlackScholes, BlackTermStructure, SVISurface)  # their vol takes an array of times
 _SEEDS = 8
 _OWN = ("n_seeds", "estimator")  # options of simulated Greeks, not of an engine
-_NOISE = 4e-15  # rounding of a closed form, of spot and value
-_STEP = 1e-5  # years: forward rates are taken over twice that
-Table = dict[str, dict[str, Any]]  # greek: value, std_error, error, how
 
 
 def greeks(
@@ -174,12 +161,12 @@ def greeks(
         if parameters:
             by = by_parameter(items[0], model, snapshot, method=engine, **options)
             table, names = table | by, [*names, *by]
-        return _long(table, names, engine)
-    wide = _wide(items, found, names)
+        return long(table, names, engine)
+    frame = wide(items, found, names)
     if errors == "mark":
         warn_of(refused, "contracts")
-        return wide.assign(refused=refused)
-    return wide
+        return frame.assign(refused=refused)
+    return frame
 
 
 def by_parameter(item: Any, model: Any, snapshot: Snapshot, *, method: str = "auto", **options: Any) -> Table:
@@ -233,7 +220,7 @@ def _group(
     used = first.method[0]
     noisy = bool(np.any(first.std_error > 0.0))
     bumps = bumps | {"vol": bumps["vol"] or (0.01 if noisy else vol_step(model))}
-    start, kept = bumps["spot"] or (0.02 if used in _GRIDS else 0.004), noisy or used in _GRIDS or bool(bumps["spot"])
+    start, kept = bumps["spot"] or (0.02 if used in GRIDS else 0.004), noisy or used in GRIDS or bool(bumps["spot"])
     size = np.array([spot_step(item, model, snapshot, start, kept) for item in items])
     if np.unique(size).size > 1:
         parts = [(np.flatnonzero(size == e), bumps | {"spot": float(e)}) for e in np.unique(size)]
@@ -247,158 +234,12 @@ def _group(
         given = spot_greeks(items, model, snapshot)
         for name in exact:
             error = 1e-9 * max(float(np.abs(given[name]).max()), 1e-300)
-            table[name] = _entry(given[name], error, "under the integral")
+            table[name] = entry(given[name], error, "under the integral")
     return [(everyone, str(used), table)]
 
 
 def _proportional(model: Any, snapshot: Snapshot) -> bool:
     return hasattr(model, "characteristic") and snapshot.cash_dividends is None
-
-
-def _entry(value: Any, error: Any, how: str) -> dict[str, Any]:
-    v = np.atleast_1d(np.asarray(value, dtype=np.float64))
-    return {"value": v, "std_error": np.zeros_like(v), "error": np.broadcast_to(error, v.shape), "how": how}
-
-
-def closed_form(items: Sequence[European], model: Any, snapshot: Snapshot, wanted: Sequence[str] = GREEKS) -> Table:
-    """Black's Greeks, from the forward to the spot, each strike at its own vol."""
-    strike, is_call = np.array([i.strike for i in items]), np.array([i.is_call for i in items])
-    tau = np.array([i.years(snapshot.as_of) for i in items])
-    forward, df = np.asarray(snapshot.forward(tau)), np.asarray(snapshot.discount.df(tau))
-    vol = vols(model, np.log(strike / forward), tau)
-    return spot_table(forward, strike, tau, vol, df, is_call, snapshot, wanted)
-
-
-def vols(model: Any, log_moneyness: Float1D, tau: Float1D) -> Float1D:
-    """Implied vols of options, expiry by expiry; 0 where there is no time left."""
-    if isinstance(model, _BY_TIME):
-        out: Float1D = np.where(tau > 0.0, model.vol(log_moneyness, np.where(tau > 0.0, tau, 1.0)), 0.0)
-        return out
-    out = np.zeros(np.broadcast_shapes(log_moneyness.shape, tau.shape))
-    t = np.broadcast_to(tau, out.shape)
-    for years in np.unique(tau[tau > 0.0]):
-        here = t == years
-        out[here] = model.vol(np.broadcast_to(log_moneyness, out.shape)[here], float(years))
-    return out
-
-
-def spot_table(
-    forward: Any, strike: Any, tau: Any, vol: Any, df: Any, is_call: Any, snapshot: Snapshot, wanted: Sequence[str]
-) -> Table:
-    """Black's Greeks by spot and calendar time, whatever the curve's shape."""
-    higher = set(wanted) & {"vanna", "volga", "charm", "speed"}
-    g = black.greeks(forward, strike, tau, vol, df=df, is_call=is_call, which=black.HIGHER if higher else black.FIRST)
-    growth = forward / snapshot.spot
-    forms: dict[str, Callable[[], Any]] = {
-        "value": lambda: g["price"],
-        "delta": lambda: growth * g["delta"],
-        "gamma": lambda: growth * (growth * g["gamma"]),
-        "speed": lambda: growth**3 * g["speed"],
-        "vega": lambda: g["vega"],
-        "volga": lambda: g["volga"],
-        "vanna": lambda: growth * g["vanna"],
-        "rho": lambda: tau * (forward * g["delta"] - g["price"]),
-    }
-    if set(wanted) & {"theta", "charm"}:
-        lift, carry = _along_the_curve(snapshot, tau, df)
-        forms["theta"] = lambda: g["theta"] + lift * g["price"] - carry * (forward * g["delta"])
-        forms["charm"] = lambda: growth * (g["charm"] + (lift - carry) * g["delta"] - carry * (forward * g["gamma"]))
-    found = {name: forms[name]() for name in wanted}
-    error = {name: 4e-15 * np.abs(v) for name, v in found.items()}
-    for name, size in (("theta", lambda: np.abs(g["price"]) + np.abs(forward * g["delta"])),
-                       ("charm", lambda: growth * (np.abs(g["delta"]) + forward * g["gamma"]))):  # fmt: skip
-        if name in error:  # forward rates are differences of logarithms
-            error[name] = error[name] + 4e-16 / _STEP * size()
-    return {name: _entry(v, error[name], "closed form") for name, v in found.items()}
-
-
-def _along_the_curve(snapshot: Snapshot, tau: Any, df: Any) -> tuple[Any, Any]:
-    """At each expiry: how far the forward rate lies above the zero rate, and the growth of the forward, 1/year."""
-    t, where = np.unique(tau, return_inverse=True)
-    early, late = np.maximum(t - _STEP, 0.0), t + _STEP
-    rate = np.where(t > 0.0, -np.log(snapshot.discount.df(t)) / np.where(t > 0.0, t, 1.0), 0.0)
-    short = -np.log(snapshot.discount.df(late) / snapshot.discount.df(early)) / (late - early)
-    carry = np.log(snapshot.growth(late) / snapshot.growth(early)) / (late - early)
-    shape = np.shape(tau)
-    return (short - rate)[where].reshape(shape), carry[where].reshape(shape)
-
-
-def differences(
-    items: list[Any], model: Any, snapshot: Snapshot, method: str, wanted: Sequence[str], bumps: dict[str, Any],
-    options: dict[str, Any], first: Any = None,
-) -> Table:  # fmt: skip
-    """Central differences, the whole group in one batch a bump."""
-    grid = method in _GRIDS
-    e = bumps["spot"] or (0.02 if grid else 0.004)
-    dv, dr, days = bumps["vol"], bumps["rate"] or (1e-3 if grid else 1e-4), bumps["days"]
-    known: dict[tuple[float, ...], Float1D] = {}
-    if first is not None:
-        known[(0, 0, 0, 0)] = first.value
-    noise = 0.0 if grid else _NOISE * (snapshot.spot + np.abs(known.get((0, 0, 0, 0), 0.0)))
-
-    def at(spot: int = 0, vol: int = 0, rate: int = 0, age: int = 0) -> Float1D:
-        key = (spot, vol, rate, age)
-        if key not in known:
-            there = bumped(snapshot, spot=spot * e, rate=rate * dr, days=age * days)
-            moved = shifted(model, vol * dv, snapshot) if vol else model
-            contracts = [aged(item, age * days) for item in items] if age else items
-            known[key] = rows_of(contracts, moved, there, method, "raise", options, known=False).value
-        return known[key]
-
-    return _stencils(at, wanted, snapshot.spot * e, dv, dr, days / DAYS, "differences", noise)
-
-
-def _stencils(
-    at: Callable[..., Float1D], wanted: Sequence[str], ds: float, dv: float, dr: float, dt: float, how: str,
-    noise: Any = 0.0,
-) -> Table:  # fmt: skip
-    """Greeks and their errors out of bumped values: the distance to the stencil of second order, and rounding."""
-    out: Table = {}
-
-    def put(name: str, value: Callable[[], Any], other: Callable[[], Any], grain: float = 0.0) -> None:
-        if name in wanted:
-            found = value()
-            out[name] = _entry(found, np.abs(found - other()) + noise * grain, how)
-
-    def slope(**rest: int) -> Float1D:
-        near, far = at(spot=1, **rest) - at(spot=-1, **rest), at(spot=2, **rest) - at(spot=-2, **rest)
-        out: Float1D = (8.0 * near - far) / (12.0 * ds)
-        return out
-
-    def near(**rest: int) -> Float1D:
-        out: Float1D = (at(spot=1, **rest) - at(spot=-1, **rest)) / (2.0 * ds)
-        return out
-
-    def mixed(name: str, h: float, bump: str) -> None:
-        """d slope / d bump: of fourth order in spot near by, two steps away in the bump of second order in spot."""
-        if name not in wanted:
-            return
-        fine, rough, far = (f(**{bump: m}) - f(**{bump: -m}) for f, m in ((slope, 1), (near, 1), (near, 2)))
-        bend = (2.0 * rough - far) / (12.0 * h)
-        error = np.abs(fine - rough) / (2.0 * h) + np.abs(bend) + 3.0 * noise / (ds * h)
-        out[name] = _entry(fine / (2.0 * h) + bend, error, how)
-
-    put("value", at, at)
-    put("delta", slope, near, 1.5 / ds)
-    put("gamma", lambda: (16.0 * (at(spot=1) + at(spot=-1)) - at(spot=2) - at(spot=-2) - 30.0 * at()) / (12.0 * ds**2),
-        lambda: (at(spot=1) - 2.0 * at() + at(spot=-1)) / ds**2, 6.0 / ds**2)  # fmt: skip
-    put("speed", lambda: (at(spot=2) - at(spot=-2) - 2.0 * (at(spot=1) - at(spot=-1))) / (2.0 * ds**3),
-        lambda: (at(spot=2) - 3.0 * at(spot=1) + 3.0 * at() - at(spot=-1)) / ds**3, 4.0 / ds**3)  # fmt: skip
-    put("vega", lambda: (8.0 * (at(vol=1) - at(vol=-1)) - at(vol=2) + at(vol=-2)) / (12.0 * dv),
-        lambda: (at(vol=1) - at(vol=-1)) / (2.0 * dv), 1.5 / dv)  # fmt: skip
-    put("volga", lambda: (16.0 * (at(vol=1) + at(vol=-1)) - at(vol=2) - at(vol=-2) - 30.0 * at()) / (12.0 * dv**2),
-        lambda: (at(vol=1) - 2.0 * at() + at(vol=-1)) / dv**2, 6.0 / dv**2)  # fmt: skip
-    mixed("vanna", dv, "vol")
-    put("rho", lambda: (at(rate=1) - at(rate=-1)) / (2.0 * dr), lambda: (at(rate=1) - at()) / dr, 1.0 / dr)
-    try:
-        put("theta", lambda: (8.0 * (at(age=1) - at(age=-1)) - at(age=2) + at(age=-2)) / (12.0 * dt),
-            lambda: (at(age=1) - at(age=-1)) / (2.0 * dt), 1.5 / dt)  # fmt: skip
-        mixed("charm", dt, "age")
-    except InputError:  # it did not exist yesterday: a variance swap that starts today, a note with a date behind it
-        put("theta", lambda: (4.0 * at(age=1) - at(age=2) - 3.0 * at()) / (2.0 * dt), lambda: (at(age=1) - at()) / dt)
-        put("charm", lambda: (4.0 * slope(age=1) - slope(age=2) - 3.0 * slope()) / (2.0 * dt),
-            lambda: (slope(age=1) - slope()) / dt)  # fmt: skip
-    return out
 
 
 def _simulated(
@@ -409,7 +250,7 @@ def _simulated(
     if method == "monte_carlo" and isinstance(model, BlackScholes):
         from research.pricing.simulated_greeks import simulated
 
-        sizes = {
+        sizes: dict[str, Any] = {
             "spot_bump": bumps["spot"] or 0.01,
             "vol_bump": bumps["vol"] or 0.01,
             "rate_bump": bumps["rate"] or 0.01,
@@ -436,29 +277,6 @@ def _simulated(
             "how": "common paths",
         }
     return out
-
-
-def _long(table: Table, names: Sequence[str], method: str) -> pd.DataFrame:
-    rows = [
-        (n, float(table[n]["value"][0]), float(table[n]["std_error"][0]), UNITS[n], float(table[n]["error"][0]), method,
-         table[n]["how"])
-        for n in names
-    ]  # fmt: skip
-    return pd.DataFrame(rows, columns=["greek", "value", "std_error", "unit", "error", "method", "how"])
-
-
-def _wide(items: list[Any], found: list[tuple[list[int], str, Table]], names: Sequence[str]) -> pd.DataFrame:
-    n = len(items)
-    columns: dict[str, Any] = {"contract": [type(i).__name__ for i in items], "method": np.empty(n, dtype=object)}
-    for name in names:
-        columns[name], spread = np.full(n, np.nan), np.zeros(n)
-        for at, method, table in found:
-            columns["method"][at] = method
-            if name in table:
-                columns[name][at], spread[at] = table[name]["value"], table[name]["std_error"]
-        if spread.any():
-            columns[f"{name}_std_error"] = spread
-    return pd.DataFrame(columns)
 
 
 __all__ = ["DERIVED", "GREEKS", "UNITS", "Shifted", "by_parameter", "closed_form", "differences", "greeks"]
