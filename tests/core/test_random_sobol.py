@@ -11,7 +11,7 @@ from scipy.special import ndtr
 from scipy.stats import qmc
 
 from research.core.random import brownian, sobol
-from research.core.random.philox import fill_normals
+from research.core.random.philox import philox4x32
 
 
 def normals(table: Any, first: int, n: int, lanes: int = 64) -> Any:
@@ -114,10 +114,34 @@ def test_paths_have_the_covariance_of_brownian_motion(bridge: bool) -> None:
     assert np.abs(np.cov(out) - np.minimum.outer(v, v)).max() < 5.0 * 2.0 * np.sqrt(2.0 / 40_000)
 
 
+def box_muller(seed: int, path: int, n_steps: int) -> Any:
+    """The normals of one path by NumPy: each block's words are two radii and two angles."""
+    out = []
+    for block in range(-(-n_steps // 4)):
+        words = np.array(philox4x32(path & 0xFFFFFFFF, path >> 32, block, 0, seed & 0xFFFFFFFF, seed >> 32))
+        r0, t0, r1, t1 = (words + 0.5) / 2.0**32
+        for radius, turn in ((r0, t0), (r1, t1)):
+            size = np.sqrt(-2.0 * np.log(radius))
+            out += [size * np.sin(2.0 * np.pi * turn), size * np.cos(2.0 * np.pi * turn)]
+    return np.array(out[:n_steps])
+
+
 def test_philox_paths_are_sums_of_the_normals_of_their_steps() -> None:
-    n = 12
+    n = 11  # not a multiple of the four that a block makes
     order, weights = brownian.plan(np.arange(1.0, n + 1.0), False)
-    out, z = np.empty((n, 77)), np.empty((n, 77))
+    out = np.empty((n, 77))
     brownian.brownian_paths(np.zeros((0, 33), dtype=np.int64), 11, 1000, 16, order, weights, out)
-    fill_normals(11, 0, 1000, 0, z)
-    assert np.array_equal(out, np.cumsum(z, axis=0))
+    for lane in (0, 1, 76):
+        assert out[:, lane] == pytest.approx(np.cumsum(box_muller(11, 1000 + lane, n)), abs=1e-13)
+
+
+def test_philox_paths_are_normal() -> None:
+    n, paths = 8, 1 << 17
+    order, weights = brownian.plan(np.arange(1.0, n + 1.0), False)
+    out = np.empty((n, paths))
+    brownian.brownian_paths(np.zeros((0, 33), dtype=np.int64), 5, 0, 1024, order, weights, out)
+    z = np.diff(out, axis=0, prepend=0.0).ravel()
+    for power, moment, spread in ((1, 0.0, 1.0), (2, 1.0, 2.0), (3, 0.0, 15.0), (4, 3.0, 96.0), (6, 15.0, 10170.0)):
+        assert abs((z**power).mean() - moment) < 4.0 * np.sqrt(spread / z.size)
+    assert stats.kstest(z[::7], "norm").pvalue > 1e-4
+    assert np.abs(np.corrcoef(z.reshape(n, paths)) - np.eye(n)).max() < 5.0 / np.sqrt(paths)

@@ -59,6 +59,7 @@ ONE_OF_EACH: dict[str, dict[str, Any]] = {
     "DoubleNoTouch": NOTE | {"low": 0.9, "high": 1.1, "rate": 0.08},
     "Airbag": NOTE | {"knock_in": 0.8},
     "StructuredDeposit": NOTE | {"strike": 1.0},
+    "CorridorVarianceSwap": {"strike": 0.2, "low": 90.0, "high": 110.0, "tau": 1.0},
     "Composed": {"payments": (Pay(at=1.0, amount=5.0),)},
     "Pay": {"at": 1.0, "amount": 5.0},
     "Fixing": {"at": date(1999, 1, 1), "value": 100.0},

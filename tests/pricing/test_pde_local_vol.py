@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import ncx2
 
 from research.errors import NoEngineError
-from research.instruments import American, Barrier, Compound, Digital, European
+from research.instruments import American, Barrier, Digital, European, Quanto
 from research.market import flat_snapshot
 from research.models import SVI, BlackScholes, LocalVol, SVISurface, black, dupire
 from research.pricing import methods, pde, price
@@ -145,4 +145,4 @@ def test_the_engines_of_a_local_vol_are_listed_and_others_refused():
     assert methods(American(strike=1.0, tau=1.0), FLAT)["method"][0] == "pde"
     assert list(methods(Digital(strike=100.0, tau=1.0), FLAT)["method"]) == ["pde", "paths"]
     with pytest.raises(NoEngineError, match="LocalVol has none of"):
-        price(Compound(option=European(strike=100.0, tau=1.0), strike=5.0, tau=0.5), FLAT, MARKET)
+        price(Quanto(strike=100.0, tau=1.0, fx=1.0), FLAT, MARKET)

@@ -10,7 +10,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from research.conventions import check_call
+from research.conventions import check_call, options_in
 from research.errors import InputError, rule
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -53,22 +53,22 @@ def fits(model: type) -> Callable[[F], F]:
     return register
 
 
-def option_taker(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Whose signature says what a fit takes: its own, or the taker that its module names, OPTIONS_OF."""
+def option_takers(function: Callable[..., Any]) -> tuple[Callable[..., Any], ...]:
+    """Whose signatures say what a fit takes: its own, and that of whom its module hands **options to, OPTIONS_OF."""
     if "options" in inspect.signature(function).parameters:
-        taker: Callable[..., Any] = getattr(function, "__globals__", {}).get("OPTIONS_OF", function)
-        return taker
-    return function
+        module = getattr(inspect.unwrap(function), "__globals__", {})
+        return (function, module["OPTIONS_OF"]) if "OPTIONS_OF" in module else (function,)
+    return (function,)
 
 
 def option_names(function: Callable[..., Any]) -> frozenset[str]:
     """Names of a fit's options."""
-    return frozenset(inspect.signature(option_taker(function)).parameters)
+    return frozenset(name for taker in option_takers(function) for name in options_in(taker))
 
 
 def checked(model: type, options: dict[str, Any]) -> dict[str, Any]:
     """The options of a fit, each of its kind; refuses unknown names and says which are lacking."""
-    return check_call(f"the fit of {model.__name__}", option_taker(fit_function(model)), options)
+    return check_call(f"the fit of {model.__name__}", option_takers(fit_function(model)), options)
 
 
 def fit_function(model: Any) -> Callable[..., Any]:

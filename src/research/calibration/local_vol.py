@@ -33,6 +33,7 @@ from research.calibration._options import Weights, quote_weights
 from research.calibration._quotes import refuse_arbitrage
 from research.calibration._registry import fits
 from research.calibration.fit import Fit, fit
+from research.calibration.svi import fit_svi
 from research.errors import NumericalError, require
 from research.market import Smile, Snapshot, Surface
 from research.models import LocalVol, SVISurface, black, dupire
@@ -275,3 +276,6 @@ def _residuals(model: LocalVol, surface: Surface) -> pd.DataFrame:
         weight = 1.0 if smile.weight is None else smile.weight
         parts.append(quotes.assign(model=fitted, residual=fitted - smile.vol, weight=weight))
     return pd.concat(parts, ignore_index=True)
+
+
+OPTIONS_OF = fit_svi  # who takes the **options of "dupire"

@@ -30,10 +30,13 @@ def check_names(who: str, given: dict[str, Any], *sources: Any) -> None:
             raise InputError(rule("option", must, name, f"Did you mean {near[0]}?" if near else ""))
 
 
-def check_call(who: str, function: Any, given: dict[str, Any]) -> dict[str, Any]:
+def check_call(who: str, functions: tuple[Any, ...], given: dict[str, Any]) -> dict[str, Any]:
     """The options of a call, each of its kind; refuses unknown names and says which are lacking."""
-    check_names(who, given, function)
-    for p in inspect.signature(function).parameters.values():
+    check_names(who, given, *functions)
+    for p in (p for function in functions for p in inspect.signature(function).parameters.values()):
         if p.kind is p.KEYWORD_ONLY and p.default is p.empty and p.name not in given:
             raise InputError(f"{who} must have the option {p.name}; got {', '.join(given) or 'none'}.")
-    return check_kinds(options_in(function), given)
+    kinds: dict[str, Any] = {}
+    for function in reversed(functions):  # what the first says of a name holds
+        kinds |= options_in(function)
+    return check_kinds(kinds, given)

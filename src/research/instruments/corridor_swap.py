@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from datetime import date
 
+from research.conventions import check_fields
 from research.errors import require
 from research.instruments._expiry import check_expiry, check_positive, years_left
 
@@ -29,6 +30,7 @@ class CorridorVarianceSwap:
     elapsed_variance: float = 0.0  # sum of squared log returns inside the corridor since the start
 
     def __post_init__(self) -> None:
+        check_fields(self)
         hint = "A decimal volatility is wanted: 20% is 0.20."
         require(math.isfinite(self.strike) and 0.0 <= self.strike < 10.0, "strike", self.strike, "lie in [0, 10)",
                 hint=hint)  # fmt: skip

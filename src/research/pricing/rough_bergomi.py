@@ -260,7 +260,9 @@ def estimate(
 OPTIONS = (estimate,)  # what `value` takes
 
 
-def value(items: Sequence[European], model: RoughBergomi, snapshot: Snapshot, **options: Any) -> Values:
+def value(
+    items: Sequence[European], model: RoughBergomi, snapshot: Snapshot, *, check_scheme: bool = True, **options: Any
+) -> Values:
     """The engine's door for `pricing.price`; options as in the module. The error counts the grid's own."""
     tau = np.array([item.years(snapshot.as_of) for item in items])
     strike = np.array([item.strike for item in items])
@@ -269,9 +271,8 @@ def value(items: Sequence[European], model: RoughBergomi, snapshot: Snapshot, **
     maturities, at = np.unique(tau, return_inverse=True)
     sign = np.where(strike >= forward, 1.0, -1.0)
     given = Options(at=at, forward=forward, strike=strike, sign=sign)
-    check = bool(options.pop("check_scheme", True))
     each, used = estimate(model, maturities, given, unit=float(df.max()), **options)
-    grid = _grid_bias(model, maturities, given, used, options) if check else np.zeros_like(strike)
+    grid = _grid_bias(model, maturities, given, used, options) if check_scheme else np.zeros_like(strike)
     out, error = each.mean(axis=0), each.std(axis=0, ddof=1) / np.sqrt(each.shape[0])
     wanted = np.where([item.is_call for item in items], 1.0, -1.0)
     out = np.where(wanted == sign, out, out + wanted * (forward - strike))  # parity
