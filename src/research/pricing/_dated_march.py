@@ -83,7 +83,7 @@ def reach(dated: Dated, spot: float, forward: float, std: tuple[float, float, fl
     pins = pins[(pins > ends.min() - _FAR * std[1]) & (pins < ends.max() + _FAR * std[2])]
     low = min(ends.min(), *pins) if pins.size else ends.min()
     high = max(ends.max(), *pins) if pins.size else ends.max()
-    wide = WIDTH if dated.payoff is None else 2.0 * WIDTH  # at the ends V_SS = 0, which a power or logarithm is not
+    wide = WIDTH if dated.payoff is None else 3.0 * WIDTH  # at the ends V_SS = 0, which a power or logarithm is not
     return float(low - wide * std[1]), float(high + wide * std[2] + dated.tilt * std[2] ** 2), pins
 
 
