@@ -17,6 +17,8 @@ from research.market import Snapshot
 from research.pricing._clock import clock_of
 from research.pricing._simulation import Problem
 
+_SKEW, _FIRST = 1.4, 8  # the control leaves what rare wide paths pay: 300 runs had errors 1.1 to 1.4 of those stated
+
 
 def _parts(item: Asian, vol: Any, snapshot: Snapshot, age: float = 0.0) -> tuple[Float1D, Float2D, Float1D]:
     """(variance times, fixings, terms) of core.pricing.asian; `vol`, one volatility or a clock; `age` shifts the day by
@@ -122,7 +124,7 @@ def problem(item: Asian, vol: Any, snapshot: Snapshot, age: float = 0.0) -> Prob
     else:
         level, twin = 0.0, float("nan") if seasoned_strike else geometric_value(fixings, terms)
     terms = np.append(terms, level)
-    return Problem(variance=variance, run=run, n_moments=N_BASE, controls=(twin, average))
+    return Problem(variance=variance, run=run, n_moments=N_BASE, controls=(twin, average), skew=_SKEW, first=_FIRST)
 
 
 def closed_form(item: Asian, vol: Any, snapshot: Snapshot, age: float = 0.0) -> float | None:

@@ -8,6 +8,7 @@ number, so a longer run contains the shorter one. What a run cannot have seen is
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -79,6 +80,8 @@ class Problem:
     rare: Float2D = field(default_factory=lambda: np.zeros((0, 3)))  # see `_rare.added`: events a run may not meet
     spread: float = 0.0  # range of the payoff on wild paths; 0: not looked at
     jump: float = 0.0  # of the payoff at an edge of the last price
+    skew: float = 1.0  # by how much the spread of scrambles understates, where rare paths hold much of what is left
+    first: int = _FIRST  # paths of a scramble in the first round
 
 
 def tables_of(settings: Settings, n_dims: int) -> Int3D:
@@ -127,7 +130,7 @@ def estimate(problem: Problem, settings: Settings) -> Estimate:
         if settings.std_error is None:
             until = most if settings.progress is None else min(most, max(1 << 14, 2 * done))
         else:
-            until = min(most, _next(found, done, settings))
+            until = min(most, _next(found, done, settings, problem.first))
         rows = rows_of(done, until - done, replicates, n_dims, settings)
         out = np.empty((rows.shape[0], problem.n_moments))
 
@@ -157,13 +160,20 @@ def _honest(found: Estimate, problem: Problem) -> Estimate:
     more = _rare.added(problem.rare, found.n_paths)
     if problem.spread > 0.0:
         more += _rare.unseen(problem.spread, problem.jump, found.variance, found.n_paths)
-    return replace(found, std_error=float(np.hypot(found.std_error, more))) if more > 0.0 else found
+    skew = problem.skew
+    if skew > 1.0 and found.replicates.size > 1:  # measured: worse still with a handful of paths a scramble
+        skew *= math.sqrt(1.0 + 2.0 * found.replicates.size / found.n_paths)
+    return (
+        replace(found, std_error=float(np.hypot(skew * found.std_error, more)))
+        if max(more, skew - 1.0) > 0.0
+        else found
+    )
 
 
-def _next(found: Estimate | None, done: int, settings: Settings) -> int:
+def _next(found: Estimate | None, done: int, settings: Settings, first: int) -> int:
     """Paths of a replicate after the next round: doubled, or with Philox what the error asks for and a fifth more."""
     if found is None or settings.std_error is None:
-        return _FIRST
+        return first
     if settings.sampler == "sobol":
         return 2 * done
     need = 1.2 * done * (found.std_error / settings.std_error) ** 2
