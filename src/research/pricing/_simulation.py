@@ -81,7 +81,7 @@ class Problem:
     spread: float = 0.0  # range of the payoff on wild paths; 0: not looked at
     jump: float = 0.0  # of the payoff at an edge of the last price
     skew: float = 1.0  # by how much the spread of scrambles understates, where rare paths hold much of what is left
-    first: int = _FIRST  # paths of a scramble in the first round
+    first: int = _FIRST  # Sobol' points of a scramble in the first round
 
 
 def tables_of(settings: Settings, n_dims: int) -> Int3D:
@@ -130,7 +130,7 @@ def estimate(problem: Problem, settings: Settings) -> Estimate:
         if settings.std_error is None:
             until = most if settings.progress is None else min(most, max(1 << 14, 2 * done))
         else:
-            until = min(most, _next(found, done, settings, problem.first))
+            until = min(most, _next(found, done, settings, problem.first if settings.sampler == "sobol" else _FIRST))
         rows = rows_of(done, until - done, replicates, n_dims, settings)
         out = np.empty((rows.shape[0], problem.n_moments))
 
@@ -161,7 +161,7 @@ def _honest(found: Estimate, problem: Problem) -> Estimate:
     if problem.spread > 0.0:
         more += _rare.unseen(problem.spread, problem.jump, found.variance, found.n_paths)
     skew = problem.skew
-    if skew > 1.0 and found.replicates.size > 1:  # measured: worse still with a handful of paths a scramble
+    if skew > 1.0:  # measured: worse still with a handful of paths a scramble
         skew *= math.sqrt(1.0 + 2.0 * found.replicates.size / found.n_paths)
     return (
         replace(found, std_error=float(np.hypot(skew * found.std_error, more)))
