@@ -68,7 +68,7 @@ def _check_jumps(intensity: float, jump_mean: float, jump_std: float) -> None:
 class Merton(_Parameters):
     """Jump diffusion."""
 
-    abilities: ClassVar[frozenset[str]] = frozenset({"real_characteristic_function", "paths"})
+    abilities: ClassVar[frozenset[str]] = frozenset({"black_mixture", "real_characteristic_function", "paths"})
 
     sigma: float  # volatility between jumps, 1/sqrt(year)
     intensity: float  # jumps a year
@@ -118,7 +118,7 @@ class Bates(_Parameters):
 class VarianceGamma(_Parameters):
     """Variance Gamma."""
 
-    abilities: ClassVar[frozenset[str]] = frozenset({"real_characteristic_function", "paths"})
+    abilities: ClassVar[frozenset[str]] = frozenset({"black_mixture", "real_characteristic_function", "paths"})
 
     sigma: float  # volatility of the Brownian motion, 1/sqrt(year), >= 0
     nu: float  # variance rate of the gamma clock, years, > 0

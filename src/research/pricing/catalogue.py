@@ -51,6 +51,8 @@ CATALOGUE: tuple[Engine, ...] = (
            "0.2 us an option", "Black's formula at the model's own implied vol of this forward", "value_at"),
     Engine("analytic", "European", "closed_form", "analytic", "1e-14 of the larger of forward and strike",
            "0.5 us an option, 20 us under CEV", "the model's own closed form", "value_closed"),
+    Engine("analytic", "European", "black_mixture", "mixtures", "stated with each price, about 1e-14 of the forward",
+           "5 us an option in a smile", "a sum of Black prices: by the number of jumps, by the gamma clock"),
     Engine("fourier", "European", "characteristic_function", "fourier", "bound given with each price, at most 1e-10",
            "1 us an option in a grid", "Lewis' integral on a tilted contour"),
     Engine("cosine", "European", "real_characteristic_function", "cosine", "stated with each price, 1e-11 when smooth",
