@@ -51,11 +51,13 @@ def otm(model: Any, forward: float, tau: float, k: Float1D) -> tuple[Float1D, Fl
     if vol is not None:
         value = np.asarray(black.price(1.0, np.exp(k), tau, vol(k), is_call=k > 0.0))
         return value, 4e-16 * value
-    from research.pricing import cosine, fourier, mixtures
+    from research.pricing import bates, cosine, fourier, mixtures
 
     able = abilities(model)
     if "black_mixture" in able:
         return mixtures.otm(model, tau, k)
+    if "heston_mixture" in able:
+        return bates.otm(model, tau, k)
     engine = fourier if "characteristic_function" in able else cosine
     found, error = engine.price_with_error(model, 1.0, np.exp(k), tau, is_call=k > 0.0)
     return np.asarray(found), np.asarray(error)

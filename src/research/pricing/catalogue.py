@@ -55,6 +55,8 @@ CATALOGUE: tuple[Engine, ...] = (
            "5 us an option in a smile", "a sum of Black prices: by the number of jumps, by the gamma clock"),
     Engine("fourier", "European", "characteristic_function", "fourier", "bound given with each price, at most 1e-10",
            "1 us an option in a grid", "Lewis' integral on a tilted contour"),
+    Engine("fourier", "European", "heston_mixture", "bates", "bound given with each price, about 1e-12",
+           "20 us an option in a smile", "Heston's integral for each number of jumps"),
     Engine("cosine", "European", "real_characteristic_function", "cosine", "stated with each price, 1e-11 when smooth",
            "5 us an option in a smile", "Fourier cosine series, for any characteristic function"),
     Engine("monte_carlo", "European", "rough_paths", "rough_bergomi", "a standard error; of vol about 5 bp by the grid",

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 
 from research.arrays import Float1D, Float2D, Int1D, marks_nan, reshape, vectors
 from research.core._tasks import share
+from research.core.models.heston import heston_log_cfs
 from research.core.pricing.fourier import heston_values
 from research.core.pricing.fourier_smile import heston_smiles
 from research.errors import NumericalError, require, require_all, rule
@@ -23,6 +24,7 @@ from research.market import Snapshot
 from research.models.heston import Heston
 from research.pricing._european import european_values
 from research.pricing.catalogue import Values
+from research.pricing.cosine import explosion
 
 _STEPS = (0.1, 0.05, 0.025, 0.0125)
 _FIRST_OF_MANY = 0.08  # interpolated options share the nodes: rather a finer rule than a second
@@ -152,6 +154,11 @@ def _time_values(model: Heston, forward: Float1D, strike: Float1D, tau: Float1D)
         if not open_ones.any():
             return value, gap
         rest = (np.arange(x.size)[order] if isinstance(rest, slice) else rest)[open_ones]
+    lost = most(model, x[rest], tau[rest]) <= _ROUNDING * np.exp(0.5 * np.abs(x[rest]))
+    value[rest[lost]], gap[rest[lost]] = 0.0, 0.0
+    rest = rest[~lost]
+    if rest.size == 0:
+        return value, gap
     what = f"settle for every option; got a gap of {gap[rest[0]]:.1e} at log moneyness {-x[rest[0]]:.3g}"
     raise NumericalError(rule("the Fourier integral", what, model, f"({rest.size} of {x.size} options)."))
 
@@ -175,6 +182,29 @@ def _one_rule(
 
     share(years.size, work, small=x.size < _FEW)
     return value, gap
+
+
+def most(model: Heston, x: Float1D, tau: Float1D, extra: Any = 0.0) -> Float1D:
+    """What an option out of the money is worth at most, over sqrt(F K); x = log(F / K).
+
+    By the moments: E[(S - K)+] <= E[S^p] K^(1-p) (p - 1)^(p-1) / p^p for any p > 1, and the same for puts with p < 0.
+    Where strikes lie so far out that the integral cancels to its rounding, this says that nothing is left.
+    """
+    size = np.concatenate([1.0 + 0.01 * 2.0 ** np.arange(0.0, 30.0, 0.5)])
+    parameters = (model.v0, model.kappa, model.theta, model.sigma, model.rho)
+    out, plain = np.full(x.size, np.inf), np.array([*parameters, 0.0, 0.0, 0.0])
+    for i, years in enumerate(tau):
+        call = x[i] <= 0.0
+        p = size if call else 1.0 - size
+        p = p[[explosion(plain, float(each)) > years for each in p]]
+        re, im = np.empty(p.size), np.empty(p.size)
+        heston_log_cfs(np.zeros(p.size), 0.5 - p, float(years), *parameters, re, im)
+        a, b = np.abs(p), np.abs(p - 1.0)
+        bound = re + 0.5 * np.broadcast_to(extra, x.shape)[i] * p * (p - 1.0) + (p - 0.5) * x[i]
+        bound += (b * np.log(b) - a * np.log(a)) if call else (a * np.log(a) - b * np.log(b))
+        bound = bound[np.isfinite(bound)]
+        out[i] = np.exp(min(bound.min(), 700.0)) if bound.size else np.inf
+    return out
 
 
 def _order(tau: Float1D, x: Float1D) -> Any:

@@ -135,8 +135,9 @@ def heston_shift(tau: float, p: Float1D) -> float:
     w = p[2] * tau + (p[0] - p[2]) * decay  # expected total variance
     thin = (1.0 - p[4]) * (1.0 + p[4])
     tame = _TILT * _TILT * p[4] * p[4] < thin  # the tilted contour decays whichever side it takes
-    early = 2.0 * a * a > _EARLY * w  # dead long before abs(rho) = 1 matters, by more than a block of nodes
-    return 0.0 if early or 2.0 * a * a * (1.0 if tame else thin) > 40.0 * w else p[4] * a
+    depth = 2.0 * a * a * (w + p[5] if p.size > 5 else w)  # p[5]: variance of a normal variable beside the model's
+    early = depth > _EARLY * w * w  # dead long before abs(rho) = 1 matters, by more than a block of nodes
+    return 0.0 if early or depth * (1.0 if tame else thin) > 40.0 * w * w else p[4] * a
 
 
 @kernel
