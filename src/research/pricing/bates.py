@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from research.arrays import Float1D, reshape, vectors
+from research.arrays import Float1D, Float2D, reshape, vectors
 from research.core._tasks import share as shared
 from research.core.pricing.fourier import heston_values
 from research.errors import NumericalError, require_all, rule
@@ -102,37 +102,48 @@ def _one_side(model: Bates, tau: float, k: Float1D, share: bool) -> tuple[Float1
     return found, error
 
 
-def _settled(
-    model: Bates, tau: float, extra: Float1D, x: Any, forward: Any, strike: Any
-) -> tuple[Any, Any]:
+def _settled(model: Bates, tau: float, extra: Float1D, x: Any, forward: Any, strike: Any) -> tuple[Any, Any]:
     """Time values, shape (cases, strikes), and the gaps between their rules; refined until two rules agree."""
     calm = Heston(v0=model.v0, kappa=model.kappa, theta=model.theta, sigma=model.sigma, rho=model.rho)
-    one = np.array([calm.v0, calm.kappa, calm.theta, calm.sigma, calm.rho])
-    p = np.column_stack([np.tile(one, (extra.size, 1)), extra])
-    value, gap = np.empty_like(x), np.empty_like(x)
-    rest = np.arange(extra.size)
-    for h in _STEPS:
-        n, each = rest.size, x.shape[1]
-        a, b, c = (np.ascontiguousarray(y[rest]).ravel() for y in (x, forward, strike))
-        some, open_gap, some_p = np.empty(n * each), np.empty(n * each), np.ascontiguousarray(p[rest])
-        first, years = np.arange(n + 1, dtype=np.int64) * each, np.full(n, tau)
-
-        def work(part: slice, args: Any = (some_p, years, first, a, b, c, h, some, open_gap)) -> None:
-            q, t, ends, *others = args
-            heston_values(q[part], t[part], ends[part.start : part.stop + 1], *others)
-
-        shared(n, work, small=n * each < 512)
-        value[rest], gap[rest] = some.reshape(n, each), open_gap.reshape(n, each)
-        rest = rest[~(gap[rest] <= _RULES_AGREE).all(axis=1)]
+    one = [calm.v0, calm.kappa, calm.theta, calm.sigma, calm.rho]
+    side = calm.rho * (calm.v0 + calm.kappa * calm.theta * tau) / max(calm.sigma, 1e-30)
+    x_all, f_all, k_all = x.ravel(), forward.ravel(), strike.ravel()
+    case = np.repeat(np.arange(extra.size), x.shape[1])
+    value, gap = np.empty_like(x_all), np.empty_like(x_all)
+    rest = np.arange(x_all.size)
+    tries = [(h, ()) for h in _STEPS] + [(h, (shift,)) for shift in (0.0, side) for h in _STEPS[1:]]
+    for i, (h, given) in enumerate(tries):
+        if i == 2:  # strikes that are worth nothing: their gaps hide those of their neighbours
+            bound = most(calm, x_all[rest], np.full(rest.size, tau), extra[case[rest]])
+            lost = bound <= 4e-15 * np.exp(0.5 * np.abs(x_all[rest]))
+            value[rest[lost]], gap[rest[lost]] = 0.0, 0.0
+            rest = rest[~lost]
+            if rest.size == 0:
+                break
+        start = np.flatnonzero(np.diff(case[rest], prepend=-1))
+        p = np.array([[*one, extra[c], *given] for c in case[rest[start]]])
+        found = _one_rule(p, tau, np.append(start, rest.size), x_all[rest], f_all[rest], k_all[rest], h)
+        value[rest], gap[rest] = found
+        rest = rest[~(gap[rest] <= _RULES_AGREE)]
         if rest.size == 0:
-            return value, gap
-    for i in rest:
-        far = np.flatnonzero(~(gap[i] <= _RULES_AGREE))
-        nothing = most(calm, x[i, far], np.full(far.size, tau), extra[i]) <= 4e-15 * np.exp(0.5 * np.abs(x[i, far]))
-        value[i, far[nothing]], gap[i, far[nothing]] = 0.0, 0.0
-        if not nothing.all():
-            what = f"settle for every option; got a gap of {np.max(gap[i]):.1e} after {i} jumps"
-            raise NumericalError(rule("the Fourier integral", what, model))
+            break
+    if rest.size:
+        what = f"settle for every option; got a gap of {gap[rest[0]]:.1e} after {case[rest[0]]} jumps"
+        raise NumericalError(rule("the Fourier integral", what, model))
+    return value.reshape(x.shape), gap.reshape(x.shape)
+
+
+def _one_rule(
+    p: Float2D, tau: float, first: Any, x: Float1D, forward: Float1D, strike: Float1D, h: float
+) -> tuple[Float1D, Float1D]:
+    """Values and gaps, group g with parameters p[g]."""
+    value, gap, years = np.empty_like(x), np.empty_like(x), np.full(p.shape[0], tau)
+
+    def work(part: slice) -> None:
+        ends = first[part.start : part.stop + 1]
+        heston_values(p[part], years[part], ends, x, forward, strike, h, value, gap)
+
+    shared(years.size, work, small=x.size < 512)
     return value, gap
 
 

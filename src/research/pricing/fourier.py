@@ -30,6 +30,7 @@ _STEPS = (0.1, 0.05, 0.025, 0.0125)
 _FIRST_OF_MANY = 0.08  # interpolated options share the nodes: rather a finer rule than a second
 # relative; the finer rule's error was at most the gap's power 1.17 over 9,000 random options, mostly its square
 _RULES_AGREE, _POWER = 2e-9, 1.15  # so that the bound is at most 1e-10
+_PATIENCE = 2  # rules before far strikes are looked at
 _ROUNDING = 4e-15  # of the sums, relative
 _CHUNK = 128  # options that share one evaluation of the characteristic function
 _MANY = 256  # options an expiry from which they are interpolated between the points of a grid
@@ -148,30 +149,37 @@ def _time_values(model: Heston, forward: Float1D, strike: Float1D, tau: Float1D)
     order = _order(tau, x)
     value, gap = np.empty_like(x), np.empty_like(x)
     rest: Any = order
-    for h in (_FIRST_OF_MANY if _many(tau[order]) else _STEPS[0], *_STEPS[1:]):
-        value[rest], gap[rest] = _one_rule(model, x[rest], forward[rest], strike[rest], tau[rest], h)
+    side = model.rho * (model.v0 + model.kappa * model.theta * tau) / max(model.sigma, 1e-30)
+    start = _FIRST_OF_MANY if _many(tau[order]) else _STEPS[0]
+    tries = [(h, None) for h in (start, *_STEPS[1:])] + [(h, shift) for shift in (0.0 * side, side) for h in _STEPS[1:]]
+    for i, (h, shift) in enumerate(tries):
+        if i == _PATIENCE:  # strikes that are worth nothing: their gaps hide those of their neighbours
+            lost = most(model, x[rest], tau[rest]) <= _ROUNDING * np.exp(0.5 * np.abs(x[rest]))
+            value[rest[lost]], gap[rest[lost]] = 0.0, 0.0
+            rest = rest[~lost]
+            if rest.size == 0:
+                return value, gap
+        given = None if shift is None else shift[rest]
+        value[rest], gap[rest] = _one_rule(model, x[rest], forward[rest], strike[rest], tau[rest], h, given)
         open_ones = ~(gap[rest] <= _RULES_AGREE)
         if not open_ones.any():
             return value, gap
         rest = (np.arange(x.size)[order] if isinstance(rest, slice) else rest)[open_ones]
-    lost = most(model, x[rest], tau[rest]) <= _ROUNDING * np.exp(0.5 * np.abs(x[rest]))
-    value[rest[lost]], gap[rest[lost]] = 0.0, 0.0
-    rest = rest[~lost]
-    if rest.size == 0:
-        return value, gap
     what = f"settle for every option; got a gap of {gap[rest[0]]:.1e} at log moneyness {-x[rest[0]]:.3g}"
     raise NumericalError(rule("the Fourier integral", what, model, f"({rest.size} of {x.size} options)."))
 
 
 def _one_rule(
-    model: Heston, x: Float1D, forward: Float1D, strike: Float1D, tau: Float1D, h: float
+    model: Heston, x: Float1D, forward: Float1D, strike: Float1D, tau: Float1D, h: float, shift: Any = None
 ) -> tuple[Float1D, Float1D]:
-    """Values and gaps of options in groups of equal tau, x increasing in each."""
+    """Values and gaps of options in groups of equal tau, x increasing in each; `shift`: where the side changes."""
     many = _many(tau)
     first = _groups(tau, _LONG if many else _CHUNK)
     years = np.ascontiguousarray(tau[first[:-1]])
     one = np.array([model.v0, model.kappa, model.theta, model.sigma, model.rho])
     parameters: Float2D = np.tile(one, (years.size, 1))
+    if shift is not None:
+        parameters = np.column_stack([parameters, np.zeros(years.size), shift[first[:-1]]])
     value, gap = np.empty_like(x), np.empty_like(x)
     kernel = heston_smiles if many else heston_values
     x, forward, strike = (np.ascontiguousarray(each) for each in (x, forward, strike))

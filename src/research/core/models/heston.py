@@ -130,6 +130,8 @@ def heston_scales(tau: float, v0: float, kappa: float, theta: float, sigma: floa
 @inlined
 def heston_shift(tau: float, p: Float1D) -> float:
     """Far out phi(xi) turns like exp(-i shift xi); 0 where it has died as a Gaussian before it gets there."""
+    if p.size > 6:
+        return p[6]  # given: a second try where abs(rho) is nearly 1
     a = (p[0] + p[1] * p[2] * tau) / max(p[3], _SIGMA_MIN)
     decay = -expm1(-p[1] * tau) / p[1] if p[1] > 0.0 else tau
     w = p[2] * tau + (p[0] - p[2]) * decay  # expected total variance
