@@ -127,7 +127,9 @@ def _share_below(m: Any, s: Any, k: Any) -> Any:
 
 def density(model: Any, tau: float, log_strike: Float1D) -> tuple[Float1D, Float1D, Float1D]:
     """E[exp x; x < k], f(k) and f'(k), f the density of x = log(S / F), for `fourier_greeks`."""
-    found = [mixed(model, tau, log_strike, *how)[0] for how in ((True, _share_below), (False, _density), (False, _slope))]
+    found = [
+        mixed(model, tau, log_strike, *how)[0] for how in ((True, _share_below), (False, _density), (False, _slope))
+    ]
     return found[0], found[1], found[2]
 
 
@@ -248,7 +250,9 @@ def _still(model: VarianceGamma, tau: float, k: Float1D, share: bool, what: Kern
     if what in (_below, _share_below):
         return lower(alpha, own * y if share else y), error
     if what in (_density, _slope):
-        raise NumericalError(rule("sigma", "be > 0 for a gamma that is finite", model, "Ask for differences of prices."))
+        raise NumericalError(
+            rule("sigma", "be > 0 for a gamma that is finite", model, "Ask for differences of prices.")
+        )
     if what is _puts:
         return np.maximum(lower(alpha, y) - np.exp(-k) * lower(alpha, own * y), 0.0), error * (1.0 + np.exp(-k))
     return np.maximum(upper(alpha, own * y) - np.exp(k) * upper(alpha, y), 0.0), error * (1.0 + np.exp(k))
