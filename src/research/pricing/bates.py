@@ -124,7 +124,10 @@ def _settled(model: Bates, tau: float, extra: Float1D, x: Any, forward: Any, str
         p = np.array([[*one, extra[c], *given] for c in case[rest[start]]])
         found = _one_rule(p, tau, np.append(start, rest.size), x_all[rest], f_all[rest], k_all[rest], h)
         value[rest], gap[rest] = found
-        rest = rest[~(gap[rest] <= _RULES_AGREE)]
+        done = gap[rest] <= _RULES_AGREE
+        if given:  # as in `fourier`
+            gap[rest] **= 1.0 / _POWER
+        rest = rest[~done]
         if rest.size == 0:
             break
     if rest.size:

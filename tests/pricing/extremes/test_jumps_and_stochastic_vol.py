@@ -1,16 +1,16 @@
-"""Heston, Bates, Merton, Variance Gamma where life is short, vol tiny or huge, correlation one: the stated error holds."""
+"""Heston, Bates, Merton, Variance Gamma: life of an hour, vol tiny or huge, correlation one; the stated error holds."""
 
 from __future__ import annotations
 
 from decimal import Decimal, localcontext
-from itertools import product
+from itertools import pairwise, product
 from typing import Any
 
 import numpy as np
 import pytest
-from tests.pricing.extremes.precise import CONTEXT, cdf
 from scipy.integrate import quad
 from scipy.special import gammaln, ndtr
+from tests.pricing.extremes.precise import CONTEXT, cdf
 
 from research.instruments import Digital, European, Gap, Power
 from research.market import flat_snapshot
@@ -68,7 +68,7 @@ def gamma_twin(model: VarianceGamma, strike: float, tau: float) -> float:
     top = float(min(np.log1p(60.0 / alpha) + 1.0, 9.0 / np.sqrt(alpha)))
     low = -50.0 / min(alpha, 1.0)  # of the clock: what lies below weighs exp(-50)
     edges = np.unique(np.concatenate([[low], np.linspace(max(low, -60.0), -6.0, 10), np.linspace(-6.0, top, 25)]))
-    return float(sum(quad(term, a, b, epsabs=1e-14, epsrel=1e-12)[0] for a, b in zip(edges, edges[1:])))
+    return float(sum(quad(term, a, b, epsabs=1e-14, epsrel=1e-12)[0] for a, b in pairwise(edges)))
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def lewis(model: Heston, strike: float, tau: float) -> float:
         return float((np.exp(1j * u * x) * phi).real / (u * u + 0.25))
 
     edges = np.concatenate([[0.0], np.geomspace(0.5, 4e4, 30)])
-    total = sum(quad(term, a, b, epsabs=1e-13, limit=400)[0] for a, b in zip(edges, edges[1:]))
+    total = sum(quad(term, a, b, epsabs=1e-13, limit=400)[0] for a, b in pairwise(edges))
     return 100.0 - float(np.sqrt(100.0 * strike)) / np.pi * float(total)
 
 

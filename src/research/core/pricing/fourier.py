@@ -167,9 +167,9 @@ def heston_group(
 ) -> tuple[float, int]:  # fmt: skip
     """Quotes start..stop of one expiry and side: the sums over even and odd nodes (times h/pi), w, and the node count.
 
-    p holds v0, kappa, theta, sigma, rho, and may hold the variance of a normal variable that is added to the log price
-    (jumps of a known number), 1 its mean exponential; nodes are added until a block's weights are all below `negligible`. The count
-    is -1 where MAX_BLOCKS did not get there.
+    p holds v0, kappa, theta, sigma, rho, and may hold the variance of a normal variable beside the log price, and the
+    log moneyness at which the contour changes its side. Nodes are added until a block's weights are all below
+    `negligible`. The count is -1 where MAX_BLOCKS did not get there.
     """
     w, a = heston_scales(tau, p[0], p[1], p[2], p[3], p[4])
     w += p[5] if p.size > 5 else 0.0
