@@ -68,7 +68,7 @@ def _check_jumps(intensity: float, jump_mean: float, jump_std: float) -> None:
 class Merton(_Parameters):
     """Jump diffusion."""
 
-    abilities: ClassVar[frozenset[str]] = frozenset({"real_characteristic_function", "paths"})
+    abilities: ClassVar[frozenset[str]] = frozenset({"black_mixture", "real_characteristic_function", "paths"})
 
     sigma: float  # volatility between jumps, 1/sqrt(year)
     intensity: float  # jumps a year
@@ -92,7 +92,7 @@ class Merton(_Parameters):
 class Bates(_Parameters):
     """Heston with jumps."""
 
-    abilities: ClassVar[frozenset[str]] = frozenset({"real_characteristic_function", "paths"})
+    abilities: ClassVar[frozenset[str]] = frozenset({"heston_mixture", "real_characteristic_function", "paths"})
 
     v0: float  # variance today, 1/year
     kappa: float  # speed of mean reversion, 1/year
@@ -118,7 +118,7 @@ class Bates(_Parameters):
 class VarianceGamma(_Parameters):
     """Variance Gamma."""
 
-    abilities: ClassVar[frozenset[str]] = frozenset({"real_characteristic_function", "paths"})
+    abilities: ClassVar[frozenset[str]] = frozenset({"black_mixture", "real_characteristic_function", "paths"})
 
     sigma: float  # volatility of the Brownian motion, 1/sqrt(year), >= 0
     nu: float  # variance rate of the gamma clock, years, > 0

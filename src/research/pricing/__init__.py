@@ -5,6 +5,8 @@
 | `analytic` | European | implied_vol, implied_vol_at | Black's formula at the model's own implied vol | Black (1976) |
 | `analytic` | European | closed_form | the model's own formula | Bachelier (1900), Schroder (1989) |
 | `fourier` | European | characteristic_function | Lewis' integral, sinh contour | Boyarchenko & Levendorskii (2019) |
+| `analytic` | European | black_mixture | Merton's series, the gamma clock: sums of Black prices | Merton (1976) |
+| `fourier` | European | heston_mixture | Bates by the number of jumps, on Heston's contour | Bates (1996) |
 | `cosine` | European | real_characteristic_function | Fourier cosine series | Fang & Oosterlee (2008) |
 | `analytic` | Barrier, Touch, Digital | lognormal | closed forms | Reiner & Rubinstein (1991) |
 | `analytic` | DoubleBarrier, DoubleTouch | lognormal | images, eigenfunctions | Ikeda & Kunitomo (1992), Hui (1996) |

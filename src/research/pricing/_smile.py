@@ -51,9 +51,14 @@ def otm(model: Any, forward: float, tau: float, k: Float1D) -> tuple[Float1D, Fl
     if vol is not None:
         value = np.asarray(black.price(1.0, np.exp(k), tau, vol(k), is_call=k > 0.0))
         return value, 4e-16 * value
-    from research.pricing import cosine, fourier
+    from research.pricing import bates, cosine, fourier, mixtures
 
-    engine = fourier if "characteristic_function" in abilities(model) else cosine
+    able = abilities(model)
+    if "black_mixture" in able:
+        return mixtures.otm(model, tau, k)
+    if "heston_mixture" in able:
+        return bates.otm(model, tau, k)
+    engine = fourier if "characteristic_function" in able else cosine
     found, error = engine.price_with_error(model, 1.0, np.exp(k), tau, is_call=k > 0.0)
     return np.asarray(found), np.asarray(error)
 
@@ -61,6 +66,10 @@ def otm(model: Any, forward: float, tau: float, k: Float1D) -> tuple[Float1D, Fl
 def below(model: Any, forward: float, tau: float, k: Float1D) -> tuple[Float1D, Float1D]:
     """Probability to end below log moneyness k, and its error."""
     vol = vol_of(model, forward, tau)
+    if vol is None and "black_mixture" in abilities(model):
+        from research.pricing import mixtures
+
+        return mixtures.below(model, tau, k)
     if vol is None:
         law = _returns.law(model, tau)
         return law.below(k)

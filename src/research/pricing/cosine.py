@@ -147,17 +147,17 @@ def _tail(p: Float1D, tau: float, half: float) -> float:
         if enough <= 1.0 and sign > 0.0:
             continue  # the first moment never explodes
         high = enough
-        if _explosion(p, sign * high) > tau:
+        if explosion(p, sign * high) > tau:
             continue
         low = 0.0 if sign < 0.0 else 1.0
         for _ in range(40):
             middle = 0.5 * (low + high)
-            low, high = (middle, high) if _explosion(p, sign * middle) > tau else (low, middle)
+            low, high = (middle, high) if explosion(p, sign * middle) > tau else (low, middle)
         least = min(least, high)
     return max(_TAIL / least - half, 0.0) if np.isfinite(least) else 0.0
 
 
-def _explosion(p: Float1D, moment: float) -> float:
+def explosion(p: Float1D, moment: float) -> float:
     """When E[S^moment] becomes infinite, years."""
     _, kappa, _, sigma, rho = p[:5]
     chi = rho * sigma * moment - kappa

@@ -5,7 +5,8 @@ With x = log(S_T / F), density f and k = log(K / F), undiscounted and by the for
     put delta = -E[e^x; x < k],    gamma = K f(k) / F^2,    speed = -(K / F^3) (2 f(k) + f'(k)).
 
 The vol of such a model does not depend on the level of the spot, so
-that delta is the model's own (sticky moneyness). Terms are doubled until gamma settles.
+that delta is the model's own (sticky moneyness). Terms are doubled until gamma settles; a sum of Black prices
+(`mixtures`) has these of its own.
 
 References
 ----------
@@ -24,6 +25,7 @@ from research.core.models.levy import levy_log_cfs
 from research.errors import NumericalError, rule
 from research.instruments import European
 from research.market import Snapshot
+from research.pricing import mixtures
 from research.pricing.cosine import log_price_range
 
 _ROUNDS = tuple((2**power, 2.0 * power - 4.0) for power in range(8, 16))
@@ -40,7 +42,8 @@ def spot_greeks(items: Sequence[European], model: Any, snapshot: Snapshot) -> di
     below[(tau == 0.0) & (k > 0.0)] = 1.0
     for years in np.unique(tau[tau > 0.0]):
         here = np.flatnonzero(tau == years)
-        below[here], density[here], slope[here] = _settled(model, float(years), k[here])
+        law = mixtures.density if "black_mixture" in model.abilities else _settled
+        below[here], density[here], slope[here] = law(model, float(years), k[here])
     delta = df * (np.where(is_call, 1.0, 0.0) - below)
     gamma = df * strike / forward**2 * density
     speed = -df * strike / forward**3 * (2.0 * density + slope)

@@ -228,7 +228,12 @@ def _group(
                 _group([items[i] for i in at], model, snapshot, str(used), wanted, given, options)]  # fmt: skip
     table = differences(items, model, snapshot, str(used), wanted, bumps | {"spot": float(size[0])}, options, first)
     exact = [n for n in ("delta", "gamma", "speed") if n in wanted]
-    if isinstance(items[0], European) and used in ("fourier", "cosine") and exact and _proportional(model, snapshot):
+    if (
+        isinstance(items[0], European)
+        and used in ("analytic", "fourier", "cosine")
+        and exact
+        and _proportional(model, snapshot)
+    ):
         from research.pricing.fourier_greeks import spot_greeks
 
         given = spot_greeks(items, model, snapshot)

@@ -32,6 +32,7 @@ from research.core.math.elementary import expm1, log1p, sincos
 Six = tuple[complex, complex, complex, complex, complex, complex]
 _SIGMA_MIN = 1e-30  # sigma = 0 is the limit, reached in floating point long before
 _TILT = 0.30933624960962325  # tan(0.3): the tilt of the contour in `research.core.pricing.fourier`
+_EARLY = 3000.0
 _ANGLE_MAX = 1e8  # beyond it exp(-d T) is zero, and sincos has no digits
 
 
@@ -129,12 +130,16 @@ def heston_scales(tau: float, v0: float, kappa: float, theta: float, sigma: floa
 @inlined
 def heston_shift(tau: float, p: Float1D) -> float:
     """Far out phi(xi) turns like exp(-i shift xi); 0 where it has died as a Gaussian before it gets there."""
+    if p.size > 6:
+        return p[6]  # given: a second try where abs(rho) is nearly 1
     a = (p[0] + p[1] * p[2] * tau) / max(p[3], _SIGMA_MIN)
     decay = -expm1(-p[1] * tau) / p[1] if p[1] > 0.0 else tau
     w = p[2] * tau + (p[0] - p[2]) * decay  # expected total variance
     thin = (1.0 - p[4]) * (1.0 + p[4])
     tame = _TILT * _TILT * p[4] * p[4] < thin  # the tilted contour decays whichever side it takes
-    return 0.0 if 2.0 * a * a * (1.0 if tame else thin) > 40.0 * w else p[4] * a
+    depth = 2.0 * a * a * (w + p[5] if p.size > 5 else w)  # p[5]: variance of a normal variable beside the model's
+    early = depth > _EARLY * w * w  # dead long before abs(rho) = 1 matters, by more than a block of nodes
+    return 0.0 if early or depth * (1.0 if tame else thin) > 40.0 * w * w else p[4] * a
 
 
 @kernel

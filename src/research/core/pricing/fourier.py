@@ -90,11 +90,13 @@ def contour_block(block: int, h: float, b: float, side: float, scratch: Float1D)
 def _heston_block(p: Float1D, tau: float, w: float, x0: float, scratch: Float1D) -> None:
     """exp(i xi x0) (phi - phi_w) times the slope."""
     v0, kappa, theta, sigma, rho = p[0], p[1], p[2], p[3], p[4]
+    extra = p[5] if p.size > 5 else 0.0
     for n in range(BLOCK):
         xi = complex(scratch[_RE + n], scratch[_IM + n])
         shift = complex(-x0 * xi.imag, x0 * xi.real)
-        model = _exp(heston_log_cf(xi, tau, v0, kappa, theta, sigma, rho) + shift)
-        black = _exp(-0.5 * w * (xi * xi + 0.25) + shift)
+        half_q = -0.5 * (xi * xi + 0.25)
+        model = _exp(heston_log_cf(xi, tau, v0, kappa, theta, sigma, rho) + extra * half_q + shift)
+        black = _exp(w * half_q + shift)
         weight = (model - black) * complex(scratch[_SLOPE_RE + n], scratch[_SLOPE_IM + n])
         scratch[_WEIGHT + n], scratch[_WEIGHT + BLOCK + n] = weight.real, weight.imag
 
@@ -165,10 +167,12 @@ def heston_group(
 ) -> tuple[float, int]:  # fmt: skip
     """Quotes start..stop of one expiry and side: the sums over even and odd nodes (times h/pi), w, and the node count.
 
-    p holds v0, kappa, theta, sigma, rho; nodes are added until a block's weights are all below `negligible`. The count
-    is -1 where MAX_BLOCKS did not get there.
+    p holds v0, kappa, theta, sigma, rho, and may hold the variance of a normal variable beside the log price, and the
+    log moneyness at which the contour changes its side. Nodes are added until a block's weights are all below
+    `negligible`. The count is -1 where MAX_BLOCKS did not get there.
     """
     w, a = heston_scales(tau, p[0], p[1], p[2], p[3], p[4])
+    w += p[5] if p.size > 5 else 0.0
     for i in range(start, stop):
         even[i], odd[i] = 0.0, 0.0
     if w <= _NO_VARIANCE:
