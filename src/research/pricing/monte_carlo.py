@@ -103,11 +103,10 @@ def _smoothed(item: Any, sigma: Any, snapshot: Snapshot, settings: Settings) -> 
     from research.pricing import _smooth
 
     reason = _smooth.can(item, snapshot, settings.sampler)
-    if not reason and callable(sigma):
-        reason = "the volatility is one by time, and the first step is integrated out under one volatility"
     require(not reason, "smooth", True, "be False here", hint=f"{reason[:1].upper()}{reason[1:]}.")
     require(not settings.antithetic, "antithetic", True, "be False with smooth=True")
-    return _smooth.problem(_notes.BUILD[type(item).__name__](item, snapshot), max(sigma, _LEAST_VOL), snapshot)
+    vol = sigma if callable(sigma) else max(sigma, _LEAST_VOL)
+    return _smooth.problem(_notes.BUILD[type(item).__name__](item, snapshot), vol, snapshot)
 
 
 def problem_of(item: Any, sigma: Any, snapshot: Snapshot, *, age: float = 0.0) -> Problem:
