@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from research.errors import InputError
-from research.instruments import Autocallable, Digital, European, Position
+from research.instruments import Autocallable, Digital, European, Position, RangeAccrual
 from research.market import CashDividends, DiscountCurve, Snapshot, flat_snapshot
 from research.models import BlackScholes, BlackTermStructure, DisplacedDiffusion
 from research.pricing import greeks, portfolio, price
@@ -95,3 +95,13 @@ def test_the_value_among_greeks_has_the_error_of_the_price():
 def test_greeks_of_a_grid_are_read_on_it_when_the_best_engine_has_refused():
     found = greeks(Digital(strike=100.0, tau=1.0), DisplacedDiffusion(sigma=0.15, shift=30.0), MARKET, which="delta")
     assert (found.method[0], found.how[0]) == ("pde", "on the grid")
+
+
+def test_theta_of_a_note_is_one_number_by_every_engine():
+    """A day later the days that are counted are the same days; a new grid of equal steps would have one less."""
+    flat, note = BlackTermStructure(tau=(0.5, 1.0), implied=(0.2, 0.2)), RangeAccrual(
+        initial=100.0, low=0.9, high=1.1, rate=0.05, tau=1.0)  # fmt: skip
+    exact = greeks(note, FLAT, MARKET, which="theta", method="pde").value[0]  # from the equation
+    for method in ("pde", "quadrature", "monte_carlo"):
+        found = greeks(note, flat, MARKET, which="theta", method=method)
+        assert found.value[0] == pytest.approx(exact, abs=0.02 + 2.0 * found.error[0]), method

@@ -113,7 +113,7 @@ def can(item: Any, snapshot: Snapshot, sampler: str = "sobol") -> str:
     kind = type(item).__name__
     if kind not in _notes.BUILD:
         return f"{kind} is no note"
-    note = _notes.BUILD[kind](item, snapshot)
+    note = _notes.build(item, snapshot)
     if note.times.size + note.dense.size > sobol.MAX_DIMS:
         return (
             f"{note.times.size + note.dense.size} dates are more than the {sobol.MAX_DIMS} dimensions of Sobol' points"
@@ -129,7 +129,7 @@ def replicates(item: Any, scenarios: list[Scenario], settings: Settings) -> Floa
     reason = can(item, scenarios[0].snapshot)
     if reason:
         raise NoEngineError(f"estimator 'mixed' has no way to smooth this contract: {reason}.")
-    note = _notes.BUILD[type(item).__name__](item, scenarios[0].snapshot)
+    note = _notes.build(item, scenarios[0].snapshot)
     each = [_tables(note, one) for one in scenarios]
     order, weights = pinned_plan(each[0].variance, each[0].at)
     n_dims, n_rep = order.shape[0], settings.replicates
