@@ -92,7 +92,7 @@ ROWS: list[tuple[Any, str]] = [
     (lambda: price(NOTE, MODEL, MARKET, n_paths="1000"), "n_paths must be a whole number, or None; got '1000'. Write"),
     (lambda: price(NOTE, MODEL, MARKET, seed=1.5), "seed must be a whole number; got 1.5."),
     (lambda: price(NOTE, MODEL, MARKET, progress=3), "progress must be True, False, or a function"),
-    (lambda: price(CALL, MODEL, MARKET, method="pde", n_space="x"), "n_space must be a whole number; got 'x'."),
+    (lambda: price(CALL, MODEL, MARKET, method="pde", n_space="x"), "n_space must be a whole number, or None; got 'x'."),
     (lambda: price(CALL, MODEL, MARKET, errors="ignore"), "errors must be 'raise' or 'mark'; got 'ignore'."),
     (lambda: methods("Europaen", MODEL), "got Europaen. Did you mean European?"),
     (lambda: methods(CALL, BlackScholes), "model must have parameters; got 'BlackScholes'."),
@@ -118,7 +118,7 @@ ROWS: list[tuple[Any, str]] = [
     (lambda: HIDDEN(spread=50.0, source="CDS"), "spread must lie in (-1, 1); got 50"),
     (lambda: HIDDEN(spread=0.01, source=None), "source must be text; got None."),
     # notes; Heston's sigma is no volatility of the price
-    (lambda: monte_carlo.paths(HESTON, MARKET, [1.0], n_paths=8), "model must have one volatility (BlackScholes)"),
+    (lambda: monte_carlo.paths(HESTON, MARKET, [1.0], n_paths=8), "model must have one volatility, or one by time"),
     (lambda: solve(NOTE, MODEL, MARKET, term="coupn"), "term must be one of coupon, maturity_coupon; got 'coupn'."),
     (lambda: solve(NOTE, MODEL, MARKET, margin=float("nan")), "margin must be a number; got nan."),
     (lambda: solve(NOTE, MODEL, MARKET, n_path=1), "Did you mean n_paths?"),
@@ -134,7 +134,7 @@ ROWS: list[tuple[Any, str]] = [
     (lambda: black.price([1.0, 2.0], [1.0, 2.0, 3.0], 1.0, 0.2), "arguments must broadcast together"),
     (lambda: fourier.price(HESTON, 100.0, 100.0, 1.0, is_call="call"), "is_call must be True or False, or an array"),
     # plain data of another kind or of a newer version
-    (lambda: contract_from_json(None), "contract must be a mapping with a type and terms; got None."),
+    (lambda: contract_from_json(None), "contract must be a mapping with a type and terms, or its JSON text; got None."),
     (lambda: contract_from_json({"type": "European", "strike": 1.0, "tau": 1.0, "lot": 3}), "Was it written by a new"),
     (lambda: contract_from_json({"type": "BlackScholes", "sigma": 0.2}), "got 'BlackScholes'."),
     (lambda: model_from_json({"type": "Hestn", **HESTON.to_json()}), "got 'Hestn'. Did you mean Heston?"),

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from research.errors import InputError
+from research.errors import InputError, NoEngineError
 from research.instruments import Autocallable, Digital, European, Position, RangeAccrual
 from research.market import CashDividends, DiscountCurve, Snapshot, flat_snapshot
 from research.models import BlackScholes, BlackTermStructure, DisplacedDiffusion
@@ -105,3 +105,20 @@ def test_theta_of_a_note_is_one_number_by_every_engine():
     for method in ("pde", "quadrature", "monte_carlo"):
         found = greeks(note, flat, MARKET, which="theta", method=method)
         assert found.value[0] == pytest.approx(exact, abs=0.02 + 2.0 * found.error[0]), method
+
+
+def _with_cash(model: str) -> Snapshot:
+    cash = CashDividends(tau=[0.3, 0.8], cash=[1.0, 1.5], model=model)
+    return Snapshot(as_of=MARKET.as_of, spot=100.0, discount=MARKET.discount, cash_dividends=cash)
+
+
+def test_a_note_without_a_price_has_no_greeks():
+    for verb in (price, greeks):
+        with pytest.raises(NoEngineError, match="escrowed"):
+            verb(NOTE, FLAT, _with_cash("escrowed"))
+
+
+def test_greeks_of_a_note_go_to_the_grid_where_its_price_does():
+    market = _with_cash("jump")
+    found = greeks(NOTE, FLAT, market, which=("value", "delta"))
+    assert set(found.method) == {"pde"} and found.value[0] == price(NOTE, FLAT, market).value

@@ -223,14 +223,15 @@ def _group(
     everyone = list(range(len(items)))
     if isinstance(items[0], VolatilitySwap) and set(wanted) - {"theta", "charm"}:
         wanted = [name for name in wanted if name not in ("theta", "charm")]  # it starts today: tomorrow has no value
-    if engine.method in _SIMULATIONS:
+    cash = snapshot.cash_dividends is not None
+    if engine.method in _SIMULATIONS and not cash:
         mine = own_options(engine, model)
         own = _calls.taken(engine, options) | {k: v for k, v in options.items() if k in mine}
         return [([i], engine.method, _simulated(items[i], model, snapshot, engine.method, wanted, bumps, own))
                 for i in everyone]  # fmt: skip
     surface = "implied_vol" in model.abilities
     still = bumps["sticky"] == "strike" or isinstance(model, BlackScholes)
-    calm = still and snapshot.cash_dividends is None  # with cash the forward is not proportional to the spot
+    calm = still and not cash  # with cash the forward is not proportional to the spot
     if isinstance(items[0], European) and engine.method == "analytic" and surface and calm:
         return [(everyone, engine.method, closed_form(items, model, snapshot, wanted))]
     if engine.method in ("pde", "adi") and bumps["spot"] is None:
@@ -242,6 +243,8 @@ def _group(
             return [(everyone, engine.method, grid_table(items, model, snapshot, engine.method, wanted, bumps, own))]
     first = rows_of(items, model, snapshot, method, "raise", options, known=False)
     used = first.method[0]
+    if cash and used in _SIMULATIONS:
+        raise NoEngineError(f"Greeks by '{used}' must not meet cash dividends. Give them as a yield, or name a grid.")
     if used != engine.method and (used in ("pde", "adi") or used in _SIMULATIONS):  # the best engine has refused
         return _group(items, model, snapshot, str(used), wanted, bumps, options)
     noisy = bool(np.any(first.std_error > 0.0))
