@@ -9,8 +9,8 @@ business of the field's own rule.
 from __future__ import annotations
 
 import dataclasses
-import json
 import functools
+import json
 import math
 import numbers
 import types

@@ -111,8 +111,8 @@ def spot_step(item: Any, model: Any, snapshot: Snapshot, step: float, given: boo
 def aged(item: Any, days: float) -> Any:
     """The contract `days` later: times in years get shorter; dates stay, as the snapshot's own day moves.
 
-    Days in equal steps (`steps_per_year`) stay the days they were. Contracts within (the option of a compound, the payments of a composed one) age too; a variance swap has run longer,
-    and a snowball's coupon with it.
+    Days in equal steps (`steps_per_year`) stay the days they were. Contracts within (the option of a compound, the
+    payments of a composed one) age too; a variance swap has run longer, and a snowball's coupon with it.
     """
     if type(item).__name__ == "VolatilitySwap":
         raise InputError(
@@ -123,7 +123,8 @@ def aged(item: Any, days: float) -> Any:
         change["accrued"] = item.accrued + days / DAYS
     if not hasattr(item, "steps_per_year"):
         return replace(item, **change)
-    out = _remembering(type(item))(**change)  # equal steps up to the end would not be the days that were agreed
+    kind: Any = type(item)
+    out = _remembering(kind)(**change)  # equal steps up to the end would not be the days that were agreed
     object.__setattr__(out, "younger", item)
     object.__setattr__(out, "older_by", days)
     return out
