@@ -184,7 +184,9 @@ def _meant(engines: list[Any], model: Any, method: str, alike: bool, options: di
     for name in sorted(mine):
         taken = [e.method for e in engines if name in own_options(e, model)]
         where = ", ".join(dict.fromkeys(repr(e.method) for e in engines))
-        require(bool(taken) or not engines, name, options[name], f"be left out by {where}", hint=f"It is for {_SAID[name]}.")
+        require(
+            bool(taken) or not engines, name, options[name], f"be left out by {where}", hint=f"It is for {_SAID[name]}."
+        )
     if method != "auto" or not alike or not engines:
         return method
     able_engines = [e for e in engines if mine <= set(own_options(e, model))] or engines
