@@ -90,3 +90,11 @@ def test_every_contract_has_its_name_in_the_table() -> None:
 def test_wrong_terms_are_refused_by_name(terms: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         contract_from_json(terms)
+
+
+def test_the_text_of_a_contract_is_read_too():
+
+    contract = European(strike=100.0, tau=1.0)
+    assert contract_from_json(json.dumps(to_json(contract))) == contract
+    with pytest.raises(InputError, match="contract must be JSON"):
+        contract_from_json("{")

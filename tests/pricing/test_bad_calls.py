@@ -92,7 +92,7 @@ ROWS: list[tuple[Any, str]] = [
     (lambda: price(NOTE, MODEL, MARKET, n_paths="1000"), "n_paths must be a whole number, or None; got '1000'. Write"),
     (lambda: price(NOTE, MODEL, MARKET, seed=1.5), "seed must be a whole number; got 1.5."),
     (lambda: price(NOTE, MODEL, MARKET, progress=3), "progress must be True, False, or a function"),
-    (lambda: price(CALL, MODEL, MARKET, method="pde", n_space="x"), "n_space must be a whole number, or None; got"),
+    (lambda: price(CALL, MODEL, MARKET, method="pde", n_space="x"), "n_space must be a whole number"),
     (lambda: price(CALL, MODEL, MARKET, errors="ignore"), "errors must be 'raise' or 'mark'; got 'ignore'."),
     (lambda: methods("Europaen", MODEL), "got Europaen. Did you mean European?"),
     (lambda: methods(CALL, BlackScholes), "model must have parameters; got 'BlackScholes'."),
@@ -122,6 +122,7 @@ ROWS: list[tuple[Any, str]] = [
     (lambda: solve(NOTE, MODEL, MARKET, term="coupn"), "term must be one of coupon, maturity_coupon; got 'coupn'."),
     (lambda: solve(NOTE, MODEL, MARKET, margin=float("nan")), "margin must be a number; got nan."),
     (lambda: solve(NOTE, MODEL, MARKET, n_path=1), "Did you mean n_paths?"),
+    (lambda: solve(NOTE, HESTON, MARKET, n_path=1), "Did you mean n_paths?"),
     (lambda: note_grid(CALL, [0.2], MARKET, spots=(50.0, 200.0)), "instrument must be one of Autocallable, "),
     # fits
     (lambda: calibration.fit(SVI, SMILES[0], wieghts="vega"), "got 'wieghts'. Did you mean weights?"),
@@ -134,7 +135,7 @@ ROWS: list[tuple[Any, str]] = [
     (lambda: black.price([1.0, 2.0], [1.0, 2.0, 3.0], 1.0, 0.2), "arguments must broadcast together"),
     (lambda: fourier.price(HESTON, 100.0, 100.0, 1.0, is_call="call"), "is_call must be True or False, or an array"),
     # plain data of another kind or of a newer version
-    (lambda: contract_from_json(None), "contract must be a mapping with a type and terms; got None."),
+    (lambda: contract_from_json(None), "contract must be a mapping with a type and terms, or its JSON text; got None."),
     (lambda: contract_from_json({"type": "European", "strike": 1.0, "tau": 1.0, "lot": 3}), "Was it written by a new"),
     (lambda: contract_from_json({"type": "BlackScholes", "sigma": 0.2}), "got 'BlackScholes'."),
     (lambda: model_from_json({"type": "Hestn", **HESTON.to_json()}), "got 'Hestn'. Did you mean Heston?"),

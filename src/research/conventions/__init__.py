@@ -19,6 +19,7 @@ from research.conventions.fields import (
     check_rates,
     check_terms,
     check_vols,
+    terms_in,
 )
 from research.conventions.options import check_call, check_names, options_in
 
@@ -37,5 +38,6 @@ __all__ = [
     "options_in",
     "sessions",
     "target_holidays",
+    "terms_in",
     "year_fraction",
 ]

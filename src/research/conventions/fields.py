@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import json
 import math
 import numbers
 import types
@@ -101,6 +102,18 @@ def check_terms(kind: type, values: Any) -> dict[str, Any]:
     if lacking := [name for name in must if name not in given]:
         raise InputError(f"{of} must have {', '.join(lacking)}; got {', '.join(map(str, given)) or 'none'}.")
     return given
+
+
+def terms_in(name: str, terms: Any) -> Mapping[str, Any]:
+    """Terms as a mapping, given as one or as the text of a JSON object."""
+    if isinstance(terms, (str, bytes)):
+        try:
+            terms = json.loads(terms)
+        except ValueError as error:
+            raise InputError(rule(name, "be JSON", str(terms)[:60], f"{error}.")) from None
+    require(isinstance(terms, Mapping), name, terms, "be a mapping with a type and terms, or its JSON text")
+    found: Mapping[str, Any] = terms
+    return found
 
 
 def check_vols(name: str, vols: Any) -> None:

@@ -14,6 +14,7 @@ from datetime import date
 from difflib import get_close_matches
 from typing import Any
 
+from research.conventions import terms_in
 from research.errors import InputError, require, rule
 
 
@@ -41,9 +42,9 @@ def _plain(value: Any) -> Any:
     return to_json(value) if dataclasses.is_dataclass(value) else value
 
 
-def contract_from_json(terms: Mapping[str, Any]) -> Any:
-    """The contract back from `to_json`; unknown types and terms are refused by name."""
-    require(isinstance(terms, Mapping), "contract", terms, "be a mapping with a type and terms")
+def contract_from_json(terms: Mapping[str, Any] | str) -> Any:
+    """The contract back from `to_json`, or from its JSON text; unknown types and terms are refused by name."""
+    terms = terms_in("contract", terms)
     name = str(terms.get("type"))
     known = _kinds()
     if name not in known:

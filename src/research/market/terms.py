@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from research.conventions import check_terms
+from research.conventions import check_terms, terms_in
 from research.errors import InputError, require, rule
 
 
@@ -39,9 +39,9 @@ def _plain(value: Any) -> Any:
     return to_json(value) if dataclasses.is_dataclass(value) else value
 
 
-def snapshot_from_json(terms: Mapping[str, Any]) -> Any:
-    """The market back from `to_json`; unknown types and terms are refused by name."""
-    require(isinstance(terms, Mapping), "snapshot", terms, "be a mapping with a type and terms")
+def snapshot_from_json(terms: Mapping[str, Any] | str) -> Any:
+    """The market back from `to_json`, or from its JSON text; unknown types and terms are refused by name."""
+    terms = terms_in("snapshot", terms)
     name, known = terms.get("type"), _kinds()
     if not isinstance(name, str) or name not in known:
         raise InputError(rule("type", f"be one of {', '.join(known)}", name))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any
 
+from research.conventions import terms_in
 from research.errors import InputError, require, rule
 
 
@@ -23,9 +24,9 @@ def to_json(model: Any) -> dict[str, Any]:
     return {"type": name} | dict(model.to_json())
 
 
-def model_from_json(terms: Mapping[str, Any]) -> Any:
-    """The model back from `to_json`; unknown types and parameters are refused by name."""
-    require(isinstance(terms, Mapping), "model", terms, "be a mapping with a type and parameters")
+def model_from_json(terms: Mapping[str, Any] | str) -> Any:
+    """The model back from `to_json`, or from its JSON text; unknown types and parameters are refused by name."""
+    terms = terms_in("model", terms)
     name, known = terms.get("type"), _kinds()
     if not isinstance(name, str) or name not in known:
         near = get_close_matches(str(name), known, n=1)

@@ -14,6 +14,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -110,8 +111,8 @@ def spot_step(item: Any, model: Any, snapshot: Snapshot, step: float, given: boo
 def aged(item: Any, days: float) -> Any:
     """The contract `days` later: times in years get shorter; dates stay, as the snapshot's own day moves.
 
-    Contracts within (the option of a compound, the payments of a composed one) age too; a variance swap has run longer,
-    and a snowball's coupon with it.
+    Days in equal steps (`steps_per_year`) stay the days they were. Contracts within (the option of a compound, the
+    payments of a composed one) age too; a variance swap has run longer, and a snowball's coupon with it.
     """
     if type(item).__name__ == "VolatilitySwap":
         raise InputError(
@@ -120,7 +121,19 @@ def aged(item: Any, days: float) -> Any:
     change = {name: _older(name, getattr(item, name), days) for name in (f.name for f in fields(item))}
     if type(item).__name__ == "Autocallable":
         change["accrued"] = item.accrued + days / DAYS
-    return replace(item, **change)
+    if not hasattr(item, "steps_per_year"):
+        return replace(item, **change)
+    kind: Any = type(item)
+    out = _remembering(kind)(**change)  # equal steps up to the end would not be the days that were agreed
+    object.__setattr__(out, "younger", item)
+    object.__setattr__(out, "older_by", days)
+    return out
+
+
+@functools.cache
+def _remembering(kind: type) -> type:
+    """A note of this kind that knows from which it was made, so that `_notes.build` finds the same days."""
+    return type(kind.__name__, (kind,), {"__slots__": ("older_by", "younger"), "__module__": kind.__module__})
 
 
 def _older(name: str, value: Any, days: float) -> Any:

@@ -81,7 +81,7 @@ def _partial(item: PartialBarrier, snapshot: Snapshot) -> Dated:
 
 def _note(item: Any, snapshot: Snapshot) -> Dated:
     """A structured note: its dates, coarse and dense, in order."""
-    note = _notes.BUILD[type(item).__name__](item, snapshot)
+    note = _notes.build(item, snapshot)
     n, more = note.times.size, note.dense.size
     times = np.concatenate((note.times, note.dense))
     by = np.argsort(times, kind="stable")

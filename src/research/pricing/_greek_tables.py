@@ -42,7 +42,7 @@ def long(table: Table, names: Sequence[str], method: str) -> pd.DataFrame:
 def wide(items: list[Any], found: list[tuple[list[int], str, Table]], names: Sequence[str]) -> pd.DataFrame:
     """Several contracts: a row each."""
     n = len(items)
-    columns: dict[str, Any] = {"contract": [type(i).__name__ for i in items], "method": np.empty(n, dtype=object)}
+    columns: dict[str, Any] = {"contract": [type(i).__name__ for i in items], "method": np.full(n, "", dtype=object)}
     for name in names:
         columns[name], spread = np.full(n, np.nan), np.zeros(n)
         for at, method, table in found:

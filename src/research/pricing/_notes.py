@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -239,6 +240,19 @@ BUILD: dict[str, Callable[[Any, Snapshot], Note]] = {
     "Airbag": _airbag,
     "StructuredDeposit": _structured_deposit,
 }
+
+
+def build(item: Any, snapshot: Snapshot) -> Note:
+    """A contract's note; of one that `_bumps.aged` has made older, the dates of the younger one, nearer by its age."""
+    make = BUILD[type(item).__name__]
+    if not hasattr(item, "younger"):
+        return make(item, snapshot)
+    days = float(item.older_by)
+    note, age = make(item.younger, replace(snapshot, as_of=snapshot.as_of - timedelta(days=days))), days / 365.0
+    first = float(note.times[0]) - age
+    require(first > 0.0, "tau", first, "be > 0 years to the first date of a note", hint="Leave theta out of `which`.")
+    dense = note.dense - age
+    return replace(note, times=note.times - age, dense=dense[dense > _SAME])
 
 
 def tables(note: Note, sigma: Any, snapshot: Snapshot, age: float = 0.0) -> tuple[Float1D, Float2D, Float2D, Float2D]:

@@ -15,7 +15,7 @@ from research.core.random import sobol
 from research.errors import NoEngineError
 from research.market import Snapshot
 from research.models import black
-from research.pricing import _notes
+from research.pricing import _clock, _notes
 from research.pricing._simulation import Problem, Settings, rows_of, summary, tables_of
 
 _FIRST = 8.0  # the step that is integrated out is at least this part of the note's life
@@ -25,7 +25,7 @@ _FIRST = 8.0  # the step that is integrated out is at least this part of the not
 class Scenario:
     """A bumped market; `age` in years."""
 
-    sigma: float
+    sigma: Any  # one volatility, or a clock of it
     snapshot: Snapshot
     age: float = 0.0
 
@@ -72,7 +72,8 @@ class _Tables:
 def _tables(note: _notes.Note, one: Scenario) -> _Tables:
     """All dates in order."""
     variance, coarse, dense, terminal = _notes.tables(note, one.sigma, one.snapshot, one.age)
-    seen = one.sigma**2 * (note.dense - one.age)[note.dense.size - dense.shape[0] :]
+    clock, later = _clock.clock_of(one.sigma), note.dense[note.dense.size - dense.shape[0] :]
+    seen = clock(later - one.age)
     n, more = coarse.shape[0], dense.shape[0]
     v = np.concatenate((variance, seen))
     by = np.argsort(v, kind="stable")
@@ -84,7 +85,7 @@ def _tables(note: _notes.Note, one: Scenario) -> _Tables:
     rows[:, 11] = dense[0, 5] if more else 0.0
     # what is looked at after the last coarse date does not exist: the last date is coarse
     late = np.flatnonzero(by < n)
-    young = v[by][late] + one.sigma**2 * one.age  # the same date at every age
+    young = clock(np.concatenate((note.times, later))[by][late])  # the same date at every age
     wanted = late[np.argmax(young >= young[-1] / _FIRST * (1.0 - 1e-12))]
     at = int(wanted)
     rows = rows[by]
@@ -93,8 +94,8 @@ def _tables(note: _notes.Note, one: Scenario) -> _Tables:
     return _Tables(variance=v[by], at=at, dates=rows, terminal=terminal, controls=(1.0, put))
 
 
-def problem(note: _notes.Note, sigma: float, snapshot: Snapshot) -> Problem:
-    """A note ready to be simulated, its first step integrated out."""
+def problem(note: _notes.Note, sigma: Any, snapshot: Snapshot) -> Problem:
+    """A note under one volatility or a clock, ready to be simulated, its first step integrated out."""
     one = _tables(note, Scenario(sigma=sigma, snapshot=snapshot))
     plan = pinned_plan(one.variance, one.at)
     dates, terminal = one.dates[None], one.terminal[None]
@@ -112,7 +113,7 @@ def can(item: Any, snapshot: Snapshot, sampler: str = "sobol") -> str:
     kind = type(item).__name__
     if kind not in _notes.BUILD:
         return f"{kind} is no note"
-    note = _notes.BUILD[kind](item, snapshot)
+    note = _notes.build(item, snapshot)
     if note.times.size + note.dense.size > sobol.MAX_DIMS:
         return (
             f"{note.times.size + note.dense.size} dates are more than the {sobol.MAX_DIMS} dimensions of Sobol' points"
@@ -123,12 +124,12 @@ def can(item: Any, snapshot: Snapshot, sampler: str = "sobol") -> str:
 def replicates(item: Any, scenarios: list[Scenario], settings: Settings) -> Float2D:
     """Estimates of each scramble under each scenario, shape (n_scenarios, n_replicates); the same paths in all.
 
-    Scenarios of one age only: paths are drawn for the first one's volatility.
+    Scenarios of one age only, and of one clock: paths are drawn for the first one's volatility, and scaled.
     """
     reason = can(item, scenarios[0].snapshot)
     if reason:
         raise NoEngineError(f"estimator 'mixed' has no way to smooth this contract: {reason}.")
-    note = _notes.BUILD[type(item).__name__](item, scenarios[0].snapshot)
+    note = _notes.build(item, scenarios[0].snapshot)
     each = [_tables(note, one) for one in scenarios]
     order, weights = pinned_plan(each[0].variance, each[0].at)
     n_dims, n_rep = order.shape[0], settings.replicates

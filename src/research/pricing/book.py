@@ -46,7 +46,8 @@ def portfolio(
         A position that cannot be priced: nan in its row, the reason in `refused`, one warning with the count; or an
         error that stops the call.
     options
-        As for `price`: `n_paths`, `std_error`, ... go to the engines that know them.
+        As for `price` and `greeks`: `n_paths`, `std_error`, `estimator`, ... go to the engines that know them. A
+        standard error is that of the values: Greeks take `n_paths`.
 
     Returns
     -------
@@ -68,6 +69,7 @@ def portfolio(
     texts = {key: np.full(n, "", dtype=object) for key in ("currency", "method", "why", "refused")}
     numbers = {key: np.full(n, np.nan) for key in ("value", "std_error", "error", *names)}
     used: dict[Engine, None] = {}
+    own: set[str] = set()  # options of Greeks alone that were used
     for underlying, at in _groups(book).items():
         if underlying not in markets:
             must = f"be one of the markets, {', '.join(map(str, markets))}"
@@ -86,8 +88,8 @@ def portfolio(
         for key in ("value", "std_error", "error"):
             numbers[key][at] = getattr(rows, key)
         if names:
-            _add_greeks(at, items, rows, model, snapshot, names, errors, options, numbers, texts["refused"])
-    _calls.check_options(used, options)
+            own |= _add_greeks(at, items, rows, model, snapshot, names, errors, options, numbers, texts["refused"])
+    _calls.check_options(used, {name: value for name, value in options.items() if name not in own})
     warn_of(texts["refused"], "positions")
     amount = {"amount": out["quantity"] * numbers["value"]}
     greeks = {name: out["quantity"] * numbers.pop(name) for name in names}
@@ -98,14 +100,16 @@ def portfolio(
 def _add_greeks(
     at: list[int], items: list[Any], rows: Any, model: Any, snapshot: Any, names: tuple[str, ...], errors: Any,
     options: dict[str, Any], numbers: dict[str, Any], refused: Any,
-) -> None:  # fmt: skip
-    """The Greeks of the positions that have a price."""
-    from research.pricing.sensitivities import greeks
+) -> set[str]:  # fmt: skip
+    """The Greeks of the positions that have a price; gives the options that are theirs alone."""
+    from research.pricing.sensitivities import greeks, own_options
 
     priced = [i for i in range(len(at)) if not rows.refused[i]]
     if not priced:
-        return
-    own = {k: v for k, v in options.items() if any(k in _calls.options_of(e) for e in rows.engines)}
+        return set()
+    known = set().union(*(_calls.options_of(e) for e in rows.engines)) - {"std_error"}
+    mine = set().union(*(own_options(e, model) for e in rows.engines)) & set(options)
+    own = {k: v for k, v in options.items() if k in known | mine}
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r".*could not be priced")  # counted once, for the book
         table = greeks([items[i] for i in priced], model, snapshot, which=names, errors=errors, **own)
@@ -114,6 +118,7 @@ def _add_greeks(
         if name in table:
             numbers[name][where] = table[name].to_numpy()
     refused[where] = table["refused"].to_numpy()
+    return mine
 
 
 def _book(positions: Any) -> list[Position]:

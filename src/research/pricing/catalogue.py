@@ -199,6 +199,15 @@ CATALOGUE: tuple[Engine, ...] = (
              "2 s for a note of a year watched daily", "no sampling error")
       for contract in ("Autocallable", "Phoenix", "SharkFin", "RangeAccrual", "DoubleNoTouch", "Airbag",
                        "StructuredDeposit")),
+    *(Engine("quadrature", contract, "deterministic_vol", "quadrature",
+             "stated with each price, about 1e-6 of the notional", "0.1 s for a note of a year watched daily",
+             "no sampling error, to check others; notes without memory")
+      for contract in ("Autocallable", "Phoenix", "SharkFin", "RangeAccrual", "DoubleNoTouch", "Airbag",
+                       "StructuredDeposit")),
+    *(Engine("pde", contract, "lognormal", "pde", "stated with each price, about 1e-6 of the notional",
+             "0.2 s for a note of a year watched daily", "the whole curve, cash dividends, no sampling error")
+      for contract in ("Autocallable", "Phoenix", "SharkFin", "RangeAccrual", "DoubleNoTouch", "Airbag",
+                       "StructuredDeposit")),
     *(Engine("paths", contract, "paths", "paths.engine", "a standard error of choice, and the scheme's bias",
              "0.1 to 2 s at 1 bp", "a payoff on blocks of paths, for any model that has paths")
       for contract in ("Asian", "Autocallable", "Phoenix", "SharkFin", "RangeAccrual", "DoubleNoTouch", "Airbag",
@@ -209,15 +218,6 @@ CATALOGUE: tuple[Engine, ...] = (
     *(Engine("paths", contract, "real_characteristic_function", "paths.engine",
              "a standard error of choice, and 1e-5 of the spot", "0.2 s",
              "the option on the first day by the model's own series") for contract in ("Compound", "Chooser")),
-    *(Engine("quadrature", contract, "deterministic_vol", "quadrature",
-             "stated with each price, about 1e-6 of the notional", "0.1 s for a note of a year watched daily",
-             "no sampling error, to check others; notes without memory")
-      for contract in ("Autocallable", "Phoenix", "SharkFin", "RangeAccrual", "DoubleNoTouch", "Airbag",
-                       "StructuredDeposit")),
-    *(Engine("pde", contract, "lognormal", "pde", "stated with each price, about 1e-6 of the notional",
-             "0.2 s for a note of a year watched daily", "the whole curve, cash dividends, no sampling error")
-      for contract in ("Autocallable", "Phoenix", "SharkFin", "RangeAccrual", "DoubleNoTouch", "Airbag",
-                       "StructuredDeposit")),
     Engine("longstaff_schwartz", "American", "lognormal", "longstaff_schwartz", "a standard error, and an upper bound",
            "20 ms for 10,000 paths and 50 dates, 0.1 s with the upper bound",
            "exercise rule by regression, its value on fresh paths"),

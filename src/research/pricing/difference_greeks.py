@@ -90,12 +90,26 @@ def _stencils(
         lambda: (at(vol=1) - 2.0 * at() + at(vol=-1)) / dv**2, 6.0 / dv**2)  # fmt: skip
     mixed("vanna", dv, "vol")
     put("rho", lambda: (at(rate=1) - at(rate=-1)) / (2.0 * dr), lambda: (at(rate=1) - at()) / dr, 1.0 / dr)
-    try:
+
+    def fine() -> None:
         put("theta", lambda: (8.0 * (at(age=1) - at(age=-1)) - at(age=2) + at(age=-2)) / (12.0 * dt),
             lambda: (at(age=1) - at(age=-1)) / (2.0 * dt), 1.5 / dt)  # fmt: skip
         mixed("charm", dt, "age")
-    except InputError:  # it did not exist yesterday: a variance swap that starts today, a note with a date behind it
+
+    def forward() -> None:  # it did not exist yesterday: a variance swap that starts today, a note with a date behind
         put("theta", lambda: (4.0 * at(age=1) - at(age=2) - 3.0 * at()) / (2.0 * dt), lambda: (at(age=1) - at()) / dt)
         put("charm", lambda: (4.0 * slope(age=1) - slope(age=2) - 3.0 * slope()) / (2.0 * dt),
             lambda: (slope(age=1) - slope()) / dt)  # fmt: skip
+
+    def near_by() -> None:  # it has a date the day after tomorrow
+        put("theta", lambda: (at(age=1) - at(age=-1)) / (2.0 * dt), lambda: (at(age=1) - at()) / dt)
+        put("charm", lambda: (slope(age=1) - slope(age=-1)) / (2.0 * dt), lambda: (slope(age=1) - slope()) / dt)
+
+    for attempt in (fine, forward, near_by):
+        try:
+            attempt()
+            break
+        except InputError:
+            if attempt is near_by:
+                raise
     return out

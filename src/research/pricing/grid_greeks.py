@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from research.arrays import Float1D, Float2D
+from research.errors import InputError
 from research.instruments import American
 from research.market import Snapshot
 from research.pricing import adi, pde
@@ -99,9 +100,13 @@ def _stop_clock(items: list[Any], value: Float1D, snapshot: Snapshot, theta: dic
 
 def _difference(name: str, value: Callable[[int], Float1D], step: float) -> tuple[Float1D, Float1D]:
     """The derivative, and its distance to the stencil of lower order."""
-    if name in ("theta", "charm"):  # as time passes: one side
-        near, found = value(1) - value(0), (4.0 * value(1) - value(2) - 3.0 * value(0)) / (2.0 * step)
-        return found, np.abs(found - near / step)
+    if name in ("theta", "charm"):  # as time passes: one side, unless a date is the day after tomorrow
+        near = (value(1) - value(0)) / step
+        try:
+            found = (4.0 * value(1) - value(2) - 3.0 * value(0)) / (2.0 * step)
+        except InputError:
+            found = (value(1) - value(-1)) / (2.0 * step)
+        return found, np.abs(found - near)
     up, down = value(1), value(-1)
     if name == "volga":
         low = (up - 2.0 * value(0) + down) / step**2

@@ -103,11 +103,10 @@ def _smoothed(item: Any, sigma: Any, snapshot: Snapshot, settings: Settings) -> 
     from research.pricing import _smooth
 
     reason = _smooth.can(item, snapshot, settings.sampler)
-    if not reason and callable(sigma):
-        reason = "the volatility is one by time, and the first step is integrated out under one volatility"
     require(not reason, "smooth", True, "be False here", hint=f"{reason[:1].upper()}{reason[1:]}.")
     require(not settings.antithetic, "antithetic", True, "be False with smooth=True")
-    return _smooth.problem(_notes.BUILD[type(item).__name__](item, snapshot), max(sigma, _LEAST_VOL), snapshot)
+    vol = sigma if callable(sigma) else max(sigma, _LEAST_VOL)
+    return _smooth.problem(_notes.build(item, snapshot), vol, snapshot)
 
 
 def problem_of(item: Any, sigma: Any, snapshot: Snapshot, *, age: float = 0.0) -> Problem:
@@ -115,7 +114,7 @@ def problem_of(item: Any, sigma: Any, snapshot: Snapshot, *, age: float = 0.0) -
     vol = sigma if callable(sigma) else max(sigma, _LEAST_VOL)
     if isinstance(item, Asian):
         return _asian.problem(item, vol, snapshot, age)
-    return note_problem(_notes.BUILD[type(item).__name__](item, snapshot), vol, snapshot, age)
+    return note_problem(_notes.build(item, snapshot), vol, snapshot, age)
 
 
 def note_problem(
@@ -152,7 +151,7 @@ def sample(
     require(n_paths >= 1, "n_paths", n_paths, "be >= 1")
     require(first_path >= 0, "first_path", first_path, "be >= 0")
     samples = np.empty((4, n_paths))
-    note = _notes.BUILD[type(item).__name__](item, snapshot)
+    note = _notes.build(item, snapshot)
     problem = note_problem(note, _clock.Clock(model), snapshot, samples=samples)
     settings = Settings(sampler="philox", seed=seed)
     rows = rows_of(first_path, n_paths, 1, problem.variance.size, settings)

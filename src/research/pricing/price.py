@@ -275,6 +275,9 @@ def _carried(
             )
         return _first(able, items, model, snapshot, options)
 
+    if engines[0] is not choose(items[0], model, method)[0]:  # the options have said which is meant
+        method = engines[0].method
+
     def plain(some: list[Any], market: Snapshot, wanted: str, extra: dict[str, Any]) -> tuple[Values, str]:
         found, used = _first(choose(some[0], model, wanted), some, model, market, extra)
         return found, used.method

@@ -180,8 +180,7 @@ def _apart(note: _notes.Note, gap: float) -> None:
 
 def walk_of(item: Any, sigma: Any, snapshot: Snapshot, nodes: float, reach: tuple[float, float] = (0.0, 0.0)) -> _Walk:
     """The note on nodes, `nodes` of them in a standard deviation of the shortest step; `reach` must be among them."""
-    kind = type(item).__name__
-    note = _notes.BUILD[kind](item, snapshot)
+    note = _notes.build(item, snapshot)
     if note.memory:
         raise NoEngineError(
             "quadrature has no way to price a note with memory: its state is more than one number. "

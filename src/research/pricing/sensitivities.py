@@ -58,6 +58,7 @@ from research.pricing.price import check_currencies, choose, price, rows_of, war
 _SIMULATIONS = ("monte_carlo", "longstaff_schwartz", "paths")
 _SEEDS = 8
 _OWN = ("n_seeds", "estimator")  # options of simulated Greeks, not of an engine
+_SAID = {"n_seeds": "runs on common paths", "estimator": "simulations"}
 
 
 def greeks(
@@ -82,7 +83,8 @@ def greeks(
     ----------
     instruments : a contract, or a sequence of them, kinds mixed as they come
     model, snapshot, method, options
-        As for `price`; `which` engine is settled at the unbumped market and kept.
+        As for `price`; the engine is settled at the unbumped market and kept. Simulations also take `estimator`
+        (`simulated_greeks`) and, where replicates are runs of several seeds, `n_seeds`; not `std_error`.
     which : sequence of names, default the ten of the module
     sticky : "strike" or "moneyness", default "strike"
         What an implied-vol surface does as spot moves: a strike keeps its vol, or log(strike / forward) does.
@@ -133,11 +135,7 @@ def greeks(
     for at in groups.values():
         with contextlib.suppress(NoEngineError):  # said when its turn comes
             engines += choose(items[at[0]], model, method)
-    own = {k: v for k, v in options.items() if k not in _OWN}
-    _calls.check_options(engines, own)
-    if method == "auto" and len(groups) == 1 and engines:
-        meant = _calls.meant_by(engines, own)[0]
-        method = method if meant is engines[0] else meant.method
+    method = _meant(engines, model, method, len(groups) == 1, options)
 
     def attempt(some: list[int]) -> None:
         check_signs([items[i] for i in some], model, snapshot)
@@ -167,6 +165,33 @@ def greeks(
         warn_of(refused, "contracts")
         return frame.assign(refused=refused)
     return frame
+
+
+def own_options(engine: Any, model: Any) -> tuple[str, ...]:
+    """Options of the Greeks by an engine that its prices do not have."""
+    if engine.method == "paths":
+        return _OWN
+    if engine.method == "monte_carlo" and "deterministic_vol" in model.abilities:
+        return ("estimator",)
+    return ("n_seeds",) if engine.method in _SIMULATIONS else ()
+
+
+def _meant(engines: list[Any], model: Any, method: str, alike: bool, options: dict[str, Any]) -> str:
+    """The method that the options mean, where contracts are of one kind; refuses an option that nothing takes."""
+    mine = {name for name in options if name in _OWN}
+    rest = {name: value for name, value in options.items() if name not in _OWN}
+    _calls.check_options(engines, rest)
+    for name in sorted(mine):
+        taken = [e.method for e in engines if name in own_options(e, model)]
+        where = ", ".join(dict.fromkeys(repr(e.method) for e in engines))
+        require(
+            bool(taken) or not engines, name, options[name], f"be left out by {where}", hint=f"It is for {_SAID[name]}."
+        )
+    if method != "auto" or not alike or not engines:
+        return method
+    able_engines = [e for e in engines if mine <= set(own_options(e, model))] or engines
+    meant = _calls.meant_by(able_engines, rest)[0]
+    return method if meant is engines[0] else meant.method
 
 
 def by_parameter(item: Any, model: Any, snapshot: Snapshot, *, method: str = "auto", **options: Any) -> Table:
@@ -200,13 +225,15 @@ def _group(
     everyone = list(range(len(items)))
     if isinstance(items[0], VolatilitySwap) and set(wanted) - {"theta", "charm"}:
         wanted = [name for name in wanted if name not in ("theta", "charm")]  # it starts today: tomorrow has no value
-    if engine.method in _SIMULATIONS:
-        own = _calls.taken(engine, options) | {k: v for k, v in options.items() if k in _OWN}
+    cash = snapshot.cash_dividends is not None
+    if engine.method in _SIMULATIONS and not cash:
+        mine = own_options(engine, model)
+        own = _calls.taken(engine, options) | {k: v for k, v in options.items() if k in mine}
         return [([i], engine.method, _simulated(items[i], model, snapshot, engine.method, wanted, bumps, own))
                 for i in everyone]  # fmt: skip
     surface = "implied_vol" in model.abilities
     still = bumps["sticky"] == "strike" or isinstance(model, BlackScholes)
-    calm = still and snapshot.cash_dividends is None  # with cash the forward is not proportional to the spot
+    calm = still and not cash  # with cash the forward is not proportional to the spot
     if isinstance(items[0], European) and engine.method == "analytic" and surface and calm:
         return [(everyone, engine.method, closed_form(items, model, snapshot, wanted))]
     if engine.method in ("pde", "adi") and bumps["spot"] is None:
@@ -218,6 +245,10 @@ def _group(
             return [(everyone, engine.method, grid_table(items, model, snapshot, engine.method, wanted, bumps, own))]
     first = rows_of(items, model, snapshot, method, "raise", options, known=False)
     used = first.method[0]
+    if cash and used in _SIMULATIONS:
+        raise NoEngineError(f"Greeks by '{used}' must not meet cash dividends. Give them as a yield, or name a grid.")
+    if used != engine.method and (used in ("pde", "adi") or used in _SIMULATIONS):  # the best engine has refused
+        return _group(items, model, snapshot, str(used), wanted, bumps, options)
     noisy = bool(np.any(first.std_error > 0.0))
     bumps = bumps | {"vol": bumps["vol"] or (0.01 if noisy else vol_step(model))}
     start, kept = bumps["spot"] or (0.02 if used in GRIDS else 0.004), noisy or used in GRIDS or bool(bumps["spot"])
@@ -227,6 +258,8 @@ def _group(
         return [([int(at[i]) for i in some], how, table) for at, given in parts for some, how, table in
                 _group([items[i] for i in at], model, snapshot, str(used), wanted, given, options)]  # fmt: skip
     table = differences(items, model, snapshot, str(used), wanted, bumps | {"spot": float(size[0])}, options, first)
+    if "value" in table:
+        table["value"] |= {"std_error": first.std_error, "error": first.error}
     exact = [n for n in ("delta", "gamma", "speed") if n in wanted]
     if (
         isinstance(items[0], European)
@@ -252,7 +285,7 @@ def _simulated(
     options: dict[str, Any],
 ) -> Table:  # fmt: skip
     """Common paths; the engine's own replicates where it has them, else runs of several seeds."""
-    if method == "monte_carlo" and isinstance(model, BlackScholes):
+    if method == "monte_carlo" and "deterministic_vol" in model.abilities:
         from research.pricing.simulated_greeks import simulated
 
         sizes: dict[str, Any] = {
@@ -265,8 +298,6 @@ def _simulated(
         from research.pricing.paths.greeks import path_greeks
 
         return path_greeks(item, model, snapshot, wanted, bumps, **options)
-    require("estimator" not in options, "estimator", options.get("estimator"), f"be left out for '{method}'",
-            hint="Its Greeks are bumps on common paths.")  # fmt: skip
     seed, n = int(options.get("seed", 1)), int(options.get("n_seeds", _SEEDS))
     rest = {k: v for k, v in options.items() if k not in ("seed", "n_seeds")}
     large = bumps | {"spot": bumps["spot"] or 0.01, "vol": bumps["vol"] or 0.01, "rate": bumps["rate"] or 0.01}

@@ -8,6 +8,8 @@
 | "likelihood_ratio" | the payoff times a score of the first step | delta, gamma, speed (`paths.greeks`) |
 | "auto" | for each Greek the one with the least standard error on a sixteenth of the paths | |
 
+The volatility is one number or one by time (BlackTermStructure, every implied vol moves alike).
+
 The paths of a bumped run are those of the plain one, and a scramble's difference is one observation: the standard error
 is that of the mean over scrambles. A difference's bias is of second order in the bump. A bump of a payoff that jumps
 has a noise that grows as it shrinks, so those are a desk's (1% of spot, 1 vol point, 1% of rate); a smooth value takes
@@ -30,8 +32,9 @@ from research.arrays import Float1D
 from research.errors import NoEngineError, require
 from research.instruments import Asian, StructuredDeposit
 from research.market import Snapshot
-from research.pricing import _asian, _smooth
-from research.pricing._bumps import bumped
+from research.pricing import _asian, _clock, _smooth
+from research.pricing._bumps import bumped, shifted
+from research.pricing._progress import shown
 from research.pricing._simulation import Settings, estimate
 from research.pricing.monte_carlo import problem_of
 
@@ -139,11 +142,24 @@ def simulated(
     """
     require(estimator in ESTIMATORS, "estimator", estimator, f"be one of {', '.join(ESTIMATORS)}")
     require(0.0 < spot_bump < 0.5, "spot_bump", spot_bump, "lie in (0, 0.5)")
-    require(0.0 < vol_bump < model.sigma, "vol_bump", vol_bump, f"lie in (0, sigma), sigma {model.sigma:g}")
+    least = min(getattr(model, "implied", None) or (model.sigma,))
+    require(0.0 < vol_bump < least, "vol_bump", vol_bump, f"lie in (0, the vol), {least:g}")
     require(rate_bump > 0.0 and days > 0.0, "rate_bump", rate_bump, "be > 0, and days > 0")
-    settings = Settings(**{"n_paths": 1 << 17, **options, "sampler": "sobol"})
-    require(settings.std_error is None, "std_error", settings.std_error, "be left out", hint="Give n_paths.")
-    sizes = (spot_bump, vol_bump, rate_bump, days / 365.0)
+    smooth, sampler = options.pop("smooth", False), options.pop("sampler", "sobol")
+    require(not smooth, "smooth", smooth, "be left out for Greeks", hint='estimator="mixed" is that.')
+    require(sampler == "sobol", "sampler", sampler, "be 'sobol' for Greeks")
+    with shown(options.pop("progress", None), None) as callback:
+        settings = Settings(**{"n_paths": 1 << 17, **options, "progress": callback})
+        require(settings.std_error is None, "std_error", settings.std_error, "be left out", hint="Give n_paths.")
+        sizes = (spot_bump, vol_bump, rate_bump, days / 365.0)
+        return _chosen(estimator, item, model, snapshot, which, sizes, settings)
+
+
+def _chosen(
+    estimator: str, item: Any, model: Any, snapshot: Snapshot, which: Sequence[str], sizes: tuple[float, ...],
+    settings: Settings,
+) -> dict[str, dict[str, Any]]:  # fmt: skip
+    """Greeks by the estimator that was asked for, if it can give them."""
     if isinstance(item, Asian) and item.average == "geometric":
         return _by("exact", item, model, snapshot, which, sizes, settings)
     if estimator != "auto":
@@ -194,14 +210,18 @@ def _by(
     e, dv, dr = (share * size for size in sizes[:3])
     dt = sizes[3]
 
-    def market(key: Key) -> tuple[float, Snapshot, float]:
-        return model.sigma + key[1] * dv, bumped(snapshot, spot=key[0] * e, rate=key[2] * dr), key[3] * dt
+    by_time = not hasattr(model, "sigma")
+
+    def market(key: Key) -> tuple[Any, Snapshot, float]:
+        vol = _clock.Clock(shifted(model, key[1] * dv, snapshot)) if by_time else model.sigma + key[1] * dv
+        return vol, bumped(snapshot, spot=key[0] * e, rate=key[2] * dr), key[3] * dt
 
     def run(keys: list[Key]) -> dict[Key, Float1D]:
         if kind == "mixed":
             out: dict[Key, Float1D] = {}
-            for age in dict.fromkeys(key[3] for key in keys):
-                some = [key for key in keys if key[3] == age]
+            kinds = {key: (key[3], key[1] if by_time else 0) for key in keys}
+            for alike in dict.fromkeys(kinds.values()):
+                some = [key for key in keys if kinds[key] == alike]
                 cases = [_smooth.Scenario(sigma=s, snapshot=m, age=a) for s, m, a in map(market, some)]
                 out |= dict(zip(some, _smooth.replicates(item, cases, settings), strict=True))
             return out

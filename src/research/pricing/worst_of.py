@@ -87,7 +87,7 @@ def problem(item: WorstOfNote, model: Any, snapshot: Any, settings: Settings) ->
     initials, initial, n = np.array(item.initials), item.note.initial, len(item.underlyings)
     today = float((assets.spots / initials).min()) * initial
     single = Snapshot(as_of=snapshot.as_of, spot=today, discount=snapshot.discount)
-    note = _with_dates(_notes.BUILD[type(item.note).__name__](item.note, single), model.nodes)
+    note = _with_dates(_notes.build(item.note, single), model.nodes)
     times, coarse, dense, terminal = _notes.tables(note, 1.0, single)
     m = times.size
     shifts = np.vstack([_drifts(assets, initials, single, initial, t) for t in (note.times, note.dense)])

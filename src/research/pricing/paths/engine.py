@@ -41,7 +41,7 @@ from typing import Any
 import numpy as np
 
 from research.arrays import Float2D, Int1D, Int2D, Int3D
-from research.conventions import check_number
+from research.conventions import check_names, check_number
 from research.core.pricing._moments import N_BASE
 from research.core.random import sobol
 from research.errors import NoEngineError, NumericalError, require
@@ -122,6 +122,7 @@ def _unseen(item: Any, model: Any, snapshot: Snapshot, options: dict[str, Any]) 
 
 def simulate(item: Any, model: Any, snapshot: Snapshot, **options: Any) -> Estimate:
     """Value, standard error, replicates, what a note counts (`means`); options as in the module."""
+    check_names("a simulation", options, *OPTIONS)
     progress = options.pop("progress", None)
     target = options.pop("std_error", None)
     own = {name: options.pop(name) for name in Options.__dataclass_fields__ if name in options}

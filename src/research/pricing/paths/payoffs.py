@@ -166,7 +166,7 @@ def note(item: Any, terms: Terms) -> Payoff:
     """Every structured note, from the tables that the fused engine uses too."""
     from research.pricing.paths.notes import note_payoff
 
-    return note_payoff(_notes.BUILD[type(item).__name__](item, terms.snapshot), terms)
+    return note_payoff(_notes.build(item, terms.snapshot), terms)
 
 
 def composed(item: Any, terms: Terms) -> Payoff:
