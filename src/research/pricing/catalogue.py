@@ -52,7 +52,7 @@ CATALOGUE: tuple[Engine, ...] = (
     Engine("analytic", "European", "closed_form", "analytic", "1e-14 of the larger of forward and strike",
            "0.5 us an option, 20 us under CEV", "the model's own closed form", "value_closed"),
     Engine("analytic", "European", "black_mixture", "mixtures", "stated with each price, about 1e-14 of the forward",
-           "10 us an option in a smile, 40 us on a clock", "a sum of Black prices: by the number of jumps, by the gamma clock"),
+           "10 us an option in a smile, 40 us on a clock", "Black prices mixed over the jumps or the gamma clock"),
     Engine("fourier", "European", "characteristic_function", "fourier", "bound given with each price, at most 1e-10",
            "1 us an option in a grid", "Lewis' integral on a tilted contour"),
     Engine("fourier", "European", "heston_mixture", "bates", "bound given with each price, at most 1e-10",

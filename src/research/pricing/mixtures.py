@@ -221,7 +221,7 @@ def _drift(model: VarianceGamma) -> float:
 
 
 def _clock(model: VarianceGamma, tau: float, share: bool, shrink: float) -> Cases:
-    """Nodes in t = log y, y the clock over nu: weights alpha exp(alpha t - y) / Gamma(1 + alpha) dt, t from its peak on.
+    """Nodes in t = log y, y the clock over nu: weights alpha exp(alpha t - y) / Gamma(1 + alpha) dt, t from its peak.
 
     Under the measure of the underlying y is a gamma variable over 1 - theta nu - sigma^2 nu / 2.
     """
