@@ -1,8 +1,8 @@
 """Fourier engine: European options under a model with a characteristic function, with an error bound for each.
 
 Lewis' integral on a tilted contour (see `research.core.pricing.fourier`). The rule is refined, option by option, until
-two steps agree, then tried with the contour turned to its other side; the error stated with each price is a cautious bound: prices are mostly good to 1e-14 of the forward,
-and to 1e-11 for the hardest parameters.
+two steps agree, then tried with the contour turned to its other side; the error stated with each price is a cautious
+bound: prices are mostly good to 1e-14 of the forward, and to 1e-11 for the hardest parameters.
 """
 
 from __future__ import annotations

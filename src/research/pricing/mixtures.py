@@ -221,7 +221,7 @@ def _drift(model: VarianceGamma) -> float:
 
 
 def _clock(model: VarianceGamma, tau: float, share: bool, shrink: float) -> Cases:
-    """Nodes in t = log y of the clock nu y: the weights alpha exp(alpha t - y) / Gamma(1 + alpha) dt, t around its peak.
+    """Nodes in t = log y, y the clock over nu: weights alpha exp(alpha t - y) / Gamma(1 + alpha) dt, t from its peak.
 
     Under the measure of the underlying y is a gamma variable over 1 - theta nu - sigma^2 nu / 2.
     """
@@ -250,7 +250,7 @@ def _still(model: VarianceGamma, tau: float, k: Float1D, share: bool, what: Kern
     if what in (_below, _share_below):
         return lower(alpha, own * y if share else y), error
     if what in (_density, _slope):
-        raise NumericalError(rule("sigma", "be > 0 for a finite gamma", model, "Ask for differences of prices."))
+        raise NumericalError(rule("sigma", "be > 0 for a finite gamma", model, "Use price differences."))
     if what is _puts:
         return np.maximum(lower(alpha, y) - np.exp(-k) * lower(alpha, own * y), 0.0), error * (1.0 + np.exp(-k))
     return np.maximum(upper(alpha, own * y) - np.exp(k) * upper(alpha, y), 0.0), error * (1.0 + np.exp(k))
