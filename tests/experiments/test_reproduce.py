@@ -13,7 +13,7 @@ from research.experiments import reproduce, run_notebook
 from research.lineage import capsule, store
 
 CLOCK = (
-    'import time\nrecord(metrics={"now": time.time_ns() / 1e9, "took": metric(time.time(), "s", rtol=float("inf"))})'
+    'import time\nrecord(metrics={"now": time.time_ns() / 1e9 % 1000, "took": metric(time.time(), "s", rtol=float("inf"))})'
 )
 
 

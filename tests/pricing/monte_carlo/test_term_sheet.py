@@ -139,7 +139,7 @@ def test_what_cannot_be_solved_is_refused() -> None:
     with pytest.raises(NumericalError, match="coupon must change the value of the note"):
         never = Phoenix(initial=100.0, observations=(0.1,), knock_out=19.0, coupon_barrier=19.0, coupon=0.01)
         solve(never, MODEL, MARKET, n_paths=512)
-    with pytest.raises(InputError, match=r"vol_bump must lie in \(0, sigma\), sigma 0.25; got 0.3"):
+    with pytest.raises(InputError, match=r"vol_bump must lie in \(0, the vol\), 0.25; got 0.3"):
         greeks(SNOWBALL, MODEL, MARKET, vol_bump=0.3)
 
 
