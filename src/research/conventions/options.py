@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import typing
 from difflib import get_close_matches
@@ -11,6 +12,7 @@ from research.conventions.fields import check_kinds
 from research.errors import InputError, rule
 
 
+@functools.cache
 def options_in(source: Any) -> dict[str, Any]:
     """Options and annotations of a function (what is keyword only) or of a dataclass (its fields)."""
     hints = typing.get_type_hints(source)
