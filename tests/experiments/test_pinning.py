@@ -10,6 +10,7 @@ import pytest
 from research import lineage
 from research.experiments import run_notebook
 from research.experiments.hits import find_hit
+from research.experiments.runner import is_answered
 from research.project import Project
 
 UNDECLARED = """\
@@ -113,6 +114,18 @@ def test_a_hit_is_found_again_only_while_its_folder_is_whole(project):
     assert not run_notebook(project.notebook, {"n": 6}).hit
     shutil.rmtree(run.folder / "tables")
     assert not run_notebook(project.notebook).hit
+
+
+def test_whether_a_run_has_the_answer_is_known_without_running(project):
+    where = Project(project.root)
+    assert not is_answered(project.notebook, project=where)
+    run_notebook(project.notebook)
+    assert is_answered(project.notebook, project=where)
+    assert is_answered(project.notebook, {"n": 5}, project=where)
+    assert not is_answered(project.notebook, {"n": 6}, project=where)
+    project.notebook.write_text(project.study("changed = True"))
+    project.commit()  # as after a pull: clean, and not the code of the run
+    assert not is_answered(project.notebook, project=where)
 
 
 def test_results_are_written_by_a_run_and_by_a_hit_with_the_same_bytes(project, tmp_path):

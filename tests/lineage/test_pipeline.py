@@ -142,4 +142,6 @@ def test_the_notebooks_of_the_pipeline_are_those_its_stages_run(project):
     (project.root / "dvc.yaml").write_text(yaml.safe_dump({"stages": stages}))
     (project.root / "data").mkdir()
     (project.root / "data" / "catalog.yaml").write_text("datasets: {}\n")
-    assert pipeline.notebooks(project) == pipeline.without_run(project) == ["notebooks/a.ipynb"]
+    one = pipeline.NotebookStage(name="one", notebook="notebooks/a.ipynb", parameters="params.yaml:a")
+    assert pipeline.notebook_stages(project) == [one]
+    assert pipeline.without_run(project) == ["notebooks/a.ipynb"]

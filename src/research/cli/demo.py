@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import typer
 
@@ -26,7 +27,11 @@ def command() -> None:
     before = pipeline.read_lock(project)
     missing = pipeline.without_run(project)
     _say("Pipeline: dvc repro" + (f" --force ({len(missing)} notebooks have no run in this store)" if missing else ""))
-    ran = pipeline.run_pipeline(project, pipeline.environment(project), _say, force=bool(missing))
+    env = pipeline.environment(project)
+    ran = pipeline.run_pipeline(project, env, _say, force=bool(missing))
+    if stale := _stale(project):
+        _say(f"Pipeline: dvc repro --force, for {len(stale)} notebooks have no run of this code in this store")
+        ran += pipeline.run_pipeline(project, env, _say, force=True, only=stale)
     _say(
         f"Pipeline: {len(ran)} stages ran. {pipeline.settle_lock(project, before)}"
         if ran
@@ -41,6 +46,28 @@ def command() -> None:
 
 def _say(line: str) -> None:
     print(line, flush=True)
+
+
+def _stale(project: Project) -> list[str]:
+    """Stages whose notebook has no run of the code, data and parameters as they are.
+
+    After a pull the committed dvc.lock fits the pulled code, so DVC has nothing to do; the runs here are of the old.
+    """
+    from research.experiments.runner import is_answered
+    from research.lineage import pipeline
+
+    return [
+        stage.name
+        for stage in pipeline.notebook_stages(project)
+        if not is_answered(project.root / stage.notebook, _parameters(project, stage.parameters), project=project)
+    ]
+
+
+def _parameters(project: Project, place: str) -> dict[str, Any]:
+    """The parameters at FILE:SECTION, read from the project's own folder."""
+    from research.cli.run import read_parameters
+
+    return dict(read_parameters([str(project.root / place)] if place else [], []))
 
 
 def _promote(project: Project) -> bool:

@@ -119,6 +119,14 @@ def run_notebook(
     return outcome
 
 
+def is_answered(path: str | Path, parameters: Mapping[str, Any] | None = None, *, project: Project) -> bool:
+    """Whether `run_notebook` would find its answer in the store, without running anything."""
+    notebook = notebooks.read(path)
+    checked = notebook.schema().check(parameters or {})
+    request = hits.request_digest(notebook, checked.to_json(), environment.describe(project.lock))
+    return hits.find_hit(project, request, _inside(project, notebook.path), notebook.digest) is not None
+
+
 def _inside(project: Project, path: Path) -> str:
     try:
         return path.relative_to(project.root.resolve()).as_posix()

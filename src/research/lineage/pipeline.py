@@ -13,7 +13,8 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -37,11 +38,24 @@ def environment(project: Project) -> dict[str, str]:
     return env
 
 
-def notebooks(project: Project) -> list[str]:
-    """The notebooks that stages of dvc.yaml run."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotebookStage:
+    """A stage of dvc.yaml that runs a notebook."""
+
+    name: str
+    notebook: str
+    parameters: str  # FILE:SECTION, as `research run -f` takes it; "" for the notebook's own
+
+
+def notebook_stages(project: Project) -> list[NotebookStage]:
+    """The stages that run notebooks, in the order of dvc.yaml."""
     stages = (yaml.safe_load((project.root / "dvc.yaml").read_text()) or {}).get("stages", {})
-    found = (re.search(r"research run (\S+\.ipynb)", str(stage.get("cmd", ""))) for stage in stages.values())
-    return [match.group(1) for match in found if match]
+    found = []
+    for name, stage in stages.items():
+        call = re.search(r"research run (\S+\.ipynb)(?: -f (\S+))?", str(stage.get("cmd", "")))
+        if call:
+            found.append(NotebookStage(name=name, notebook=call[1], parameters=call[2] or ""))
+    return found
 
 
 def without_run(project: Project) -> list[str]:
@@ -51,14 +65,19 @@ def without_run(project: Project) -> list[str]:
     """
     from research.lineage.store import list_runs
 
-    return [n for n in notebooks(project) if not list_runs(notebook=n, status="FINISHED", project=project, limit=1)]
+    names = [stage.notebook for stage in notebook_stages(project)]
+    return [n for n in names if not list_runs(notebook=n, status="FINISHED", project=project, limit=1)]
 
 
 def run_pipeline(
-    project: Project, env: dict[str, str], say: Callable[[str], None], *, force: bool = False
+    project: Project, env: dict[str, str], say: Callable[[str], None], *, force: bool = False, only: Sequence[str] = ()
 ) -> list[str]:
-    """`dvc repro`; each line worth reading goes to `say`. The names of the stages that ran."""
-    call = [sys.executable, "-m", "dvc", "repro", *(["--force"] if force else [])]
+    """`dvc repro`; each line worth reading goes to `say`. The names of the stages that ran.
+
+    `only` runs the named stages and none that they depend on.
+    """
+    single = ["--single-item", *only] if only else []
+    call = [sys.executable, "-m", "dvc", "repro", *(["--force"] if force else []), *single]
     ran: list[str] = []
     with subprocess.Popen(
         call, cwd=project.root, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
