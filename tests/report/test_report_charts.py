@@ -169,6 +169,7 @@ def test_a_figure_shows_itself_once_and_is_the_same_bytes_each_time(quotes):
     assert style.png(first) == style.png(second)
     data, size = first._repr_png_()
     assert data[:4] == b"\x89PNG" and size["width"] > 300
+    assert size["alt"].startswith("Implied vol")
     pyplot = sys.modules.get("matplotlib.pyplot")
     assert pyplot is None or not pyplot.get_fignums()
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import html
 import os
 import re
 import sys
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 _MATHJAX = re.compile(r"<!-- Load mathjax -->.*?<!-- End of mathjax configuration -->", re.DOTALL)
+_UNNAMED = re.compile(r'<img alt="No description has been provided for this image"([^>]{0,200} src="data:image/png)')
 _DARK = """<style>
 body.jp-Notebook { max-width: 1080px; margin: 0 auto; }
 @media (prefers-color-scheme: dark) {
@@ -61,6 +64,16 @@ def without_slow_grammar() -> Iterator[None]:
             del sys.modules[name]
 
 
+def _with_descriptions(body: str, notebook: Any) -> str:
+    """Pictures described by their own `alt`, which the exporter's template leaves out, so that a page can be read aloud."""
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    pictures = [output for output in outputs if "image/png" in output.get("data", {})]
+    named = iter([output.get("metadata", {}).get("image/png", {}).get("alt", "") for output in pictures])
+    if len(_UNNAMED.findall(body)) != len(pictures):  # pictures in the text too: which is which is not known
+        return body
+    return _UNNAMED.sub(lambda found: f'<img alt="{html.escape(next(named), quote=True)}"{found[1]}', body)
+
+
 def write_page(notebook: Path, page: Path, title: str) -> None:
     """Convert the executed notebook at `notebook` to `page`, whole or not at all."""
     with without_slow_grammar():
@@ -74,6 +87,7 @@ def write_page(notebook: Path, page: Path, title: str) -> None:
     exporter = HTMLExporter(exclude_input_prompt=True, exclude_output_prompt=True, require_js_url="", jquery_url="")
     body, _ = exporter.from_notebook_node(source, resources={"metadata": {"name": title}})
     body = _MATHJAX.sub("", body)  # from another host: a page is whole, now and in ten years
+    body = _with_descriptions(body, source)
     partial = page.with_name(f".{page.name}.{os.getpid()}")
     partial.write_text(body.replace("</head>", _DARK + "\n</head>", 1), encoding="utf-8")
     partial.replace(page)

@@ -119,10 +119,10 @@ def _chart_class() -> type[Any]:
     from matplotlib.figure import Figure
 
     class Chart(Figure):
-        def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
+        def _repr_png_(self) -> tuple[bytes, dict[str, Any]]:
             width, height = self.get_size_inches()
             size = {"width": round(width * _SCREEN_DPI), "height": round(height * _SCREEN_DPI)}
-            return png(self), size
+            return png(self), {**size, "alt": self.get_suptitle().strip() or "chart"}
 
     return Chart
 

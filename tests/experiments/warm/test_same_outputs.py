@@ -39,6 +39,8 @@ CELLS = [
     "len?",
     "exit_code = 3\nexit_code",
     "",
+    "class Picture:\n    def _repr_png_(self): return b'\\x89PNG\\r\\n', {'width': 3}\nPicture()",
+    "display({'image/jpeg': b'jpeg', 'application/json': {'n': [1, 2]}}, raw=True)",
     "def deep(n):\n    return 1 / n\ndeep(0)",
 ]
 
@@ -58,7 +60,7 @@ def plain(cell: dict[str, Any]) -> list[dict[str, Any]]:
 def test_a_notebook_shows_the_same_in_process_and_in_kernel_mode(warm, run):
     both = {}
     for mode in ("process", "kernel"):
-        with pytest.raises(RunError, match=r"cell 28 \(def deep\(n\):\): ZeroDivisionError: division by zero"):
+        with pytest.raises(RunError, match=r"cell 30 \(def deep\(n\):\): ZeroDivisionError: division by zero"):
             run(*CELLS, mode=mode)
         both[mode] = run.last.cells
         assert run.last.ran.warm
@@ -67,6 +69,7 @@ def test_a_notebook_shows_the_same_in_process_and_in_kernel_mode(warm, run):
         assert process["execution_count"] == kernel["execution_count"], CELLS[number]
     shown = plain(both["process"][6])
     assert [o["data"] for o in shown] == ["{'text/plain': \"'third'\"}"]
+    assert both["process"][27]["outputs"][0]["data"]["image/png"] == "iVBORw0K"
 
 
 @pytest.mark.parametrize("mode", ["process", "kernel"])

@@ -15,7 +15,7 @@ _CHUNK = 1 << 20
 
 def send(link: socket.socket, message: Any, descriptors: tuple[int, ...] = ()) -> None:
     """Send one frame, whole."""
-    body = json.dumps(message, separators=(",", ":"), default=str).encode()
+    body = json.dumps(message, separators=(",", ":"), default=_as_a_kernel_does).encode()
     frame = _LENGTH.pack(len(body)) + body
     if descriptors:
         rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))]
@@ -23,6 +23,16 @@ def send(link: socket.socket, message: Any, descriptors: tuple[int, ...] = ()) -
         frame = frame[sent:]
     if frame:
         link.sendall(frame)
+
+
+def _as_a_kernel_does(value: Any) -> Any:
+    """What a kernel's own messages make of a value that JSON has not: a picture's bytes are base64 in a notebook."""
+    from jupyter_client.jsonutil import json_default
+
+    try:
+        return json_default(value)
+    except TypeError:
+        return str(value)
 
 
 class Reader:
