@@ -65,7 +65,7 @@ def without_slow_grammar() -> Iterator[None]:
 
 
 def _with_descriptions(body: str, notebook: Any) -> str:
-    """Pictures described by their own `alt`, which the exporter's template leaves out, so that a page can be read aloud."""
+    """The page with each picture described by its own `alt`, which the exporter's template leaves out."""
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     pictures = [output for output in outputs if "image/png" in output.get("data", {})]
     named = iter([output.get("metadata", {}).get("image/png", {}).get("alt", "") for output in pictures])
