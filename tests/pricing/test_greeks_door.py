@@ -128,7 +128,7 @@ def test_fourier_and_cosine_give_the_same_greeks():
     item = European(strike=105.0, tau=0.7)
     a, b = (one(item, HESTON, MARKET, method=m) for m in ("fourier", "cosine"))
     for name in a.index:
-        assert a[name] == pytest.approx(b[name], rel=1e-4, abs=1e-5), name
+        assert a[name] == pytest.approx(b[name], rel=3e-4, abs=1e-5), name
 
 
 def test_derivatives_by_the_parameters_of_heston_are_those_of_the_price():

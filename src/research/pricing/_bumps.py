@@ -25,6 +25,7 @@ from research.errors import InputError, require
 from research.market import DiscountCurve, Snapshot
 
 DAYS = 365.0
+_AT_A_LEVEL = 2.0**-12  # of spot, where the spot lies on a level: gamma jumps there, delta does not
 _TIMES = ("tau", "times", "fixings", "observations", "start", "switch", "resets", "at", "schedule")
 
 
@@ -91,21 +92,40 @@ def bumped(snapshot: Snapshot, *, spot: float = 0.0, rate: float = 0.0, days: fl
 
 def vol_step(model: Any) -> float:
     """0.01, or less where the vol is small: a bump must not be a large part of it."""
-    sigma = float(getattr(model, "sigma", 0.0)) if "lognormal" in model.abilities else 0.0
-    return min(0.01, 0.05 * sigma) if sigma > 0.0 else 0.01
+    lowest = _lowest_vol(model)
+    return min(0.01, 0.05 * lowest) if lowest > 0.0 else 0.01
 
 
-def spot_step(item: Any, model: Any, snapshot: Snapshot, step: float, given: bool) -> float:
-    """A fraction of spot: `step`, less for short and calm options unless given, and two of it short of a barrier."""
+def _lowest_vol(model: Any) -> float:
+    """The smallest vol among the parameters that `shifted` moves; 0 where it is not known."""
+    if "lognormal" in model.abilities:
+        return float(getattr(model, "sigma", 0.0))
+    if hasattr(model, "implied"):
+        return float(np.min(np.asarray(model.implied, dtype=np.float64)))
+    if hasattr(model, "v0") and hasattr(model, "theta"):
+        return float(np.sqrt(min(v for v in (model.v0, model.theta) if v > 0.0))) if max(model.v0, model.theta) else 0.0
+    return 0.0
+
+
+def spot_step(item: Any, model: Any, snapshot: Snapshot, step: float, given: bool, width: int = 2) -> float:
+    """A fraction of spot: `step`, less for short and calm options unless given, and `width` of it short of a barrier.
+
+    Wide stencils (more than two points on each side) take a twentieth of the standard deviation up to expiry also where
+    it is more than `step`: rounding is smaller then, and their own error stays below it.
+    """
     sigma = float(getattr(model, "sigma", 0.0)) if "lognormal" in model.abilities else 0.0
     if sigma > 0.0 and not given:
         tau = float(np.min(np.atleast_1d(np.asarray(item.years(snapshot.as_of), dtype=np.float64))))
-        step = min(step, 0.05 * sigma * max(tau, 1.0 / DAYS) ** 0.5)
-    levels = (getattr(item, name, None) for name in ("barrier", "low", "high", "extreme"))
+        spread = 0.05 * sigma * max(tau, 1.0 / DAYS) ** 0.5
+        step = min(step, spread) if width <= 2 else min(spread, 0.05)
+    names = ["barrier", "low", "high", "extreme"]
+    if getattr(item, "extreme", 0.0) is None:  # the extreme is today's spot: its law begins at the spot
+        names.append("strike")
+    levels = (getattr(item, name, None) for name in names)
     initial = float(getattr(item, "initial", None) or 1.0)
     room = [abs(initial * level / snapshot.spot - 1.0) for level in levels if isinstance(level, float)]
-    step = min([step, *(0.4 * r for r in room if r > 0.0)])
-    return float(2.0 ** np.floor(np.log2(step))) if step < 0.004 else step  # few sizes, many contracts a batch
+    step = min([step, *(0.8 / width * r if r > 0.0 else _AT_A_LEVEL for r in room)])
+    return float(2.0 ** np.floor(np.log2(step))) if step < 0.004 or width > 2 else step  # few sizes, larger batches
 
 
 def aged(item: Any, days: float) -> Any:

@@ -1,13 +1,14 @@
-"""Greeks by central differences of any engine's values: one batch of contracts a bump, stencils of fourth order.
+"""Greeks by central differences of any engine's values: one batch of contracts a bump.
 
-References
-----------
-Fornberg (1988), "Generation of finite difference formulas on arbitrarily spaced grids", Math. Comp. 51, 699-706.
+Where the engine is a closed form, exact to `EXACT`, the stencils have four points on each side and steps of a twentieth
+of the standard deviation (`_bumps`), so that Greeks are nearly as exact as the price; elsewhere two points. The stated
+error is the distance to the stencil with a point less on each side, and what rounding and the price's error make of it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,24 +18,31 @@ from research.errors import InputError
 from research.market import Snapshot
 from research.pricing._bumps import DAYS, aged, bumped, shifted
 from research.pricing._greek_tables import Table, entry
+from research.pricing._stencils import FIRST_GRAIN, SECOND_GRAIN, THIRD_GRAIN, first, second, third
 from research.pricing.price import rows_of
 
 GRIDS = ("pde", "lattice", "adi")
+EXACT = 1e-12  # of spot and value: what a price may be off for wide stencils to pay
+SMOOTH = ("spectral",)  # its error is no rounding: it changes as slowly as the price
+WIDE, NARROW = 4, 2  # points on each side
+_CALM = {"spot": 0.05, "vol": 0.05, "rate": 0.005, "age": 0.005}  # a step, of the distance over which a price changes
 _NOISE = 4e-15  # rounding of a closed form, of spot and value
+_HOW = "differences"
 
 
 def differences(
     items: list[Any], model: Any, snapshot: Snapshot, method: str, wanted: Sequence[str], bumps: dict[str, Any],
-    options: dict[str, Any], first: Any = None,
+    options: dict[str, Any], unbumped: Any = None, width: int = NARROW,
 ) -> Table:  # fmt: skip
-    """Central differences, the whole group in one batch a bump."""
+    """Central differences of `width` points on each side, the whole group in one batch a bump."""
     grid = method in GRIDS
     e = bumps["spot"] or (0.02 if grid else 0.004)
-    dv, dr, days = bumps["vol"], bumps["rate"] or (1e-3 if grid else 1e-4), bumps["days"]
+    dv, dr, days = bumps["vol"], bumps["rate"] or (1e-3 if grid or width > NARROW else 1e-4), bumps["days"]
     known: dict[tuple[float, ...], Float1D] = {}
-    if first is not None:
-        known[(0, 0, 0, 0)] = first.value
+    if unbumped is not None:
+        known[(0, 0, 0, 0)] = unbumped.value
     noise = 0.0 if grid else _NOISE * (snapshot.spot + np.abs(known.get((0, 0, 0, 0), 0.0)))
+    of_price = np.abs(unbumped.error) if width > NARROW else 0.0
 
     def at(spot: int = 0, vol: int = 0, rate: int = 0, age: int = 0) -> Float1D:
         key = (spot, vol, rate, age)
@@ -45,71 +53,117 @@ def differences(
             known[key] = rows_of(contracts, moved, there, method, "raise", options, known=False).value
         return known[key]
 
-    return _stencils(at, wanted, snapshot.spot * e, dv, dr, days / DAYS, "differences", noise)
+    def rounding(*bumps: str) -> Any:
+        return np.maximum(noise, of_price * (np.prod([_CALM[name] for name in bumps]) if method in SMOOTH else 1.0))
+
+    return _Differences(at, wanted, _Steps(snapshot.spot * e, dv, dr, days / DAYS), width, rounding).table()
 
 
-def _stencils(
-    at: Callable[..., Float1D], wanted: Sequence[str], ds: float, dv: float, dr: float, dt: float, how: str,
-    noise: Any = 0.0,
-) -> Table:  # fmt: skip
-    """Greeks and their errors out of bumped values: the distance to the stencil of second order, and rounding."""
-    out: Table = {}
+def takes_wide(method: str, values: Any, spot: float) -> bool:
+    """Whether prices are exact, or at least smooth, enough for wide stencils."""
+    return method in SMOOTH or bool(np.all(np.abs(values.error) <= EXACT * (spot + np.abs(values.value))))
 
-    def put(name: str, value: Callable[[], Any], other: Callable[[], Any], grain: float = 0.0) -> None:
-        if name in wanted:
-            found = value()
-            out[name] = entry(found, np.abs(found - other()) + noise * grain, how)
 
-    def slope(**rest: int) -> Float1D:
-        near, far = at(spot=1, **rest) - at(spot=-1, **rest), at(spot=2, **rest) - at(spot=-2, **rest)
-        out: Float1D = (8.0 * near - far) / (12.0 * ds)
+def _judged(stencil: Callable[[int], Any], width: int, rounding: Any) -> tuple[Any, Any]:
+    """A derivative by `width` points on each side, and its error: the distance to one point less.
+
+    Where that is no small part of the step before it, the function has a kink within reach (the strike of a lookback
+    option that starts today) and more points do not help: then twice the distance to the plain difference.
+    """
+    value, less = stencil(width), stencil(width - 1)
+    error = np.abs(value - less)
+    if width > NARROW:
+        slow = error > np.maximum(0.2 * np.abs(less - stencil(width - 2)), rounding)
+        error = np.where(slow, 2.0 * np.abs(value - stencil(1)), error)
+    return value, error
+
+
+@dataclass(frozen=True, slots=True)
+class _Steps:
+    """Spot in price units; vol, rate and time in years in theirs."""
+
+    spot: float
+    vol: float
+    rate: float
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Differences:
+    """Greeks and their errors out of bumped values."""
+
+    at: Callable[..., Float1D]
+    wanted: Sequence[str]
+    step: _Steps
+    width: int
+    noise: Callable[..., Any]  # of the bumps of a derivative, in price units
+
+    def table(self) -> Table:
+        """Every Greek that is wanted."""
+        step, width, out = self.step, self.width, Table()
+        if "value" in self.wanted:
+            out["value"] = entry(self.at(), 0.0, _HOW)
+        for name, bump, h, stencil, grain, order in (
+            ("delta", "spot", step.spot, first, FIRST_GRAIN, 1), ("gamma", "spot", step.spot, second, SECOND_GRAIN, 2),
+            ("speed", "spot", step.spot, third, THIRD_GRAIN, 3), ("vega", "vol", step.vol, first, FIRST_GRAIN, 1),
+            ("volga", "vol", step.vol, second, SECOND_GRAIN, 2), ("rho", "rate", step.rate, first, FIRST_GRAIN, 1),
+        ):  # fmt: skip
+            if name in self.wanted:
+                values, rounding = self._along(bump), self.noise(*order * (bump,)) * grain[width] / h**order
+                value, error = _judged(lambda n: stencil(values, h, n), width, rounding)  # noqa: B023
+                out[name] = entry(value, error + rounding, _HOW)
+        if "vanna" in self.wanted:
+            out["vanna"] = self._mixed("vol", step.vol, min(width, 3))
+        return out | self._of_time()
+
+    def _along(self, bump: str) -> Callable[[int], Float1D]:
+        return lambda k: self.at(**{bump: k})
+
+    def _slope(self, width: int, **rest: int) -> Any:
+        return first(lambda k: self.at(spot=k, **rest), self.step.spot, width)
+
+    def _mixed(self, bump: str, h: float, width: int) -> dict[str, Any]:
+        """d delta / d bump; the errors of the two directions add."""
+        rounding = self.noise("spot", bump) * FIRST_GRAIN[width] ** 2 / (self.step.spot * h)
+        value, error = _judged(lambda n: first(lambda m: self._slope(n, **{bump: m}), h, width), width, rounding)
+        _, other = _judged(lambda n: first(lambda m: self._slope(width, **{bump: m}), h, n), width, rounding)
+        return entry(value, error + other + rounding, _HOW)
+
+    def _of_time(self) -> Table:
+        """Theta and charm, on as many days as the contract has on both sides, at last on days to come alone."""
+        ways = [lambda: self._central(min(self.width, 3)), lambda: self._central(2), self._ahead, self._near_by]
+        for way in ways:
+            try:
+                return way()
+            except InputError:
+                if way is ways[-1]:
+                    raise
+        raise AssertionError("the last way raises")
+
+    def _central(self, width: int) -> Table:
+        out, days, h = Table(), self._along("age"), self.step.time
+        if "theta" in self.wanted:
+            rounding = self.noise("age") * FIRST_GRAIN[width] / h
+            value, error = _judged(lambda n: first(days, h, n), width, rounding)
+            out["theta"] = entry(value, error + rounding, _HOW)
+        if "charm" in self.wanted:
+            out["charm"] = self._mixed("age", h, width)
         return out
 
-    def near(**rest: int) -> Float1D:
-        out: Float1D = (at(spot=1, **rest) - at(spot=-1, **rest)) / (2.0 * ds)
+    def _ahead(self) -> Table:
+        """It did not exist yesterday: a variance swap that starts today, a note with a date behind."""
+        return self._by(lambda f: (4.0 * f(1) - f(2) - 3.0 * f(0)) / 2.0)
+
+    def _near_by(self) -> Table:
+        """It has a date the day after tomorrow."""
+        return self._by(lambda f: (f(1) - f(-1)) / 2.0)
+
+    def _by(self, stencil: Callable[[Callable[[int], Any]], Any]) -> Table:
+        """Theta and charm by one stencil, with the distance to one day ahead as error."""
+        out, h = Table(), self.step.time
+        of: dict[str, Callable[[int], Any]] = {"theta": self._along("age"), "charm": lambda m: self._slope(2, age=m)}
+        for name, values in of.items():
+            if name in self.wanted:
+                value = stencil(values) / h
+                out[name] = entry(value, np.abs(value - (values(1) - values(0)) / h), _HOW)
         return out
-
-    def mixed(name: str, h: float, bump: str) -> None:
-        """d slope / d bump: of fourth order in spot near by, two steps away in the bump of second order in spot."""
-        if name not in wanted:
-            return
-        fine, rough, far = (f(**{bump: m}) - f(**{bump: -m}) for f, m in ((slope, 1), (near, 1), (near, 2)))
-        bend = (2.0 * rough - far) / (12.0 * h)
-        error = np.abs(fine - rough) / (2.0 * h) + np.abs(bend) + 3.0 * noise / (ds * h)
-        out[name] = entry(fine / (2.0 * h) + bend, error, how)
-
-    put("value", at, at)
-    put("delta", slope, near, 1.5 / ds)
-    put("gamma", lambda: (16.0 * (at(spot=1) + at(spot=-1)) - at(spot=2) - at(spot=-2) - 30.0 * at()) / (12.0 * ds**2),
-        lambda: (at(spot=1) - 2.0 * at() + at(spot=-1)) / ds**2, 6.0 / ds**2)  # fmt: skip
-    put("speed", lambda: (at(spot=2) - at(spot=-2) - 2.0 * (at(spot=1) - at(spot=-1))) / (2.0 * ds**3),
-        lambda: (at(spot=2) - 3.0 * at(spot=1) + 3.0 * at() - at(spot=-1)) / ds**3, 4.0 / ds**3)  # fmt: skip
-    put("vega", lambda: (8.0 * (at(vol=1) - at(vol=-1)) - at(vol=2) + at(vol=-2)) / (12.0 * dv),
-        lambda: (at(vol=1) - at(vol=-1)) / (2.0 * dv), 1.5 / dv)  # fmt: skip
-    put("volga", lambda: (16.0 * (at(vol=1) + at(vol=-1)) - at(vol=2) - at(vol=-2) - 30.0 * at()) / (12.0 * dv**2),
-        lambda: (at(vol=1) - 2.0 * at() + at(vol=-1)) / dv**2, 6.0 / dv**2)  # fmt: skip
-    mixed("vanna", dv, "vol")
-    put("rho", lambda: (at(rate=1) - at(rate=-1)) / (2.0 * dr), lambda: (at(rate=1) - at()) / dr, 1.0 / dr)
-
-    def fine() -> None:
-        put("theta", lambda: (8.0 * (at(age=1) - at(age=-1)) - at(age=2) + at(age=-2)) / (12.0 * dt),
-            lambda: (at(age=1) - at(age=-1)) / (2.0 * dt), 1.5 / dt)  # fmt: skip
-        mixed("charm", dt, "age")
-
-    def forward() -> None:  # it did not exist yesterday: a variance swap that starts today, a note with a date behind
-        put("theta", lambda: (4.0 * at(age=1) - at(age=2) - 3.0 * at()) / (2.0 * dt), lambda: (at(age=1) - at()) / dt)
-        put("charm", lambda: (4.0 * slope(age=1) - slope(age=2) - 3.0 * slope()) / (2.0 * dt),
-            lambda: (slope(age=1) - slope()) / dt)  # fmt: skip
-
-    def near_by() -> None:  # it has a date the day after tomorrow
-        put("theta", lambda: (at(age=1) - at(age=-1)) / (2.0 * dt), lambda: (at(age=1) - at()) / dt)
-        put("charm", lambda: (slope(age=1) - slope(age=-1)) / (2.0 * dt), lambda: (slope(age=1) - slope()) / dt)
-
-    for attempt in (fine, forward, near_by):
-        try:
-            attempt()
-            break
-        except InputError:
-            if attempt is near_by:
-                raise
-    return out

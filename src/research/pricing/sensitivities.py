@@ -19,7 +19,8 @@ How each is found stands in the column `how`:
 | under the integral | delta, gamma, speed of European options by `fourier` and `cosine` | 1e-9 of the largest |
 | on the grid | value, delta, gamma, speed, theta by `pde` and `adi`: read at the spot | column `error` |
 | differences on one grid | the rest by `pde` and `adi`, unless `spot_bump` is given | column `error` |
-| differences | all else that is deterministic: central, of fourth order, steps by the contract | column `error` |
+| differences | all else that is deterministic: central, of eighth order where prices are exact, | column `error` |
+|  | else of fourth, steps by the contract |  |
 | common paths | simulations: central bumps on the same paths, a replicate is one observation | column `std_error` |
 | mixed, pathwise, likelihood ratio | simulations: `estimator=`, see `simulated_greeks` | as above |
 
@@ -51,7 +52,8 @@ from research.pricing._bumps import Shifted, spot_step, vol_step
 from research.pricing._greek_tables import DERIVED, GREEKS, UNITS, Table, entry, long, wide
 from research.pricing._signs import check_signs
 from research.pricing.black_greeks import closed_form
-from research.pricing.difference_greeks import GRIDS, differences
+from research.pricing.catalogue import Values
+from research.pricing.difference_greeks import GRIDS, NARROW, WIDE, differences, takes_wide
 from research.pricing.normal import refuse_zero_spot
 from research.pricing.price import check_currencies, choose, price, rows_of, warn_of
 
@@ -249,31 +251,44 @@ def _group(
         raise NoEngineError(f"Greeks by '{used}' must not meet cash dividends. Give them as a yield, or name a grid.")
     if used != engine.method and (used in ("pde", "adi") or used in _SIMULATIONS):  # the best engine has refused
         return _group(items, model, snapshot, str(used), wanted, bumps, options)
-    noisy = bool(np.any(first.std_error > 0.0))
-    bumps = bumps | {"vol": bumps["vol"] or (0.01 if noisy else vol_step(model))}
-    start, kept = bumps["spot"] or (0.02 if used in GRIDS else 0.004), noisy or used in GRIDS or bool(bumps["spot"])
-    size = np.array([spot_step(item, model, snapshot, start, kept) for item in items])
-    if np.unique(size).size > 1:
-        parts = [(np.flatnonzero(size == e), bumps | {"spot": float(e)}) for e in np.unique(size)]
-        return [([int(at[i]) for i in some], how, table) for at, given in parts for some, how, table in
-                _group([items[i] for i in at], model, snapshot, str(used), wanted, given, options)]  # fmt: skip
-    table = differences(items, model, snapshot, str(used), wanted, bumps | {"spot": float(size[0])}, options, first)
-    if "value" in table:
-        table["value"] |= {"std_error": first.std_error, "error": first.error}
-    exact = [n for n in ("delta", "gamma", "speed") if n in wanted]
-    if (
-        isinstance(items[0], European)
-        and used in ("analytic", "fourier", "cosine")
-        and exact
-        and _proportional(model, snapshot)
-    ):
-        from research.pricing.fourier_greeks import spot_greeks
+    return _by_differences(items, model, snapshot, str(used), wanted, bumps, options, first)
 
-        given = spot_greeks(items, model, snapshot)
-        for name in exact:
-            error = 1e-9 * max(float(np.abs(given[name]).max()), 1e-300)
-            table[name] = entry(given[name], error, "under the integral")
-    return [(everyone, str(used), table)]
+
+def _by_differences(
+    items: list[Any], model: Any, snapshot: Snapshot, used: str, wanted: list[str], bumps: dict[str, Any],
+    options: dict[str, Any], first: Any,
+) -> list[tuple[list[int], str, Table]]:  # fmt: skip
+    """A table for each step in spot; what the model says under the integral takes the place of differences."""
+    noisy = bool(np.any(first.std_error > 0.0))
+    kept = noisy or used in GRIDS or bool(bumps["spot"])  # steps that do not follow the contract
+    own = kept or bumps["vol"] or bumps["rate"]
+    width = NARROW if own or not takes_wide(used, first, snapshot.spot) else WIDE
+    bumps = bumps | {"vol": bumps["vol"] or (0.01 if noisy else vol_step(model) * NARROW / width)}
+    start = bumps["spot"] or (0.02 if used in GRIDS else 0.004)
+    size = np.array([spot_step(item, model, snapshot, start, kept, width) for item in items])
+    out = []
+    for step in np.unique(size):
+        at = np.flatnonzero(size == step)
+        some = [items[i] for i in at]
+        prices = Values(first.value[at], first.std_error[at], first.error[at])
+        table = differences(some, model, snapshot, used, wanted, bumps | {"spot": float(step)}, options, prices, width)
+        if "value" in table:
+            table["value"] |= {"std_error": prices.std_error, "error": prices.error}
+        out.append(([int(i) for i in at], used, table | _under_the_integral(some, model, snapshot, used, wanted)))
+    return out
+
+
+def _under_the_integral(items: list[Any], model: Any, snapshot: Snapshot, used: str, wanted: list[str]) -> Table:
+    """Delta, gamma and speed of European options under a characteristic function."""
+    exact = [n for n in ("delta", "gamma", "speed") if n in wanted]
+    transformed = isinstance(items[0], European) and used in ("analytic", "fourier", "cosine")
+    if not (exact and transformed and _proportional(model, snapshot)):
+        return {}
+    from research.pricing.fourier_greeks import spot_greeks
+
+    given = spot_greeks(items, model, snapshot)
+    errors = {name: 1e-9 * max(float(np.abs(given[name]).max()), 1e-300) for name in exact}
+    return {name: entry(given[name], errors[name], "under the integral") for name in exact}
 
 
 def _proportional(model: Any, snapshot: Snapshot) -> bool:
