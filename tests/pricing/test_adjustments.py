@@ -43,7 +43,7 @@ def test_the_total_is_base_and_lines_in_any_order_and_the_bid_lies_below_the_ask
     bid, ask = (quote(ITEM, MODEL, MARKET, ALL, side=s) for s in ("buyer", "seller"))
     again = quote(ITEM, MODEL, MARKET, ALL[::-1], side="buyer")
     assert bid.total == pytest.approx(again.total, rel=1e-15) and bid.total < ask.total
-    frame = bid.frame()
+    frame = bid.to_frame()
     assert frame["line"].tolist() == [
         "base", "IssuerCredit", "Funding", "Liquidity", "ModelReserve", "overlay: ESG", "total"
     ]  # fmt: skip
@@ -97,3 +97,10 @@ def test_quotes_add_up_in_one_currency_only():
 def test_what_hides_something_is_refused(make, message):
     with pytest.raises(InputError, match=message):
         make()
+
+
+def test_a_quote_shows_its_lines_and_a_table_in_a_notebook():
+    shown = quote(ITEM, MODEL, MARKET, ALL)
+    assert repr(shown).startswith(f"Quote(seller's price {shown.total:.6g} = {BASE:.6g} by ")
+    assert repr(shown).count("+") + repr(shown).count("-") >= len(ALL)
+    assert "overlay: ESG" in shown._repr_html_()

@@ -130,8 +130,8 @@ def test_a_scalar_level_gives_floats_and_a_list_gives_arrays() -> None:
         one.value_at_risk,
         value_at_risk(sample(), level=0.975).value_at_risk,
     ]
-    assert many.frame().columns.tolist() == ["method", "level", "value_at_risk", "expected_shortfall"]
-    assert len(one.frame()) == 1
+    assert many.to_frame().columns.tolist() == ["method", "level", "value_at_risk", "expected_shortfall"]
+    assert len(one.to_frame()) == 1
 
 
 @pytest.mark.parametrize(

@@ -167,7 +167,7 @@ Adjustment = IssuerCredit | Funding | Liquidity | ModelReserve | Overlay
 KINDS = {kind.__name__: kind for kind in (IssuerCredit, Funding, Liquidity, ModelReserve, Overlay)}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Quote:
     """A price with its lines."""
 
@@ -186,7 +186,7 @@ class Quote:
         """Base and all lines, price units."""
         return self.base + math.fsum(amount for _, amount in self.lines)
 
-    def frame(self) -> pd.DataFrame:
+    def to_frame(self) -> pd.DataFrame:
         """One row a line: line, amount, assumed; base first, total last."""
         rows = [("base", self.base, f"{self.model} by {self.method}")]
         for given, amount in self.lines:
@@ -195,6 +195,13 @@ class Quote:
             rows.append((title, amount, ", ".join(f"{k}={v}" for k, v in said.items())))
         rows.append(("total", self.total, f"{self.side}'s price, life {self.life:g} years"))
         return pd.DataFrame(rows, columns=["line", "amount", "assumed"])
+
+    def __repr__(self) -> str:
+        lines = "".join(f" {amount:+.6g}" for _, amount in self.lines)
+        return f"Quote({self.side}'s price {self.total:.6g} = {self.base:.6g} by {self.model}, {self.method}{lines})"
+
+    def _repr_html_(self) -> str:
+        return str(self.to_frame().to_html(index=False, float_format=lambda x: f"{x:.6g}"))
 
     def to_json(self) -> dict[str, Any]:
         """Everything; JSON-able."""
@@ -269,7 +276,7 @@ def total(quotes: Sequence[Quote]) -> pd.DataFrame:
         if len(found) > 1:
             shown = ", ".join(repr(x) for x in found)
             raise InputError(f"{name} must be one for all quotes; got {shown}. Convert or add them apart.")
-    tables = pd.concat([q.frame() for q in quotes])
+    tables = pd.concat([q.to_frame() for q in quotes])
     sums = tables.groupby("line", sort=False)["amount"].sum()
     order = [*(n for n in sums.index if n not in ("total",)), "total"]
     return sums.loc[order].reset_index()

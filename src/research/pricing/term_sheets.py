@@ -45,7 +45,7 @@ _ENGINES: dict[str, Callable[..., Estimate]] = {"monte_carlo": monte_carlo.simul
 _PATHS, _BATCHES = 1 << 17, 16
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class TermSheet:
     """What a note is worth and how it may end; standard errors in `to_frame`."""
 
@@ -75,8 +75,18 @@ class TermSheet:
         ]
         return pd.DataFrame(rows, columns=["name", "value", "std_error", "unit"])
 
+    def __repr__(self) -> str:
+        return (
+            f"TermSheet(value {self.value:.6g} +- {self.std_error:.2g}, issuer margin {self.margin:.4g}, "
+            f"knocked out {self.knocked_out:.1%}, at maturity {self.at_maturity:.1%}, "
+            f"knocked in {self.knocked_in:.1%}, loss {self.loss:.1%}, expected life {self.life:.2f} years, {self.n_paths:,} paths)"
+        )
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+    def _repr_html_(self) -> str:
+        return str(self.to_frame().to_html(index=False, float_format=lambda x: f"{x:.6g}"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Solved:
     """The term that gives the wanted value."""
 
@@ -84,6 +94,9 @@ class Solved:
     value: float
     std_error: float  # of `value`
     contract: Any  # the note with that term
+
+    def __repr__(self) -> str:
+        return f"Solved({self.term} {self.value:.6g} +- {self.std_error:.2g} of {type(self.contract).__name__})"
 
 
 def _check_note(item: Any) -> None:

@@ -47,14 +47,14 @@ class TailRisk:
     n: int  # returns given
     model: GARCH | None = None  # where one was fitted
 
-    def frame(self) -> pd.DataFrame:
+    def to_frame(self) -> pd.DataFrame:
         """One row a level: method, level, value_at_risk, expected_shortfall."""
         columns = np.broadcast_arrays(*map(np.atleast_1d, (self.level, self.value_at_risk, self.expected_shortfall)))
         names = ("level", "value_at_risk", "expected_shortfall")
         return pd.DataFrame({"method": self.method, **dict(zip(names, columns))})
 
     def _repr_html_(self) -> str:
-        return str(self.frame().to_html(index=False, float_format=lambda v: f"{v:.6g}"))
+        return str(self.to_frame().to_html(index=False, float_format=lambda v: f"{v:.6g}"))
 
 
 def value_at_risk(
