@@ -79,7 +79,8 @@ class TermSheet:
         return (
             f"TermSheet(value {self.value:.6g} +- {self.std_error:.2g}, issuer margin {self.margin:.4g}, "
             f"knocked out {self.knocked_out:.1%}, at maturity {self.at_maturity:.1%}, "
-            f"knocked in {self.knocked_in:.1%}, loss {self.loss:.1%}, expected life {self.life:.2f} years, {self.n_paths:,} paths)"
+            f"knocked in {self.knocked_in:.1%}, loss {self.loss:.1%}, "
+            f"expected life {self.life:.2f} years, {self.n_paths:,} paths)"
         )
 
     def _repr_html_(self) -> str:
