@@ -174,3 +174,30 @@ def test_a_wrong_kind_or_unit_is_named_with_what_was_meant(make: Any, words: str
     with pytest.raises(InputError) as caught:
         make()
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (
+            lambda: European(strik=100.0, tau=1.0),
+            r"European must be among .*; got 'strik'\. Did you mean strike\?",
+        ),
+        (lambda: European(tau=1.0), r"terms of European must have strike; got tau\."),
+        (lambda: European(), r"terms of European must have strike; got none\."),
+        (lambda: European(100.0, 1.0), r"terms of European must be given by name; got 100\. Write strike=\.\.\."),
+        (lambda: BlackScholes(vol=0.2), r"terms of BlackScholes must be among sigma; got 'vol'\.$"),
+        (lambda: BlackScholes(), r"terms of BlackScholes must have sigma; got none\."),
+    ],
+)
+def test_terms_that_are_misspelt_missing_or_without_a_name_are_refused(call, said):
+    with pytest.raises(InputError, match=said):
+        call()
+
+
+def test_a_contract_keeps_its_signature_and_can_be_copied():
+    import inspect
+    import pickle
+
+    assert list(inspect.signature(European).parameters) == ["strike", "expiry", "tau", "is_call"]
+    assert pickle.loads(pickle.dumps(CALL)) == CALL == dataclasses.replace(CALL, strike=CALL.strike)

@@ -19,6 +19,7 @@ from research.conventions.fields import (
     check_rates,
     check_terms,
     check_vols,
+    named_terms,
     terms_in,
 )
 from research.conventions.options import check_call, check_names, options_in
@@ -33,6 +34,7 @@ __all__ = [
     "check_number",
     "check_rates",
     "check_terms",
+    "named_terms",
     "check_vols",
     "easter",
     "options_in",

@@ -85,7 +85,7 @@ def check_kinds(hints: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
     return out
 
 
-def check_terms(kind: type, values: Any) -> dict[str, Any]:
+def check_terms(kind: type, values: Any, hint: str = "Was it written by a newer version?") -> dict[str, Any]:
     """The fields of a class by name, for its `from_json`; refuses another type, missing and unknown names."""
     of = f"terms of {kind.__name__}"
     if not isinstance(values, Mapping):
@@ -95,13 +95,48 @@ def check_terms(kind: type, values: Any) -> dict[str, Any]:
     given = {name: value for name, value in values.items() if name != "type"}
     if unknown := [name for name in given if name not in fields]:
         near = get_close_matches(str(unknown[0]), fields, n=1)
-        hint = f"Did you mean {near[0]}?" if near else "Was it written by a newer version?"
+        hint = f"Did you mean {near[0]}?" if near else hint
         raise InputError(rule(of, f"be among {', '.join(fields)}", unknown[0], hint))
     missing = dataclasses.MISSING
     must = [n for n, f in fields.items() if f.default is missing and f.default_factory is missing]
     if lacking := [name for name in must if name not in given]:
         raise InputError(f"{of} must have {', '.join(lacking)}; got {', '.join(map(str, given)) or 'none'}.")
     return given
+
+
+def named_terms(kinds: Iterable[Any]) -> None:
+    """Make the dataclasses among `kinds` refuse misspelt, missing and nameless terms as every other mistake.
+
+    Examples
+    --------
+    >>> from research.models import BlackScholes
+    >>> BlackScholes(vol=0.2)
+    Traceback (most recent call last):
+    research.errors.InputError: terms of BlackScholes must be among sigma; got 'vol'.
+    """
+    for kind in kinds:
+        if isinstance(kind, type) and dataclasses.is_dataclass(kind):
+            _name_terms(kind)
+
+
+def _name_terms(kind: Any) -> None:
+    plain = kind.__init__
+
+    @functools.wraps(plain)
+    def init(self: Any, *values: Any, **terms: Any) -> None:
+        try:
+            plain(self, *values, **terms)
+        except TypeError:
+            fields = [f for f in dataclasses.fields(kind) if f.init]
+            names = [f.name for f in fields if not f.kw_only]
+            if len(values) > len(names):
+                where = f"terms of {kind.__name__}"
+                said = ", ".join(f"{f.name}=..." for f in fields[len(names) :])
+                raise InputError(rule(where, "be given by name", values[len(names)], f"Write {said}.")) from None
+            check_terms(kind, dict(zip(names, values)) | terms, hint="")
+            raise
+
+    kind.__init__ = init
 
 
 def terms_in(name: str, terms: Any) -> Mapping[str, Any]:

@@ -38,6 +38,7 @@
 Each is a frozen dataclass and plain data: `to_json(contract)`, `contract_from_json(terms)`.
 """
 
+from research.conventions import named_terms
 from research.instruments import expressions
 from research.instruments.airbag import Airbag
 from research.instruments.american import American
@@ -123,3 +124,5 @@ __all__ = [
     "WorstOf",
     "WorstOfNote",
 ]
+
+named_terms(globals()[name] for name in __all__)

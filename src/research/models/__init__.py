@@ -23,6 +23,7 @@
 Each is a frozen dataclass and plain data: `to_json(model)`, `model_from_json(terms)`.
 """
 
+from research.conventions import named_terms
 from research.models import bachelier, black, correlation
 from research.models.arbitrage_free_sabr import ArbitrageFreeSABR
 from research.models.bachelier import Bachelier
@@ -75,3 +76,5 @@ __all__ = [
     "SVISurface",
     "VarianceGamma",
 ]
+
+named_terms(globals()[name] for name in __all__)
