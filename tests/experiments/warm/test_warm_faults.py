@@ -93,13 +93,13 @@ def test_a_grandchild_left_behind_ends_with_the_run_and_is_named(warm, run):
     left = "import os, time\npid = os.fork()\nif pid == 0:\n    os.setsid()\n    time.sleep(300)\nprint(pid)"
     done = run(left)
     assert done.ran.left == ["python"]
-    assert not alive(int(done.text))
+    assert not alive(int(done.text.split()[-1]))  # after a warning of Python 3.12 about threads
 
 
 def test_a_process_that_leaves_its_parent_ends_with_the_run(warm, run):
     done = run("import subprocess\nsubprocess.run('(setsid sleep 300 & echo $!)', shell=True)")
     assert done.ran.left == ["sleep"]
-    assert not alive(int(done.text))
+    assert not alive(int(done.text.split()[-1]))  # after a warning of Python 3.12 about threads
 
 
 @pytest.mark.parametrize("cell", ["import time; time.sleep(300)", "import asyncio\nawait asyncio.sleep(300)"])
