@@ -25,6 +25,7 @@ from research.core.pricing.pde import pde_values
 from research.market import Snapshot
 from research.models import LocalVol
 from research.pricing._dated import Dated
+from research.pricing._escrow import base_of
 from research.pricing._grid_models import GridModel, spreads, variance_on_grid
 from research.pricing._pde_grid import FINE, WIDTH, Dividends, pinned_nodes, share_above, steps_between
 
@@ -138,7 +139,7 @@ def line(
     low, high, pins = reach(dated, there.spot, float(there.forward(end)), std)
     at = float(np.log(there.spot / dated.scale))
     x = pinned_nodes(low, high, pins.tolist(), at, FINE * std[0], n, level)
-    plan = stretches(dated.times, dividends, m, level, least, today=isinstance(model, LocalVol))
+    plan = stretches(dated.times, dividends, m, level, least, today=isinstance(base_of(model), LocalVol))
     staged = [stages(times) for times in plan.times]
     every = np.concatenate([[0.0], *(times[1:] for times, _ in staged)])
     variance = variance_on_grid(model, x, dated.scale, every, end, snapshot)

@@ -35,9 +35,9 @@ from research.errors import NumericalError, require, require_all
 from research.instruments import American
 from research.market import Snapshot
 from research.models.heston import Heston
-from research.models.local_stochastic_vol import LocalStochasticVol
 from research.pricing._dated_contracts import march_of, terms_of
 from research.pricing._dated_plane import plane, std_of
+from research.pricing._escrow import LEVERAGED, Leveraged
 from research.pricing._grid_read import CAUTION, exercised, extrapolated, read_plane, variance_today, with_theta
 from research.pricing._pde_grid import (
     FINE,
@@ -56,7 +56,7 @@ from research.pricing.catalogue import Values
 
 Scheme = Literal["craig-sneyd", "hundsdorfer-verwer"]
 _SCHEMES = {"craig-sneyd": CRAIG_SNEYD, "hundsdorfer-verwer": HUNDSDORFER_VERWER}
-Model = Heston | LocalStochasticVol
+Model = Heston | Leveraged
 Layout = tuple[Model, Snapshot] | None
 _ROUNDING, _LEFT = 1e-10, 2e-6  # of spot; of a contract with dates, of its largest amount: what may be left
 _POINTS, _STEPS = (100, 200), (50, 100)  # without and with dates
@@ -66,7 +66,7 @@ _EARLY_GROWTH = 1.5  # power in which time steps grow from expiry, 2 for other o
 
 def value(
     items: Sequence[Any],
-    model: Heston | LocalStochasticVol,
+    model: Heston | Leveraged,
     snapshot: Snapshot,
     *,
     n_space: int | None = None,
@@ -115,7 +115,7 @@ def solve(
         require(given is None or given >= least, name, given, f"be at least {least}")
     require(scheme in _SCHEMES, "scheme", scheme, f"be one of {', '.join(_SCHEMES)}")
     check_dividends(dividends)
-    heston = model.heston if isinstance(model, LocalStochasticVol) else model
+    heston = model.heston if isinstance(model, LEVERAGED) else model
     hint = "Without it the variance is a function of time: use BlackScholes or LocalVol."
     require(heston.sigma > 0.0, "sigma", heston.sigma, "be > 0 for method='adi'", hint=hint)
     days = np.array([has_dates(item) for item in items])
@@ -146,7 +146,7 @@ class _Run:
 
     @property
     def heston(self) -> Heston:
-        return self.model.heston if isinstance(self.model, LocalStochasticVol) else self.model
+        return self.model.heston if isinstance(self.model, LEVERAGED) else self.model
 
     def finished(self, cuts: FloatND, ends: Sequence[float]) -> list[Float2D]:
         """With theta, where it is asked for."""
@@ -224,7 +224,7 @@ class _March:
     def solve(self, run: _Run, level: int, faster: int) -> Float2D:
         """Readings of each problem, shape (problems, 5) or the values alone, (problems, 1)."""
         first, heston, snapshot, sizes = self.problems[0], run.heston, run.snapshot, run.sizes
-        scale, unit, leveraged = first.scale, first.unit, isinstance(run.model, LocalStochasticVol)
+        scale, unit, leveraged = first.scale, first.unit, isinstance(run.model, LEVERAGED)
         x, v = self._nodes(run, level)
         growth = _EARLY_GROWTH if first.early else 2.0
         dt, cash = time_steps(self.years, sizes[2], run.dividends, faster, growth, leveraged)
@@ -255,7 +255,7 @@ class _March:
 
     def _nodes(self, run: _Run, level: int) -> tuple[Float1D, Float1D]:
         of, there = run.layout or (run.model, run.snapshot)
-        heston = of.heston if isinstance(of, LocalStochasticVol) else of
+        heston = of.heston if isinstance(of, LEVERAGED) else of
         std, below, above = std_of(heston, of, self.years)
         at = self.at + np.log(there.spot / run.snapshot.spot)
         low, high, beside = self.problems[0].range(float(at.min()), float(at.max()), WIDTH * below, WIDTH * above)
@@ -264,7 +264,7 @@ class _March:
 
     def _leverage(self, run: _Run, x: Float1D, scale: float, dt: Float1D) -> Float2D:
         """L^2 of each step, from expiry back."""
-        if not isinstance(run.model, LocalStochasticVol):
+        if not isinstance(run.model, LEVERAGED):
             return np.ones((1, x.size))
         times = calendar(self.years, dt)
         forward = run.snapshot.forward(0.5 * (times[1:] + times[:-1]))
@@ -274,7 +274,7 @@ class _March:
 
 def _marches(parts: list[Problem], tau: Float1D, run: _Run, has_cash: bool) -> list[_March]:
     """Problems grouped by what they are in units of the scale; each for itself where the scale matters."""
-    alone = has_cash or isinstance(run.model, LocalStochasticVol)
+    alone = has_cash or isinstance(run.model, LEVERAGED)
     groups: dict[Any, list[Problem]] = {}
     for i, p in enumerate(parts):
         ends, hits = tuple(end / p.scale for end in p.ends), tuple(hit / p.unit for hit in p.hits)

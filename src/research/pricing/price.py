@@ -140,7 +140,8 @@ def rows_of(
             if errors == "mark":
                 check_currencies(these, snapshot)
                 check_signs(these, model, snapshot)
-            out.fill(some, *_values(engines, these, model, snapshot, method, options))
+            for rows, found, engine in _parts(engines, these, model, snapshot, method, options):
+                out.fill([some[i] for i in rows], found, engine)
 
         _calls.by_halves(groups[kind], attempt, out.refuse, errors == "raise")
     if known:
@@ -167,16 +168,40 @@ class Rows:
         self.refused[at] = str(error)
 
 
+def _parts(
+    engines: list[Engine], items: list[Any], model: Any, snapshot: Any, method: str, options: dict[str, Any]
+) -> list[carry.Part]:
+    """Positions, values and engine of contracts of one kind, whatever the stock pays."""
+    if isinstance(snapshot, BasketSnapshot) or not carry.in_parts(items[0], snapshot):
+        return [(list(range(len(items))), *_values(engines, items, model, snapshot, method, options))]
+    _calls.check_market(engines[0], items[0], snapshot)
+
+    def plain(some: list[Any], market: Snapshot) -> tuple[Values, Engine]:
+        return _values(engines, some, model, market, method, options)
+
+    def carried(able: list[Engine], some: list[Any], market: Snapshot) -> tuple[Values, Engine]:
+        return _first(able, some, model, market, options)
+
+    return carry.parts(items, model, snapshot, method, engines, plain, carried)
+
+
 def _values(
     engines: list[Engine], items: list[Any], model: Any, snapshot: Any, method: str, options: dict[str, Any]
 ) -> tuple[Values, Engine]:
-    """What the first engine that does not refuse says of contracts of one kind, whatever the stock pays."""
+    """What the first engine that does not refuse says of contracts of one kind, where no cash is paid."""
     _calls.check_market(engines[0], items[0], snapshot)
     if isinstance(snapshot, BasketSnapshot):
         return _first(engines, items, model, snapshot, options)
     if carry.only_borrow(snapshot):
         return _first(engines, items, model, carry.folded(snapshot), options)
-    return _carried(engines, items, model, snapshot, method, options)
+    able = [engine for engine in engines if carry.takes_forwards(engine)]
+    if not able:
+        lines = [e.method for e in engines_for(items[0], model) if carry.takes_forwards(e)]
+        raise NoEngineError(
+            f"{type(items[0]).__name__} under {_name(model)} by '{method}' takes no term structure of dividend "
+            f"yields. Available: {', '.join(map(repr, lines)) or 'none'}."
+        )
+    return _first(able, items, model, snapshot, options)
 
 
 def warn_of(refused: Any, what: str) -> None:
@@ -245,7 +270,7 @@ def _first(
         if lost - set(own):
             continue  # the options were meant for an engine that has refused
         try:
-            return engine.load()(items, model, snapshot, **own), engine
+            return carry.run(engine, items, model, snapshot, own), engine
         except (NoEngineError, NumericalError) as error:
             refusal = error
             lost |= set(own)
@@ -259,31 +284,6 @@ def check_currencies(items: list[Any], snapshot: Snapshot | BasketSnapshot) -> N
     named = sorted(name for name in found if isinstance(name, str) and name)
     require(len(named) <= 1, "currency", ", ".join(named), "be one in a call",
             hint="Price each currency under its own snapshot, then convert.")  # fmt: skip
-
-
-def _carried(
-    engines: list[Engine], items: list[Any], model: Any, snapshot: Snapshot, method: str, options: dict[str, Any]
-) -> tuple[Values, Engine]:
-    """As `_first`, where the stock pays cash or its yields have a term structure."""
-    if carry.looks_on_the_way(items[0], snapshot):
-        able = [engine for engine in engines if carry.takes_forwards(engine)]
-        if not able:
-            lines = [e.method for e in engines_for(items[0], model) if carry.takes_forwards(e)]
-            raise NoEngineError(
-                f"{type(items[0]).__name__} under {_name(model)} by '{method}' takes no term structure of dividend "
-                f"yields. Available: {', '.join(map(repr, lines)) or 'none'}."
-            )
-        return _first(able, items, model, snapshot, options)
-
-    if engines[0] is not choose(items[0], model, method)[0]:  # the options have said which is meant
-        method = engines[0].method
-
-    def plain(some: list[Any], market: Snapshot, wanted: str, extra: dict[str, Any]) -> tuple[Values, str]:
-        found, used = _first(choose(some[0], model, wanted), some, model, market, extra)
-        return found, used.method
-
-    found, used = carry.value(items, model, snapshot, method, plain, options)
-    return found, next(e for e in engines_for(items[0], model) if e.method == used)
 
 
 def check_kind(kind: str) -> None:

@@ -228,7 +228,7 @@ def _problem(made: Generator, paid: Payoff, control: _Control, settings: Setting
             )
             weight = 1.0 if block.ratio is None else block.ratio
             total[0] += paid.value(block) * weight
-            total[1] += block.spot[-1] / made.forward[-1] * weight
+            total[1] += made.control(block) * weight
             if block.ratio is not None:
                 total[2] += block.ratio  # a second control, of mean 1
             if with_twin:
@@ -277,7 +277,7 @@ def _spread(made: Generator, paid: Payoff, settings: Settings) -> float:
     with np.errstate(all="ignore"):
         values = paid.value(block)
         good = np.isfinite(values) & np.isfinite(block.spot[-1])
-    control = block.spot[-1, good] / made.forward[-1] if settings.control else None
+    control = made.control(block)[good] if settings.control else None
     return _rare.spread_of(values[good], control) if good.any() else 0.0
 
 
