@@ -145,12 +145,19 @@ def takes_cash(engine: Engine) -> bool:
     return engine.method in GRIDS or engine.module in ("paths.engine", "paths.exercise")
 
 
+def lines(engines: list[Engine], item: Any, model: Any, snapshot: Any) -> list[Engine]:
+    """The engines of a call, and beside those that know no cash others of the same method that do."""
+    if getattr(snapshot, "cash_dividends", None) is None or any(takes_cash(e) for e in engines):
+        return engines
+    return engines + [e for e in engines_for(item, model) if takes_cash(e) and e.method == engines[0].method]
+
+
 def able(item: Any, model: Any, snapshot: Snapshot, method: str, engines: Sequence[Engine]) -> list[Engine]:
     """Those of the engines that a contract has under cash on the way; NoEngineError with what would do."""
     cash = snapshot.cash_dividends
     assert cash is not None
     every = [e for e in engines_for(item, model) if takes_cash(e)]
-    found = [e for e in engines if takes_cash(e)] or [e for e in every if e.method == method]
+    found = [e for e in engines if takes_cash(e)]
     kind, name = type(item).__name__, type(model).__name__
     watched = kind in _VARIANCE and getattr(item, "n_observations", None) is None
     if watched and name == "VarianceGamma" and cash.model == "escrowed":  # what S does between looks is not known

@@ -121,7 +121,7 @@ def rows_of(
     able: dict[str, list[Engine]] = {}
     for kind, at in groups.items():  # refuse before any work
         try:
-            able[kind] = choose(items[at[0]], model, method)
+            able[kind] = carry.lines(choose(items[at[0]], model, method), items[at[0]], model, snapshot)
         except NoEngineError as error:
             if errors == "raise":
                 raise
