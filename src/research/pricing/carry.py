@@ -109,6 +109,24 @@ def _by_market(items: list[Any], snapshot: Snapshot) -> list[tuple[list[int], Sn
     return [(at, _market(items[at[0]], until(snapshot, n), end)) for (n, end), at in groups.items()]
 
 
+def by_cash(items: list[Any], snapshot: Snapshot) -> list[tuple[list[int], Snapshot]]:
+    """Contracts by the cash that is paid up to their end, and the market with no more than that."""
+    cash, groups = snapshot.cash_dividends, dict[int, list[int]]()
+    for i, item in enumerate(items):
+        n = 0 if cash is None else int(np.count_nonzero(cash.tau <= end_of(item, snapshot)))
+        groups.setdefault(n, []).append(i)
+    return [(at, until(snapshot, n)) for n, at in groups.items()]
+
+
+def settled(item: Any, model: Any, snapshot: Snapshot, method: str, engines: Sequence[Engine]) -> Engine:
+    """The engine that prices a contract in a market with cash up to its end, unless it refuses."""
+    (_, there), *_ = _by_market([item], snapshot)
+    closed = engines[0].method == "analytic" and _integrable(item, model, snapshot)
+    if there.cash_dividends is None or closed:
+        return engines[0]
+    return able(item, model, there, method, engines)[0]
+
+
 def _market(item: Any, snapshot: Snapshot, end: float) -> Snapshot:
     """`end` > 0: of contracts that are decided there."""
     cash = snapshot.cash_dividends
