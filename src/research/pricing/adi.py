@@ -36,6 +36,7 @@ from research.instruments import American
 from research.market import Snapshot
 from research.models.heston import Heston
 from research.pricing._dated_contracts import march_of, terms_of
+from research.pricing._dated_march import after_cash
 from research.pricing._dated_plane import plane, std_of
 from research.pricing._escrow import LEVERAGED, Leveraged
 from research.pricing._grid_read import CAUTION, exercised, extrapolated, read_plane, variance_today, with_theta
@@ -46,6 +47,7 @@ from research.pricing._pde_grid import (
     Dividends,
     calendar,
     check_dividends,
+    left_by_cash,
     market_rows,
     nodes,
     time_steps,
@@ -127,6 +129,7 @@ def solve(
         sizes = (n_space or _POINTS[dated]) // 2, n_variance // 2, (n_time or _STEPS[dated]) // 2
         run = _Run(model, snapshot, sizes, tuple(dividends), _SCHEMES[scheme], splitting, n_rows, layout)
         value[:, at], error[:, at] = (_by_dates if dated else _at_every_moment)(these, run)
+        error[0, at] += left_by_cash(dividends, 2 * sizes[0])
     error[0] += _ROUNDING * snapshot.spot
     return value, error
 
@@ -244,7 +247,8 @@ class _March:
             push = np.zeros_like(u)
             adi_march(x, v, dt[start:stop], codes[start:stop], rates, rows, five, pays, edges, push, u)
             if stop < dt.size or cash[-1] > 0.0:
-                u = np.maximum(_after_cash(x, u, cash[stop - 1] / scale), pays[:, None])
+                u = after_cash(x, u.T, cash[stop - 1] / scale, edges[0] > 0.0).T
+                u = np.ascontiguousarray(np.maximum(u, pays[:, None]))
         units = np.array([p.unit for p in self.problems])
         values: Float2D = (units * _read(v, _read(x, u, self.at).T, np.array([heston.v0]))[0])[:, None]
         if run.n_rows == 1:
@@ -297,9 +301,3 @@ def _read(x: Float1D, u: Float2D, at: Float1D) -> Float2D:
         weight = np.prod([(point - near[:, j]) / (near[:, i] - near[:, j]) for j in others], axis=0)
         out += weight[:, None] * u[start + i]
     return out
-
-
-def _after_cash(x: Float1D, u: Float2D, cash: float) -> Float2D:
-    """u(S) = u(S - cash), in units of the strike; a spot that cannot pay keeps the value at the lowest point."""
-    left = np.exp(x) - cash
-    return _read(x, u, np.where(left > 0.0, np.log(np.maximum(left, 1e-300)), x[0]))

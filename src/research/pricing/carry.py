@@ -146,6 +146,11 @@ def until(snapshot: Snapshot, n: int) -> Snapshot:
     return replace(snapshot, cash_dividends=first)
 
 
+def up_to_end(item: Any, snapshot: Snapshot) -> Snapshot:
+    """The market without cash after a contract's end."""
+    return snapshot if snapshot.cash_dividends is None else by_cash([item], snapshot)[0][1]
+
+
 def end_of(item: Any, snapshot: Snapshot) -> float:
     """Years to the last day on which a contract looks at the price."""
     as_of = snapshot.as_of
@@ -170,12 +175,24 @@ def lines(engines: list[Engine], item: Any, model: Any, snapshot: Any) -> list[E
     return engines + [e for e in engines_for(item, model) if takes_cash(e) and e.method == engines[0].method]
 
 
+def listed(engines: list[Engine], item: Any, model: Any, snapshot: Any) -> list[Engine]:
+    """Those of the engines that take the market's cash; `item` may be the name of a contract."""
+    if getattr(snapshot, "cash_dividends", None) is None:
+        return engines
+    known = not isinstance(item, str)
+    if known and _by_market([item], snapshot)[0][1].cash_dividends is None:
+        return engines
+    whole = engines[:1] if known and engines and _integrable(item, model, snapshot) else []
+    return whole + [e for e in engines if takes_cash(e)]
+
+
 def able(item: Any, model: Any, snapshot: Snapshot, method: str, engines: Sequence[Engine]) -> list[Engine]:
     """Those of the engines that a contract has under cash on the way; NoEngineError with what would do."""
     cash = snapshot.cash_dividends
     assert cash is not None
-    every = [e for e in engines_for(item, model) if takes_cash(e)]
-    found = [e for e in engines if takes_cash(e)]
+    lost = type(item).__name__ == "LogContract"  # of a spot of 0 has no value: a grid, which has a lowest node, gives one
+    every = [e for e in engines_for(item, model) if takes_cash(e) and not (lost and e.method in GRIDS)]
+    found = [e for e in engines if e in every]
     kind, name = type(item).__name__, type(model).__name__
     watched = kind in _VARIANCE and getattr(item, "n_observations", None) is None
     if watched and name == "VarianceGamma" and cash.model == "escrowed":  # what S does between looks is not known

@@ -45,6 +45,7 @@ from research.pricing._pde_grid import (
     Dividends,
     calendar,
     check_dividends,
+    left_by_cash,
     market_rows,
     nodes,
     time_steps,
@@ -107,6 +108,7 @@ def solve(
             found = _by_dates if dated else _at_every_moment
             sizes = (n_space or _POINTS[dated], n_time or _STEPS[dated])
             value[:, at], error[:, at] = found(these, model, snapshot, *sizes, dividends, n_rows, layout)
+            error[0, at] += left_by_cash(dividends, sizes[0])
     return value, error
 
 

@@ -232,13 +232,15 @@ def _price(out: Rows, items: list[Any], model: Any, one: bool) -> Price:
     )  # fmt: skip
 
 
-def methods(instrument: Any, model: Any) -> pd.DataFrame:
+def methods(instrument: Any, model: Any, snapshot: Snapshot | None = None) -> pd.DataFrame:
     """The engines that can price this contract under this model, best first: expected error, cost, when to use it.
 
     Parameters
     ----------
     instrument : a contract, or the name of its class, "European"
     model : as for `price`
+    snapshot : Snapshot, optional
+        With it only those that take the cash dividends that it has.
 
     Returns
     -------
@@ -250,6 +252,9 @@ def methods(instrument: Any, model: Any) -> pd.DataFrame:
     kind = instrument if isinstance(instrument, str) else type(instrument).__name__
     check_kind(kind)
     able = engines_for(kind, model)
+    if snapshot is not None:
+        _calls.check_snapshot(snapshot)
+        able = carry.listed(able, instrument, model, snapshot)
     first = {e.method: e for e in reversed(able)}  # a method may ask for either ability
     rows = [(e.method, e.error, e.cost, e.why) for e in able if first[e.method] is e]
     return pd.DataFrame(rows, columns=["method", "error", "cost", "why"])

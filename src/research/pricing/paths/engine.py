@@ -51,6 +51,7 @@ from research.pricing import _rare
 from research.pricing._calls import check_snapshot
 from research.pricing._progress import shown
 from research.pricing._simulation import Estimate, Problem, Settings, estimate
+from research.pricing.carry import up_to_end
 from research.pricing.catalogue import Values
 from research.pricing.paths.between import looks_error
 from research.pricing.paths.generators import Block, Generator, Logs, Request, generator
@@ -115,6 +116,7 @@ def value(items: Sequence[Any], model: Any, snapshot: Snapshot, **options: Any) 
 def _unseen(item: Any, model: Any, snapshot: Snapshot, options: dict[str, Any]) -> float:
     """What looking at some times only may cost a contract that is watched at every moment."""
     chosen = Options(**{name: options[name] for name in Options.__dataclass_fields__ if name in options})
+    snapshot = up_to_end(item, snapshot)
     paid = payoff(item, Terms(snapshot=snapshot, survival=chosen.survival, watched=chosen.watched, model=model))
     seed = int(options.get("seed", 1))
     return looks_error(item, model, snapshot, paid, chosen.scheme, chosen.steps_per_year, seed)
@@ -123,6 +125,7 @@ def _unseen(item: Any, model: Any, snapshot: Snapshot, options: dict[str, Any]) 
 def simulate(item: Any, model: Any, snapshot: Snapshot, **options: Any) -> Estimate:
     """Value, standard error, replicates, what a note counts (`means`); options as in the module."""
     check_names("a simulation", options, *OPTIONS)
+    snapshot = up_to_end(item, snapshot)
     progress = options.pop("progress", None)
     target = options.pop("std_error", None)
     own = {name: options.pop(name) for name in Options.__dataclass_fields__ if name in options}
@@ -227,7 +230,8 @@ def _problem(made: Generator, paid: Payoff, control: _Control, settings: Setting
                 tables[row[4]], seed, int(row[5]), first, n, mirror=half == 1, with_twin=with_twin, shift=shift
             )
             weight = 1.0 if block.ratio is None else block.ratio
-            total[0] += paid.value(block) * weight
+            with np.errstate(divide="ignore", invalid="ignore"):
+                total[0] += paid.value(block) * weight
             total[1] += made.control(block) * weight
             if block.ratio is not None:
                 total[2] += block.ratio  # a second control, of mean 1
@@ -235,6 +239,8 @@ def _problem(made: Generator, paid: Payoff, control: _Control, settings: Setting
                 total[2] += paid.value(_twin_block(block, made))
             if counted is not None:
                 total[3:] += counted(block) * weight
+        if not np.isfinite(total[0]).all():
+            raise NumericalError("value must be finite; got nan. The payoff is not finite on some path.")
         total /= halves
         return total
 

@@ -27,6 +27,7 @@ from research.core.random import sobol
 from research.errors import require
 from research.instruments import American, Bermudan
 from research.market import Snapshot
+from research.pricing.carry import up_to_end
 from research.pricing.catalogue import Values
 from research.pricing.paths.cash import before_dividends
 from research.pricing.paths.generators import Block, Generator, Request, generator
@@ -269,6 +270,7 @@ def bounds(
     require(1 <= n_dates <= 5000, "n_dates", n_dates, "lie in [1, 5000]")
     require(2 <= n_outer <= 1_000_000, "n_outer", n_outer, "lie in [2, 1000000]")
     require(1 <= n_inner <= 1_000_000, "n_inner", n_inner, "lie in [1, 1000000]")
+    snapshot = up_to_end(item, snapshot)
     option = _option(item, snapshot, n_dates)
     if scheme is None and type(model).__name__ == "LocalVol":
         scheme = "euler"  # inner paths start at every date: tables for each would cost more than the paths

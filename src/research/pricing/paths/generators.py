@@ -18,6 +18,7 @@ from research.errors import NoEngineError, require, require_all
 from research.market import Snapshot
 from research.pricing.paths.motion import Motion
 
+RUINED = -600.0  # log(S / F) below which a spot has paid all that it had
 STREAM = 1 << 20  # Philox streams from here on belong to rejection draws, four a replicate
 
 
@@ -104,6 +105,8 @@ class Generator:
         spot *= self.forward[:, None]
         if self.lift is not None:
             spot += self.lift[:, None]
+        if logs.martingale is not None:
+            spot[logs.x < RUINED] = 0.0
         twin = None
         if with_twin and self.twin is not None:
             twin = np.exp(self.twin(w))
