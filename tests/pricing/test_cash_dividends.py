@@ -1,4 +1,4 @@
-"""Stocks that pay cash, escrowed or by jumps: every contract on grids and in closed form against other people's work."""
+"""Stocks that pay cash, escrowed or by jumps: grids and closed forms against other people's work."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import QuantLib as ql
 from scipy.stats import norm
+from tests.pricing.published.tables import rows
 
 from research.errors import InputError, NoEngineError
 from research.instruments import (
@@ -42,7 +43,6 @@ from research.pricing import dividend_buckets, greeks, methods, price, term_shee
 from research.pricing._escrow import on_grid, to_come
 from research.pricing.carry import on_grids
 from research.pricing.pde import value as by_pde
-from tests.pricing.published.tables import rows
 
 MARKET = flat_snapshot(spot=100.0, rate=0.05)
 MODEL = BlackScholes(sigma=0.3)
@@ -213,7 +213,8 @@ def test_what_is_decided_after_the_last_dividend_has_its_closed_form():
     inner = European(strike=100.0, tau=1.0)
     for item in (
         Gap(strike=100.0, trigger=105.0, tau=1.0), LogContract(strike=100.0, tau=1.0), ForwardStart(start=0.5, tau=1.0),
-        Compound(option=inner, strike=5.0, tau=0.5), Chooser(call=inner, put=PUT, tau=0.4), Digital(strike=90.0, tau=1.0),
+        Compound(option=inner, strike=5.0, tau=0.5), Chooser(call=inner, put=PUT, tau=0.4),
+        Digital(strike=90.0, tau=1.0),
         Asian(strike=95.0, fixings=(0.2, 0.6, 1.0), average="geometric"),
     ):  # fmt: skip
         ours, twin = price(item, MODEL, market), price(item, MODEL, moving)

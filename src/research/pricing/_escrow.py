@@ -1,4 +1,4 @@
-"""Escrowed dividends on the way: what is still to come at each time, and the model as a grid in the quoted spot sees it.
+"""Escrowed dividends on the way: what is still to come, and the model as a grid in the quoted spot sees it.
 
 The spot is S(t) = X(t) + D(t): X moves by the model, D(t) is the worth at t of the dividends still to come, and grows
 as X's forward does. Between two dividends

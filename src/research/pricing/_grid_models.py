@@ -30,7 +30,7 @@ def check_model(model: GridModel, tau: float, snapshot: Snapshot) -> None:
     """Refuse a model under which nothing moves up to `tau`."""
     hint = "Use the analytic engine."
     if isinstance(model, Escrowed):
-        model, snapshot = base_of(model), moving(model.market)
+        snapshot, model = moving(model.market), base_of(model)
     if isinstance(model, (BlackScholes, DisplacedDiffusion)):
         require(model.sigma > 0.0, "sigma", model.sigma, "be > 0 for method='pde'", hint=hint)
     if isinstance(model, BlackTermStructure):
@@ -84,8 +84,8 @@ def variance_on_grid(
 ) -> Float2D:
     """Mean local variance of each step between `times` (from today, increasing, steps + 1), latest step first.
 
-    At the nodes x = log(spot / scale), shape (n,) or one row a step, earliest first; the answer has shape (steps, n), or
-    (1, n) where it does not change. `end` is the contract's.
+    At the nodes x = log(spot / scale), shape (n,) or one row a step, earliest first; the answer has shape (steps, n),
+    or (1, n) where it does not change. `end` is the contract's.
     """
     if isinstance(model, Escrowed):
         base, there, unit = model.base, moving(model.market), np.log(scale)
@@ -94,15 +94,15 @@ def variance_on_grid(
             return variance_on_grid(base, log_x - unit, scale, times, end, there)[::-1]
 
         return np.ascontiguousarray(model.rows(times, np.atleast_2d(x) + unit, of_x)[::-1])
-    x = np.atleast_2d(x)
+    at: Float2D = np.atleast_2d(x)
     if isinstance(model, BlackScholes):
-        return np.full((1, x.shape[1]), model.sigma**2)
+        return np.full((1, at.shape[1]), model.sigma**2)
     if isinstance(model, BlackTermStructure):
         mean = np.diff(model.total_variance(times)) / np.diff(times)
-        return np.ascontiguousarray(np.broadcast_to(mean[::-1, None], (mean.size, x.shape[1])))
+        return np.ascontiguousarray(np.broadcast_to(mean[::-1, None], (mean.size, at.shape[1])))
     forward = snapshot.forward(0.5 * (times[1:] + times[:-1]))
     if isinstance(model, LocalVol):
-        rows = model.variance_rows(times, x - np.log(forward / scale)[:, None])
+        rows = model.variance_rows(times, at - np.log(forward / scale)[:, None])
     else:
-        rows = _of_forward(model, np.exp(x) * (scale * snapshot.forward(end) / forward)[:, None])
+        rows = _of_forward(model, np.exp(at) * (scale * snapshot.forward(end) / forward)[:, None])
     return np.ascontiguousarray(rows[::-1])

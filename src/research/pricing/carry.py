@@ -7,8 +7,8 @@
 | the same | what reads forwards and discount factors only (notes, averages, paths) | as it is | none |
 | the same | others by `pde` and `adi` | the yield of each step | stated by the engine |
 | cash after the contract's end | all | left out | none |
-| cash, escrowed | decided after the last dividend | the spot less the dividends' present value | none: it is the model |
-| the same | others by `pde` and `adi` | a local vol and falls in the quoted spot, see `_escrow` | stated by the engine |
+| cash, escrowed | decided after the last one | the spot less the dividends' present value | none: it is the model |
+| the same | others by `pde` and `adi` | a local vol in the quoted spot, see `_escrow` | stated by the engine |
 | the same | others by `paths`, `longstaff_schwartz` | what is still to come is added | a standard error |
 | cash, jump | European, one vol or one by time | integrated dividend by dividend | stated |
 | the same | others by `pde` and `adi` | jumps of the grid | stated by the engine |
@@ -190,7 +190,7 @@ def able(item: Any, model: Any, snapshot: Snapshot, method: str, engines: Sequen
     """Those of the engines that a contract has under cash on the way; NoEngineError with what would do."""
     cash = snapshot.cash_dividends
     assert cash is not None
-    lost = type(item).__name__ == "LogContract"  # of a spot of 0 has no value: a grid, which has a lowest node, gives one
+    lost = type(item).__name__ == "LogContract"  # of a spot of 0: infinite, which the lowest node of a grid is not
     every = [e for e in engines_for(item, model) if takes_cash(e) and not (lost and e.method in GRIDS)]
     found = [e for e in engines if e in every]
     kind, name = type(item).__name__, type(model).__name__
@@ -281,7 +281,8 @@ def _backwards(
     centre, late = np.log(snapshot.spot), times.size - 1
     grid = centre + moves
     left, growth = tau - times[-1], _forward_growth(snapshot, times[-1], tau)
-    df, vol = snapshot.discount.df(tau) / snapshot.discount.df(times[-1]), float(np.sqrt(variance[-1] / max(left, 1e-300)))
+    df = snapshot.discount.df(tau) / snapshot.discount.df(times[-1])
+    vol = float(np.sqrt(variance[-1] / max(left, 1e-300)))
 
     def after_last(spot: Any) -> Any:
         forward = np.maximum(spot * growth, 1e-300 + 1e-12 * strike.min())

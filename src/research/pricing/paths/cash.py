@@ -84,8 +84,8 @@ def _escrowed(model: Any, request: Request) -> Generator:
         x = made.forward[:, None] * np.exp(logs.x)
         calm = x if logs.jump is None else x * np.exp(-logs.jump)
         late = calm + (after + fallen)[:, None]  # before what happens at the end of the gap
-        begin = start if request.start is None else start * np.exp(request.start(first_path, w.shape[1])[0])
-        early = np.concatenate((np.broadcast_to(begin / (begin + first), (1, w.shape[1])), (x / (x + after[:, None]))[:-1]))
+        begin = start * np.exp(request.begin(first_path, w.shape[1], 0.0)[:1])
+        early = np.concatenate((begin / (begin + first), (x / (x + after[:, None]))[:-1]))
         jump = np.log((x + after[:, None]) / late)
         still = not fallen.any() and logs.jump is None
         exposed = None if logs.exposed is None else logs.exposed * early * (calm / late)
@@ -154,7 +154,7 @@ def _walked(made: Generator, falls: _Falls, request: Request) -> Any:
             after = _fall(x[row], float(falls.forward[row]), float(amount))
             offset = offset + after - x[row]
             jump[row] += after - x[row]
-            x[row], last = after, row + 1
+            x[row], last = after, int(row) + 1
         x[last:] += offset
         return replace(logs, x=x, jump=jump, martingale=np.exp(logs.x))
 
