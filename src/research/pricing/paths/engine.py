@@ -310,6 +310,8 @@ def sample(
 ) -> Block:
     """Paths first_path, first_path + 1, ... of any model at `times` (years, increasing, > 0).
 
+    Where the stock pays cash these are quoted spots: under escrowed cash all of the snapshot's dividends are in them.
+
     Any slice can be made again alone: `sample(..., first_path=1_000_000, n_paths=10)`.
 
     Returns
