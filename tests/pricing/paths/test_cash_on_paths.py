@@ -43,6 +43,7 @@ from research.pricing._escrow import to_come
 from research.pricing.paths import sample
 from research.pricing.paths.cash import looked
 from research.pricing.paths.exercise import bounds
+from research.pricing.paths.payoffs import Terms, payoff
 
 MARKET = flat_snapshot(spot=100.0, rate=0.05)
 MODEL = BlackScholes(sigma=0.3)
@@ -210,6 +211,10 @@ def test_looks_are_added_on_dividend_days_where_a_contract_is_watched_all_the_ti
     assert looked(np.array([0.2, 0.4, 0.8]), market, 0.0).tolist() == [0.2, 0.25, 0.4, 0.75, 0.8]
     assert looked(np.array([0.25, 0.75]), market, 0.0).tolist() == [0.25, 0.75]
     assert looked(np.array([0.6, 0.7]), market, 0.5).tolist() == [0.6, 0.7]
+    terms = Terms(snapshot=paying((0.253, 4.0)))
+    assert 0.253 in payoff(Touch(barrier=85.0, direction="down", tau=1.0), terms).times
+    monthly = Barrier(strike=100.0, barrier=85.0, direction="down", knock="out", tau=1.0, n_monitoring=12)
+    assert payoff(monthly, terms).times.size == 12
 
 
 def test_a_ruined_stock_has_no_return_and_paths_say_so():
