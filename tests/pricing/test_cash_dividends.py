@@ -295,7 +295,7 @@ def test_what_is_still_to_come_is_the_spot_less_what_moves():
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("model", [MODEL, HESTON])
+@pytest.mark.parametrize("model", [MODEL, pytest.param(HESTON, marks=pytest.mark.slow)])
 def test_greeks_on_the_grid_are_differences_of_prices(kind, model):
     market, h = two(kind), 0.25
     item = Barrier(strike=100.0, barrier=80.0, direction="down", knock="out", tau=1.0)

@@ -95,7 +95,7 @@ def test_any_slice_is_made_again_alone(model, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("model", [MODEL, LOCAL], ids=name)
+@pytest.mark.parametrize("model", [MODEL, pytest.param(LOCAL, marks=pytest.mark.slow)], ids=name)
 def test_paths_agree_with_the_grid(model, kind):
     market = two(kind)
     items = [
@@ -126,6 +126,7 @@ def test_paths_of_moving_variance_agree_with_grids_within_what_they_state(model,
         assert abs(ours.value - grid.value) < 2.0 * ours.std_error + ours.error + grid.error, item
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_local_vol_that_is_flat_walks_from_dividend_to_dividend_as_one_vol_does(kind):
     flat = LocalVol(tau=[0.0], log_moneyness=[0.0], vol=[[0.3]])
