@@ -114,11 +114,12 @@ def _with_cash(model: str) -> Snapshot:
 
 def test_a_note_without_a_price_has_no_greeks():
     for verb in (price, greeks):
-        with pytest.raises(NoEngineError, match="escrowed"):
-            verb(NOTE, FLAT, _with_cash("escrowed"))
+        with pytest.raises(NoEngineError, match=r"by 'monte_carlo' must not meet cash .* Available: 'pde', 'paths'"):
+            verb(NOTE, FLAT, _with_cash("escrowed"), method="monte_carlo")
 
 
-def test_greeks_of_a_note_go_to_the_grid_where_its_price_does():
-    market = _with_cash("jump")
+@pytest.mark.parametrize("kind", ["jump", "escrowed"])
+def test_greeks_of_a_note_go_to_the_grid_where_its_price_does(kind):
+    market = _with_cash(kind)
     found = greeks(NOTE, FLAT, market, which=("value", "delta"))
     assert set(found.method) == {"pde"} and found.value[0] == price(NOTE, FLAT, market).value

@@ -5,6 +5,8 @@
 | `"escrowed"` | the spot less the dividends' present value up to expiry | of that; Black's formula on the forward |
 | `"jump"` | the spot between dividends; it falls by the amount on each day | of the spot; no closed form |
 
+Levels of a contract are those of the quoted spot under both; a spot that cannot pay pays what it has.
+
 Both have the same forward. At equal volatility the escrowed model gives the lower option value: less of the spot moves.
 
 References

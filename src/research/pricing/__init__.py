@@ -40,8 +40,8 @@
 Of notes: `term_sheet` (outcomes, life, margin), `solve` (the fair coupon), `note_grid` (every date and spot, to hedge).
 Of contracts on several underlyings: `basket_greeks`. Of everything: `greeks`, by simulation with the quietest
 `estimator` of bumps, pathwise, mixed and likelihood ratio (`simulated_greeks`); `ladder` (spot x vol), `vega_buckets`,
-`rho_buckets`; `quote` (issuer credit, funding, liquidity, model reserve, overlays as lines). Of a book across
-underlyings, models and markets: `portfolio`.
+`rho_buckets`, `dividend_buckets`; `quote` (issuer credit, funding, liquidity, model reserve, overlays as lines). Of a
+book across underlyings, models and markets: `portfolio`.
 """
 
 from __future__ import annotations
@@ -59,6 +59,7 @@ _LAZY = {
     "NoteGrid": "_note_grid",
     "note_grid": "_note_grid",
     "greeks": "sensitivities",
+    "dividend_buckets": "ladders",
     "ladder": "ladders",
     "vega_buckets": "ladders",
     "rho_buckets": "ladders",
@@ -94,6 +95,7 @@ __all__ = [
     "engines_for",
     "fourier",
     "greeks",
+    "dividend_buckets",
     "ladder",
     "lattice",
     "longstaff_schwartz",

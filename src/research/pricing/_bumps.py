@@ -9,7 +9,7 @@
 |     | every local vol; that of the Heston part under a leverage; every root of a forward variance |
 | rate | every zero rate by the same amount |
 | time | as_of moves; times in years get shorter, what has run (of a coupon, of a swap) longer; spot, zero rates and |
-|      | yields by time to maturity stay |
+|      | yields by time to maturity stay; cash that is paid meanwhile is off the spot, as on the day itself |
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from research.errors import InputError, require
-from research.market import DiscountCurve, Snapshot
+from research.market import CashDividends, DiscountCurve, Snapshot
 
 DAYS = 365.0
 _AT_A_LEVEL = 2.0**-12  # of spot, where the spot lies on a level: gamma jumps there, delta does not
@@ -83,11 +83,19 @@ def bumped(snapshot: Snapshot, *, spot: float = 0.0, rate: float = 0.0, days: fl
     if days:
         out = replace(out, as_of=snapshot.as_of + timedelta(days=days), cash_dividends=None)
         if snapshot.cash_dividends is not None:
-            paid = snapshot.cash_dividends
-            require(float(paid.tau[0]) > days / DAYS, "cash_dividends", float(paid.tau[0]),
-                    f"be later than {days:g} days for theta", hint="Leave theta and charm out of `which`.")  # fmt: skip
-            out = replace(out, cash_dividends=replace(paid, tau=paid.tau - days / DAYS))
+            out = _paid(out, snapshot.cash_dividends, days / DAYS)
     return out
+
+
+def _paid(snapshot: Snapshot, dividends: CashDividends, years: float) -> Snapshot:
+    """The market `years` later: a dividend that has been paid by then is off the spot."""
+    gone = dividends.tau <= years
+    spot = snapshot.spot - float(dividends.cash[gone].sum())
+    require(spot > 0.0, "spot", spot, "be > 0 after the dividends of theta's days", hint="Leave theta out of `which`.")
+    if gone.all():
+        return replace(snapshot, spot=spot)
+    left = replace(dividends, tau=dividends.tau[~gone] - years, cash=dividends.cash[~gone])
+    return replace(snapshot, spot=spot, cash_dividends=left)
 
 
 def vol_step(model: Any) -> float:

@@ -25,6 +25,7 @@ from research.core.pricing.pde import pde_values
 from research.market import Snapshot
 from research.models import LocalVol
 from research.pricing._dated import Dated
+from research.pricing._escrow import base_of
 from research.pricing._grid_models import GridModel, spreads, variance_on_grid
 from research.pricing._pde_grid import FINE, WIDTH, Dividends, pinned_nodes, share_above, steps_between
 
@@ -138,7 +139,7 @@ def line(
     low, high, pins = reach(dated, there.spot, float(there.forward(end)), std)
     at = float(np.log(there.spot / dated.scale))
     x = pinned_nodes(low, high, pins.tolist(), at, FINE * std[0], n, level)
-    plan = stretches(dated.times, dividends, m, level, least, today=isinstance(model, LocalVol))
+    plan = stretches(dated.times, dividends, m, level, least, today=isinstance(base_of(model), LocalVol))
     staged = [stages(times) for times in plan.times]
     every = np.concatenate([[0.0], *(times[1:] for times, _ in staged)])
     variance = variance_on_grid(model, x, dated.scale, every, end, snapshot)
@@ -155,11 +156,14 @@ def line(
     return Line(x=x, plan=plan, scale=dated.scale, df=float(snapshot.discount.df(end)), moves=tuple(reversed(moves)))
 
 
-def after_cash(x: Float1D, values: FloatND, cash: float) -> FloatND:
-    """v(S) = v(S - cash), cash in units of the scale, x along the last axis; the lowest value where S cannot pay."""
-    left = np.exp(x) - cash
-    point = np.where(left > 0.0, np.log(np.maximum(left, 1e-300)), x[0])
-    point = np.clip(point, x[0], x[-1])
+def after_cash(x: Float1D, values: FloatND, cash: float, held: bool = False) -> FloatND:
+    """v(S) = v(max(S - cash, 0)), cash in units of the scale, x along the last axis.
+
+    Below the grid v is a line in S; with `held`, by a barrier that is its lowest node, flat.
+    """
+    left = np.maximum(np.exp(x) - cash, 0.0)
+    low, inside = np.exp(x[0]), left > np.exp(x[0])
+    point = np.clip(np.log(np.where(inside, left, low)), x[0], x[-1])
     start = np.clip(np.searchsorted(x, point, side="right") - 2, 0, x.size - 4)
     nodes = x[start[:, None] + np.arange(4)]
     out = np.zeros_like(values)
@@ -167,7 +171,8 @@ def after_cash(x: Float1D, values: FloatND, cash: float) -> FloatND:
         others = [j for j in range(4) if j != i]
         weight = np.prod([(point - nodes[:, j]) / (nodes[:, i] - nodes[:, j]) for j in others], axis=0)
         out += weight * values[..., start + i]
-    return out
+    slope = (values[..., 1:2] - values[..., :1]) / (np.exp(x[1]) - low) * (not held)
+    return np.where(inside, out, values[..., :1] + slope * (left - low))
 
 
 def paid(grid: Any, values: FloatND, i: int) -> FloatND:

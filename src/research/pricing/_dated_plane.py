@@ -10,9 +10,9 @@ from research.arrays import Float1D, Float2D, Float3D
 from research.core.pricing.adi import SMOOTHING, adi_march
 from research.market import Snapshot
 from research.models.heston import Heston
-from research.models.local_stochastic_vol import LocalStochasticVol
 from research.pricing._dated import Dated
 from research.pricing._dated_march import Stretches, reach, stretches
+from research.pricing._escrow import LEVERAGED, Leveraged
 from research.pricing._pde_grid import FINE, Dividends, pinned_nodes, steps_between, variance_nodes
 
 _FREE, _ALL = np.zeros(5), slice(None)
@@ -49,25 +49,25 @@ class Plane:
         return out
 
 
-def std_of(heston: Heston, model: Heston | LocalStochasticVol, years: float) -> tuple[float, float, float]:
+def std_of(heston: Heston, model: Heston | Leveraged, years: float) -> tuple[float, float, float]:
     """Standard deviations of the log spot: around the forward, below it and above it."""
     std = float(np.sqrt(heston.average_variance(years) * years))
-    if not isinstance(model, LocalStochasticVol):
+    if not isinstance(model, LEVERAGED):
         return std, std, std
     low, high = (model.leverage.std(years, side) / float(np.sqrt(years)) for side in (-3.0, 3.0))
     return std, std * low, std * high
 
 
 def plane(
-    dated: Dated, model: Heston | LocalStochasticVol, snapshot: Snapshot, sizes: tuple[int, int, int], level: int,
-    dividends: Dividends, least: int, layout: tuple[Heston | LocalStochasticVol, Snapshot] | None = None,
+    dated: Dated, model: Heston | Leveraged, snapshot: Snapshot, sizes: tuple[int, int, int], level: int,
+    dividends: Dividends, least: int, layout: tuple[Heston | Leveraged, Snapshot] | None = None,
 ) -> Plane:  # fmt: skip
     """The grid of one contract; its nodes are those of the model and market `layout` where they are given."""
-    leveraged = isinstance(model, LocalStochasticVol)
-    heston = model.heston if isinstance(model, LocalStochasticVol) else model
+    leveraged = isinstance(model, LEVERAGED)
+    heston = model.heston if isinstance(model, LEVERAGED) else model
     end = float(dated.times[-1])
     of, there = layout or (model, snapshot)
-    first: Heston = of.heston if isinstance(of, LocalStochasticVol) else of
+    first: Heston = of.heston if isinstance(of, LEVERAGED) else of
     std = std_of(first, of, end)
     low, high, pins = reach(dated, there.spot, float(there.forward(end)), std)
     at = float(np.log(there.spot / dated.scale))
@@ -78,7 +78,7 @@ def plane(
         dt = np.diff(times)[::-1].copy()
         market = steps_between(times[:-1][::-1], times[1:][::-1], dt, snapshot)
         lever = np.ones((1, x.size))
-        if isinstance(model, LocalStochasticVol):
+        if isinstance(model, LEVERAGED):
             forward = snapshot.forward(0.5 * (times[1:] + times[:-1]))
             rows = model.leverage.variance_rows(times, x[None, :] - np.log(forward / dated.scale)[:, None])
             lever = np.ascontiguousarray(rows[::-1])

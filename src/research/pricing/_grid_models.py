@@ -7,6 +7,7 @@
 | `LocalVol` | the grid's, its mean over the step |
 | `CEV` | sigma^2 F^(2 beta - 2), F the forward for the contract's own end: the law that prices its European options |
 | `DisplacedDiffusion` | sigma^2 (1 + shift / F)^2, the same F; 0 where F lies below -shift |
+| any of them, escrowed cash | that of X = S - D(t), times (X / S)^2 (`_escrow`) |
 """
 
 from __future__ import annotations
@@ -19,14 +20,17 @@ from research.arrays import Float1D, Float2D
 from research.errors import require
 from research.market import Snapshot
 from research.models import CEV, BlackScholes, BlackTermStructure, DisplacedDiffusion, LocalVol
+from research.pricing._escrow import Escrowed, base_of, moving
 
-GridModel = BlackScholes | BlackTermStructure | LocalVol | CEV | DisplacedDiffusion
+GridModel = BlackScholes | BlackTermStructure | LocalVol | CEV | DisplacedDiffusion | Escrowed
 _REACH = 3.0  # deviations over which the mean of a variance that hangs on the spot is taken
 
 
 def check_model(model: GridModel, tau: float, snapshot: Snapshot) -> None:
     """Refuse a model under which nothing moves up to `tau`."""
     hint = "Use the analytic engine."
+    if isinstance(model, Escrowed):
+        snapshot, model = moving(model.market), base_of(model)
     if isinstance(model, (BlackScholes, DisplacedDiffusion)):
         require(model.sigma > 0.0, "sigma", model.sigma, "be > 0 for method='pde'", hint=hint)
     if isinstance(model, BlackTermStructure):
@@ -60,6 +64,8 @@ def _std(model: CEV | DisplacedDiffusion, forward: float, tau: float, reach: flo
 
 def spreads(model: GridModel, tau: float, snapshot: Snapshot) -> tuple[float, float, float]:
     """Standard deviations of the log spot at `tau`: around the forward, below it and above it."""
+    if isinstance(model, Escrowed):  # S moves less than X
+        return spreads(model.base, tau, moving(model.market))
     if isinstance(model, LocalVol):
         return model.std(tau), model.std(tau, -_REACH), model.std(tau, _REACH)
     if isinstance(model, (CEV, DisplacedDiffusion)):
@@ -74,20 +80,29 @@ def spreads(model: GridModel, tau: float, snapshot: Snapshot) -> tuple[float, fl
 
 
 def variance_on_grid(
-    model: GridModel, x: Float1D, scale: float, times: Float1D, end: float, snapshot: Snapshot
+    model: GridModel, x: Float1D | Float2D, scale: float, times: Float1D, end: float, snapshot: Snapshot
 ) -> Float2D:
     """Mean local variance of each step between `times` (from today, increasing, steps + 1), latest step first.
 
-    At the nodes x = log(spot / scale); shape (steps, n), or (1, n) where it does not change. `end` is the contract's.
+    At the nodes x = log(spot / scale), shape (n,) or one row a step, earliest first; the answer has shape (steps, n),
+    or (1, n) where it does not change. `end` is the contract's.
     """
+    if isinstance(model, Escrowed):
+        base, there, unit = model.base, moving(model.market), np.log(scale)
+
+        def of_x(log_x: Float2D) -> Float2D:
+            return variance_on_grid(base, log_x - unit, scale, times, end, there)[::-1]
+
+        return np.ascontiguousarray(model.rows(times, np.atleast_2d(x) + unit, of_x)[::-1])
+    at: Float2D = np.atleast_2d(x)
     if isinstance(model, BlackScholes):
-        return np.full((1, x.size), model.sigma**2)
+        return np.full((1, at.shape[1]), model.sigma**2)
     if isinstance(model, BlackTermStructure):
         mean = np.diff(model.total_variance(times)) / np.diff(times)
-        return np.ascontiguousarray(np.broadcast_to(mean[::-1, None], (mean.size, x.size)))
+        return np.ascontiguousarray(np.broadcast_to(mean[::-1, None], (mean.size, at.shape[1])))
     forward = snapshot.forward(0.5 * (times[1:] + times[:-1]))
     if isinstance(model, LocalVol):
-        rows = model.variance_rows(times, x[None, :] - np.log(forward / scale)[:, None])
+        rows = model.variance_rows(times, at - np.log(forward / scale)[:, None])
     else:
-        rows = _of_forward(model, np.exp(x)[None, :] * (scale * snapshot.forward(end) / forward)[:, None])
+        rows = _of_forward(model, np.exp(at) * (scale * snapshot.forward(end) / forward)[:, None])
     return np.ascontiguousarray(rows[::-1])

@@ -111,6 +111,9 @@ def note_grid(
     check_snapshot(snapshot)
     kind = type(item).__name__
     require(kind in _notes.BUILD, "instrument", kind, f"be one of {', '.join(_notes.BUILD)}", error=NoEngineError)
+    hint = "Give the dividends as a yield, or take price(..., method='pde')."
+    cash = "none" if snapshot.cash_dividends is None else "some"
+    require(cash == "none", "cash_dividends", cash, "be None for a grid of notes", hint=hint, error=NoEngineError)
     v = vector(vols, "vols")
     require(v.size > 0, "vols", v.shape, "hold at least one vol")
     require_all(np.diff(v, prepend=0.0) > 0.0, "vols", v, "be > 0 and increase")

@@ -35,9 +35,10 @@ from research.errors import NumericalError, require, require_all
 from research.instruments import American
 from research.market import Snapshot
 from research.models.heston import Heston
-from research.models.local_stochastic_vol import LocalStochasticVol
 from research.pricing._dated_contracts import march_of, terms_of
+from research.pricing._dated_march import after_cash
 from research.pricing._dated_plane import plane, std_of
+from research.pricing._escrow import LEVERAGED, Leveraged
 from research.pricing._grid_read import CAUTION, exercised, extrapolated, read_plane, variance_today, with_theta
 from research.pricing._pde_grid import (
     FINE,
@@ -46,6 +47,7 @@ from research.pricing._pde_grid import (
     Dividends,
     calendar,
     check_dividends,
+    left_by_cash,
     market_rows,
     nodes,
     time_steps,
@@ -56,7 +58,7 @@ from research.pricing.catalogue import Values
 
 Scheme = Literal["craig-sneyd", "hundsdorfer-verwer"]
 _SCHEMES = {"craig-sneyd": CRAIG_SNEYD, "hundsdorfer-verwer": HUNDSDORFER_VERWER}
-Model = Heston | LocalStochasticVol
+Model = Heston | Leveraged
 Layout = tuple[Model, Snapshot] | None
 _ROUNDING, _LEFT = 1e-10, 2e-6  # of spot; of a contract with dates, of its largest amount: what may be left
 _POINTS, _STEPS = (100, 200), (50, 100)  # without and with dates
@@ -66,7 +68,7 @@ _EARLY_GROWTH = 1.5  # power in which time steps grow from expiry, 2 for other o
 
 def value(
     items: Sequence[Any],
-    model: Heston | LocalStochasticVol,
+    model: Heston | Leveraged,
     snapshot: Snapshot,
     *,
     n_space: int | None = None,
@@ -115,7 +117,7 @@ def solve(
         require(given is None or given >= least, name, given, f"be at least {least}")
     require(scheme in _SCHEMES, "scheme", scheme, f"be one of {', '.join(_SCHEMES)}")
     check_dividends(dividends)
-    heston = model.heston if isinstance(model, LocalStochasticVol) else model
+    heston = model.heston if isinstance(model, LEVERAGED) else model
     hint = "Without it the variance is a function of time: use BlackScholes or LocalVol."
     require(heston.sigma > 0.0, "sigma", heston.sigma, "be > 0 for method='adi'", hint=hint)
     days = np.array([has_dates(item) for item in items])
@@ -127,6 +129,7 @@ def solve(
         sizes = (n_space or _POINTS[dated]) // 2, n_variance // 2, (n_time or _STEPS[dated]) // 2
         run = _Run(model, snapshot, sizes, tuple(dividends), _SCHEMES[scheme], splitting, n_rows, layout)
         value[:, at], error[:, at] = (_by_dates if dated else _at_every_moment)(these, run)
+        error[0, at] += left_by_cash(dividends, 2 * sizes[0])
     error[0] += _ROUNDING * snapshot.spot
     return value, error
 
@@ -146,7 +149,7 @@ class _Run:
 
     @property
     def heston(self) -> Heston:
-        return self.model.heston if isinstance(self.model, LocalStochasticVol) else self.model
+        return self.model.heston if isinstance(self.model, LEVERAGED) else self.model
 
     def finished(self, cuts: FloatND, ends: Sequence[float]) -> list[Float2D]:
         """With theta, where it is asked for."""
@@ -224,7 +227,7 @@ class _March:
     def solve(self, run: _Run, level: int, faster: int) -> Float2D:
         """Readings of each problem, shape (problems, 5) or the values alone, (problems, 1)."""
         first, heston, snapshot, sizes = self.problems[0], run.heston, run.snapshot, run.sizes
-        scale, unit, leveraged = first.scale, first.unit, isinstance(run.model, LocalStochasticVol)
+        scale, unit, leveraged = first.scale, first.unit, isinstance(run.model, LEVERAGED)
         x, v = self._nodes(run, level)
         growth = _EARLY_GROWTH if first.early else 2.0
         dt, cash = time_steps(self.years, sizes[2], run.dividends, faster, growth, leveraged)
@@ -244,7 +247,8 @@ class _March:
             push = np.zeros_like(u)
             adi_march(x, v, dt[start:stop], codes[start:stop], rates, rows, five, pays, edges, push, u)
             if stop < dt.size or cash[-1] > 0.0:
-                u = np.maximum(_after_cash(x, u, cash[stop - 1] / scale), pays[:, None])
+                u = after_cash(x, u.T, cash[stop - 1] / scale, edges[0] > 0.0).T
+                u = np.ascontiguousarray(np.maximum(u, pays[:, None]))
         units = np.array([p.unit for p in self.problems])
         values: Float2D = (units * _read(v, _read(x, u, self.at).T, np.array([heston.v0]))[0])[:, None]
         if run.n_rows == 1:
@@ -255,7 +259,7 @@ class _March:
 
     def _nodes(self, run: _Run, level: int) -> tuple[Float1D, Float1D]:
         of, there = run.layout or (run.model, run.snapshot)
-        heston = of.heston if isinstance(of, LocalStochasticVol) else of
+        heston = of.heston if isinstance(of, LEVERAGED) else of
         std, below, above = std_of(heston, of, self.years)
         at = self.at + np.log(there.spot / run.snapshot.spot)
         low, high, beside = self.problems[0].range(float(at.min()), float(at.max()), WIDTH * below, WIDTH * above)
@@ -264,7 +268,7 @@ class _March:
 
     def _leverage(self, run: _Run, x: Float1D, scale: float, dt: Float1D) -> Float2D:
         """L^2 of each step, from expiry back."""
-        if not isinstance(run.model, LocalStochasticVol):
+        if not isinstance(run.model, LEVERAGED):
             return np.ones((1, x.size))
         times = calendar(self.years, dt)
         forward = run.snapshot.forward(0.5 * (times[1:] + times[:-1]))
@@ -274,7 +278,7 @@ class _March:
 
 def _marches(parts: list[Problem], tau: Float1D, run: _Run, has_cash: bool) -> list[_March]:
     """Problems grouped by what they are in units of the scale; each for itself where the scale matters."""
-    alone = has_cash or isinstance(run.model, LocalStochasticVol)
+    alone = has_cash or isinstance(run.model, LEVERAGED)
     groups: dict[Any, list[Problem]] = {}
     for i, p in enumerate(parts):
         ends, hits = tuple(end / p.scale for end in p.ends), tuple(hit / p.unit for hit in p.hits)
@@ -297,9 +301,3 @@ def _read(x: Float1D, u: Float2D, at: Float1D) -> Float2D:
         weight = np.prod([(point - near[:, j]) / (near[:, i] - near[:, j]) for j in others], axis=0)
         out += weight[:, None] * u[start + i]
     return out
-
-
-def _after_cash(x: Float1D, u: Float2D, cash: float) -> Float2D:
-    """u(S) = u(S - cash), in units of the strike; a spot that cannot pay keeps the value at the lowest point."""
-    left = np.exp(x) - cash
-    return _read(x, u, np.where(left > 0.0, np.log(np.maximum(left, 1e-300)), x[0]))

@@ -5,10 +5,14 @@
 | borrow | all | added to the yield | none |
 | term structure of yields | one expiry, decided there (European, digital) | the mean yield up to expiry | none |
 | the same | what reads forwards and discount factors only (notes, averages, paths) | as it is | none |
-| cash, escrowed | one expiry, decided there | the spot less the dividends' present value | none: it is the model |
-| cash, jump | European under one vol | the value between dividends, integrated dividend by dividend | stated |
-| term structure of yields | others by `pde` and `adi` | the yield of each step | stated by the engine |
-| cash, jump | all by `pde` and `adi` | jumps of the grid | stated by the engine |
+| the same | others by `pde` and `adi` | the yield of each step | stated by the engine |
+| cash after the contract's end | all | left out | none |
+| cash, escrowed | decided after the last one | the spot less the dividends' present value | none: it is the model |
+| the same | others by `pde` and `adi` | a local vol in the quoted spot, see `_escrow` | stated by the engine |
+| the same | others by `paths`, `longstaff_schwartz` | what is still to come is added | a standard error |
+| cash, jump | European, one vol or one by time | integrated dividend by dividend | stated |
+| the same | others by `pde` and `adi` | jumps of the grid | stated by the engine |
+| the same | others by `paths`, `longstaff_schwartz` | paths fall by the amount | a standard error |
 
 The integral (Haug, Haug and Lewis 2003, exact for one dividend) runs back from expiry: after the last dividend the
 value is Black's, before each it is the mean over the spot just after, on a grid in log spot; two grids give the error.
@@ -20,7 +24,7 @@ Haug, Haug, Lewis (2003), "Back to basics: a new approach to the discrete divide
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -30,12 +34,21 @@ from research.arrays import Float1D
 from research.errors import NoEngineError
 from research.instruments import Digital, European
 from research.market import Snapshot
-from research.models import BlackScholes, black
-from research.pricing.catalogue import Engine, Values, engines_for
+from research.models import black
+from research.pricing._escrow import moving, on_grid
+from research.pricing.catalogue import Engine, Values, abilities, engines_for
 
 _AT_EXPIRY = (European, Digital)
-_GRIDS = ("pde", "adi")
-_BY_FORWARDS = (*_GRIDS, "paths", "monte_carlo", "quadrature", "convolution", "fourier", "replication",
+_AT_THE_END = ("European", "Digital", "Gap", "Supershare", "Power", "LogContract", "DualCurrencyDeposit")
+_FIRST_LOOK: dict[str, Callable[[Any, Any], float]] = {  # contracts that ask for nothing before that day
+    "Asian": lambda item, day: float(item.years(day)[0]), "ForwardStart": lambda item, day: item.start_years(day),
+    "Compound": lambda item, day: item.years(day), "Chooser": lambda item, day: item.years(day),
+}  # fmt: skip
+_VARIANCE = ("VarianceSwap", "VolatilitySwap", "CorridorVarianceSwap")
+GRIDS = ("pde", "adi")
+Plain = Callable[[list[Any], Snapshot], tuple[Values, Engine]]
+Part = tuple[list[int], Values, Engine]  # positions, and what an engine says of them
+_BY_FORWARDS = (*GRIDS, "paths", "monte_carlo", "quadrature", "convolution", "fourier", "replication",
                 "longstaff_schwartz")  # fmt: skip
 _CLOSED_BY_FORWARDS = ("Asian", "Chooser", "Compound", "ForwardStart", "Gap", "LogContract", "Power", "Supershare",
                        "VarianceSwap", "VolatilitySwap")  # fmt: skip
@@ -43,19 +56,9 @@ _REACH = 8.0  # standard deviations of the grid
 _POINTS = (120, 240)  # a standard deviation of the whole life holds 15, then 30
 
 
-def is_plain(snapshot: Snapshot) -> bool:
-    """Does one number say all about the carry of the stock?"""
-    return snapshot.cash_dividends is None and snapshot.dividend_yields is None and snapshot.borrow == 0.0
-
-
 def only_borrow(snapshot: Snapshot) -> bool:
     """Is the borrow cost all that is special?"""
     return snapshot.cash_dividends is None and snapshot.dividend_yields is None
-
-
-def looks_on_the_way(item: Any, snapshot: Snapshot) -> bool:
-    """Is this a contract that no single mean yield serves, in a market whose yields have a term structure?"""
-    return snapshot.cash_dividends is None and not isinstance(item, _AT_EXPIRY)
 
 
 def takes_forwards(engine: Engine) -> bool:
@@ -68,27 +71,150 @@ def folded(snapshot: Snapshot) -> Snapshot:
     return replace(snapshot, dividend_yield=snapshot.dividend_yield + snapshot.borrow, borrow=0.0)
 
 
-def value(
-    items: list[Any], model: Any, snapshot: Snapshot, method: str,
-    engine: Callable[[list[Any], Snapshot, str, dict[str, Any]], tuple[Values, str]], options: dict[str, Any],
-) -> tuple[Values, str]:  # fmt: skip
-    """Values of contracts of one kind, and the method; `engine` prices some of them in a plain market."""
-    dividends = snapshot.cash_dividends
-    if dividends is not None and dividends.model == "jump":
-        return _jump(items, model, snapshot, method, engine, options)
-    if not isinstance(items[0], _AT_EXPIRY):
-        raise NoEngineError(
-            f"{type(items[0]).__name__} must be a contract decided at expiry (European, Digital) under escrowed cash "
-            "dividends. American and European options take CashDividends(model='jump')."
-        )
-    tau = np.array([item.years(snapshot.as_of) for item in items])
-    out, used = Values(*(np.empty(tau.size) for _ in range(3))), method
-    for years in np.unique(tau):
-        at = np.flatnonzero(tau == years)
-        there = equivalent(snapshot, float(years))
-        found, used = engine([items[i] for i in at], there, method, options)
-        out.value[at], out.std_error[at], out.error[at] = found.value, found.std_error, found.error
-    return out, used
+def parts(
+    items: list[Any], model: Any, snapshot: Snapshot, method: str, engines: Sequence[Engine], plain: Plain,
+    carried: Callable[[list[Engine], list[Any], Snapshot], tuple[Values, Engine]],
+) -> list[Part]:  # fmt: skip
+    """Values of contracts of one kind where cash is paid or yields have a term, by the market that serves them.
+
+    `plain` prices some of them in a market without cash; `carried` by the first of some engines that does not refuse.
+    """
+    out: list[Part] = []
+    for at, there in _by_market(items, snapshot):
+        some = [items[i] for i in at]
+        if there.cash_dividends is None:
+            out.append((at, *plain(some, there)))
+        elif engines[0].method == "analytic" and _integrable(some[0], model, there):
+            out.append((at, _integrals(some, model, there), engines[0]))
+        else:
+            out.append((at, *carried(able(some[0], model, there, method, engines), some, there)))
+    return out
+
+
+def in_parts(item: Any, snapshot: Snapshot) -> bool:
+    """Does a market serve contracts by their expiry only?"""
+    return snapshot.cash_dividends is not None or (not only_borrow(snapshot) and isinstance(item, _AT_EXPIRY))
+
+
+def _by_market(items: list[Any], snapshot: Snapshot) -> list[tuple[list[int], Snapshot]]:
+    """Contracts that one market serves, and that market: plain where only what is left at the end counts."""
+    groups: dict[tuple[int, float], list[int]] = {}
+    cash = snapshot.cash_dividends
+    for i, item in enumerate(items):
+        end = end_of(item, snapshot)
+        n = 0 if cash is None else int(np.count_nonzero(cash.tau <= end))
+        jumps = n > 0 and cash is not None and cash.model == "jump"
+        alone = type(item).__name__ in _AT_THE_END and not jumps  # one forward an expiry
+        groups.setdefault((n, end if alone else 0.0), []).append(i)
+    return [(at, _market(items[at[0]], until(snapshot, n), end)) for (n, end), at in groups.items()]
+
+
+def by_cash(items: list[Any], snapshot: Snapshot) -> list[tuple[list[int], Snapshot]]:
+    """Contracts by the cash that is paid up to their end, and the market with no more than that."""
+    cash, groups = snapshot.cash_dividends, dict[int, list[int]]()
+    for i, item in enumerate(items):
+        n = 0 if cash is None else int(np.count_nonzero(cash.tau <= end_of(item, snapshot)))
+        groups.setdefault(n, []).append(i)
+    return [(at, until(snapshot, n)) for n, at in groups.items()]
+
+
+def settled(item: Any, model: Any, snapshot: Snapshot, method: str, engines: Sequence[Engine]) -> Engine:
+    """The engine that prices a contract in a market with cash up to its end, unless it refuses."""
+    (_, there), *_ = _by_market([item], snapshot)
+    closed = engines[0].method == "analytic" and _integrable(item, model, snapshot)
+    if there.cash_dividends is None or closed:
+        return engines[0]
+    return able(item, model, there, method, engines)[0]
+
+
+def _market(item: Any, snapshot: Snapshot, end: float) -> Snapshot:
+    """`end` > 0: of contracts that are decided there."""
+    cash = snapshot.cash_dividends
+    if end > 0.0 and (cash is not None or isinstance(item, _AT_EXPIRY)):
+        return snapshot if only_borrow(snapshot) else equivalent(snapshot, end)
+    first = _FIRST_LOOK.get(type(item).__name__)
+    late = cash is not None and first is not None and first(item, snapshot.as_of) >= cash.tau[-1]
+    return moving(snapshot) if late and cash is not None and cash.model == "escrowed" else snapshot
+
+
+def until(snapshot: Snapshot, n: int) -> Snapshot:
+    """The market with the first n dividends only."""
+    cash = snapshot.cash_dividends
+    if cash is None or n == cash.tau.size:
+        return snapshot
+    first = replace(cash, tau=cash.tau[:n], cash=cash.cash[:n]) if n else None
+    return replace(snapshot, cash_dividends=first)
+
+
+def up_to_end(item: Any, snapshot: Snapshot) -> Snapshot:
+    """The market without cash after a contract's end."""
+    return snapshot if snapshot.cash_dividends is None else by_cash([item], snapshot)[0][1]
+
+
+def end_of(item: Any, snapshot: Snapshot) -> float:
+    """Years to the last day on which a contract looks at the price."""
+    as_of = snapshot.as_of
+    if hasattr(item, "exercise_times"):
+        return float(item.exercise_times(as_of)[-1])
+    if type(item).__name__ == "Composed":
+        from research.pricing.paths.payoffs import Terms, payoff
+
+        return float(payoff(item, Terms(snapshot=snapshot)).times[-1])
+    return float(np.max(item.option_years(as_of) if hasattr(item, "option_years") else item.years(as_of)))
+
+
+def takes_cash(engine: Engine) -> bool:
+    """Does an engine know what cash does on the way?"""
+    return engine.method in GRIDS or engine.module in ("paths.engine", "paths.exercise")
+
+
+def lines(engines: list[Engine], item: Any, model: Any, snapshot: Any) -> list[Engine]:
+    """The engines of a call, and beside those that know no cash others of the same method that do."""
+    if getattr(snapshot, "cash_dividends", None) is None or any(takes_cash(e) for e in engines):
+        return engines
+    return engines + [e for e in engines_for(item, model) if takes_cash(e) and e.method == engines[0].method]
+
+
+def listed(engines: list[Engine], item: Any, model: Any, snapshot: Any) -> list[Engine]:
+    """Those of the engines that take the market's cash; `item` may be the name of a contract."""
+    if getattr(snapshot, "cash_dividends", None) is None:
+        return engines
+    known = not isinstance(item, str)
+    if known and _by_market([item], snapshot)[0][1].cash_dividends is None:
+        return engines
+    whole = engines[:1] if known and engines and _integrable(item, model, snapshot) else []
+    return whole + [e for e in engines if takes_cash(e)]
+
+
+def able(item: Any, model: Any, snapshot: Snapshot, method: str, engines: Sequence[Engine]) -> list[Engine]:
+    """Those of the engines that a contract has under cash on the way; NoEngineError with what would do."""
+    cash = snapshot.cash_dividends
+    assert cash is not None
+    lost = type(item).__name__ == "LogContract"  # of a spot of 0: infinite, which the lowest node of a grid is not
+    every = [e for e in engines_for(item, model) if takes_cash(e) and not (lost and e.method in GRIDS)]
+    found = [e for e in engines if e in every]
+    kind, name = type(item).__name__, type(model).__name__
+    watched = kind in _VARIANCE and getattr(item, "n_observations", None) is None
+    if watched and name == "VarianceGamma" and cash.model == "escrowed":  # what S does between looks is not known
+        found, every = [], []
+    if found:
+        return found
+    others = [repr(e.method) for e in every]
+    if cash.model == "jump" and kind == "European" and "deterministic_vol" in abilities(model):
+        others.insert(0, "'analytic'")
+    lines = ", ".join(dict.fromkeys(others)) or "none; a model with paths has one, or give the cash as a yield"
+    raise NoEngineError(
+        f"{kind} under {name} by '{method}' must not meet cash dividends of model='{cash.model}'. Available: {lines}."
+    )
+
+
+def run(engine: Engine, items: list[Any], model: Any, snapshot: Any, options: dict[str, Any]) -> Values:
+    """What an engine gives; a grid takes the cash as jumps."""
+    if engine.method not in GRIDS or getattr(snapshot, "cash_dividends", None) is None:
+        return engine.load()(items, model, snapshot, **options)
+    there, pairs = on_grids(snapshot)
+    own = options | {"dividends": (*pairs, *options.get("dividends", ()))}
+    return engine.load()(items, on_grid(model, snapshot), there, **own)
 
 
 def equivalent(snapshot: Snapshot, tau: float) -> Snapshot:
@@ -96,10 +222,6 @@ def equivalent(snapshot: Snapshot, tau: float) -> Snapshot:
     moving = snapshot.forward(tau) / snapshot.growth(tau)
     return replace(snapshot, spot=moving, dividend_yield=snapshot.yield_at(tau), dividend_yields=None, borrow=0.0,
                    cash_dividends=None)  # fmt: skip
-
-
-def _grids(item: Any, model: Any, method: str) -> list[str]:
-    return [e.method for e in engines_for(item, model) if e.method in _GRIDS and method in ("auto", e.method)]
 
 
 def on_grids(snapshot: Snapshot) -> tuple[Snapshot, tuple[tuple[float, float], ...]]:
@@ -110,29 +232,21 @@ def on_grids(snapshot: Snapshot) -> tuple[Snapshot, tuple[tuple[float, float], .
     return (folded(plain) if plain.dividend_yields is None else plain), pairs
 
 
-def _jump(
-    items: list[Any], model: Any, snapshot: Snapshot, method: str, engine: Any, options: dict[str, Any]
-) -> tuple[Values, str]:
-    dividends = snapshot.cash_dividends
-    assert dividends is not None
-    closed = isinstance(items[0], European) and isinstance(model, BlackScholes) and method in ("auto", "analytic")
-    if closed:
-        tau = np.array([item.years(snapshot.as_of) for item in items])
-        strike, is_call = np.array([i.strike for i in items]), np.array([i.is_call for i in items])
-        coarse, fine = (integrated(strike, tau, is_call, model.sigma, snapshot, n) for n in _POINTS)
-        return Values(fine, np.zeros_like(fine), np.abs(fine - coarse) + 1e-12 * snapshot.spot), "analytic"
-    grids = _grids(items[0], model, method)
-    if grids:
-        there, pairs = on_grids(snapshot)
-        found: tuple[Values, str] = engine(items, there, grids[0], options | {"dividends": pairs})
-        return found
-    raise NoEngineError(
-        f"{type(items[0]).__name__} under {type(model).__name__} by '{method}' must not meet cash dividends of "
-        "model='jump'. Available: European by 'analytic' (BlackScholes), contracts that 'pde' or 'adi' prices."
-    )
+def _integrable(item: Any, model: Any, snapshot: Snapshot) -> bool:
+    cash = snapshot.cash_dividends
+    jump = cash is not None and cash.model == "jump"
+    return jump and isinstance(item, European) and "deterministic_vol" in abilities(model)
 
 
-def integrated(strike: Float1D, tau: Float1D, is_call: Any, sigma: float, snapshot: Snapshot, n_points: int) -> Float1D:
+def _integrals(items: list[Any], model: Any, snapshot: Snapshot) -> Values:
+    """The integral on two grids."""
+    tau = np.array([item.years(snapshot.as_of) for item in items])
+    strike, is_call = np.array([i.strike for i in items]), np.array([i.is_call for i in items])
+    coarse, fine = (integrated(strike, tau, is_call, model, snapshot, n) for n in _POINTS)
+    return Values(fine, np.zeros_like(fine), np.abs(fine - coarse) + 1e-12 * snapshot.spot)
+
+
+def integrated(strike: Float1D, tau: Float1D, is_call: Any, model: Any, snapshot: Snapshot, n_points: int) -> Float1D:
     """European options on a spot that falls by the cash amounts (to 0 where it is less), by integration."""
     out = np.empty(strike.size)
     assert snapshot.cash_dividends is not None
@@ -140,45 +254,57 @@ def integrated(strike: Float1D, tau: Float1D, is_call: Any, sigma: float, snapsh
         at = np.flatnonzero(tau == years)
         paid = snapshot.cash_dividends.tau < years
         times, cash = snapshot.cash_dividends.tau[paid], snapshot.cash_dividends.cash[paid]
-        if times.size == 0 or sigma == 0.0:
-            forward, df = snapshot.forward(years), snapshot.discount.df(years)
-            out[at] = black.price(forward, strike[at], years, sigma, df=df, is_call=is_call[at])
+        variance = _variance(model, np.append(times, years))
+        if times.size == 0 or variance[0] == 0.0:
+            forward, df, vol = snapshot.forward(years), snapshot.discount.df(years), np.sqrt(variance.sum() / years)
+            out[at] = black.price(forward, strike[at], years, vol, df=df, is_call=is_call[at])
         else:
-            out[at] = _backwards(strike[at], float(years), is_call[at], sigma, snapshot, times, cash, n_points)
+            out[at] = _backwards(strike[at], float(years), is_call[at], variance, snapshot, times, cash, n_points)
     return out
 
 
+def _variance(model: Any, times: Float1D) -> Float1D:
+    """Variance of the log price between neighbours of 0 and `times`."""
+    total = model.total_variance(times) if hasattr(model, "total_variance") else model.sigma**2 * times
+    return np.asarray(np.diff(total, prepend=0.0))
+
+
 def _backwards(
-    strike: Float1D, tau: float, is_call: Any, sigma: float, snapshot: Snapshot, times: Float1D, cash: Float1D, n: int
-) -> Float1D:
-    """All strikes of one expiry: puts, so that values are bounded; calls by parity."""
+    strike: Float1D, tau: float, is_call: Any, variance: Float1D, snapshot: Snapshot, times: Float1D, cash: Float1D,
+    n: int,
+) -> Float1D:  # fmt: skip
+    """All strikes of one expiry: puts, so that values are bounded; calls by parity of what the floor at 0 leaves."""
     from scipy.interpolate import CubicSpline
 
-    half = _REACH * sigma * np.sqrt(tau)
+    half = _REACH * float(np.sqrt(variance.sum()))
     moves = half * np.linspace(-1.0, 1.0, 2 * n + 1)  # log of spot over its start, at each date
     centre, late = np.log(snapshot.spot), times.size - 1
     grid = centre + moves
     left, growth = tau - times[-1], _forward_growth(snapshot, times[-1], tau)
     df = snapshot.discount.df(tau) / snapshot.discount.df(times[-1])
+    vol = float(np.sqrt(variance[-1] / max(left, 1e-300)))
 
     def after_last(spot: Any) -> Any:
         forward = np.maximum(spot * growth, 1e-300 + 1e-12 * strike.min())
-        return black.price(forward[:, None], strike[None, :], left, sigma, df=df, is_call=False)
+        found = black.price(forward[:, None], strike[None, :], left, vol, df=df, is_call=False)
+        return np.column_stack((found, np.zeros(forward.size)))  # the last: cash that the spot could not pay
 
     held: Any = after_last
     for m in range(late, -1, -1):
         start = times[m - 1] if m > 0 else 0.0
-        dt, up = times[m] - start, _forward_growth(snapshot, start, times[m])
+        up = _forward_growth(snapshot, start, times[m])
         discount = snapshot.discount.df(times[m]) / snapshot.discount.df(start)
-        std = sigma * np.sqrt(dt)
+        std = float(np.sqrt(variance[m]))
         z = np.linspace(-_REACH, _REACH, 2 * n + 1)
         weight = np.exp(-0.5 * z * z)
         weight /= weight.sum()  # the trapezoidal rule of an analytic integrand with Gaussian ends
         starts = np.array([snapshot.spot]) if m == 0 else np.exp(grid)
-        found = np.empty((starts.size, strike.size))
+        found = np.empty((starts.size, strike.size + 1))
+        later = _forward_growth(snapshot, times[m], tau) * snapshot.discount.df(tau) / snapshot.discount.df(times[m])
         for i, spot in enumerate(starts):
             before = spot * up * np.exp(std * z - 0.5 * std * std)
             found[i] = discount * (weight @ held(np.maximum(before - cash[m], 0.0)))
+            found[i, -1] += discount * later * (weight @ np.maximum(cash[m] - before, 0.0))
         if m > 0:
             spline = CubicSpline(np.exp(grid), found, axis=0)
             low, high, floor = np.exp(grid[0]), np.exp(grid[-1]), found[0]
@@ -187,9 +313,9 @@ def _backwards(
                 inside = f(np.clip(spot, a, b))
                 return np.where((spot < a)[:, None], at, inside)
 
-    puts: Float1D = found[0]
+    puts: Float1D = found[0, :-1]
     forward, df_all = snapshot.forward(tau), snapshot.discount.df(tau)
-    return np.where(is_call, puts + df_all * (forward - strike), puts)
+    return np.where(is_call, puts + df_all * (forward - strike) + found[0, -1], puts)
 
 
 def _forward_growth(snapshot: Snapshot, start: float, stop: float) -> float:

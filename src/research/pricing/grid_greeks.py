@@ -25,6 +25,7 @@ from research.instruments import American
 from research.market import Snapshot
 from research.pricing import adi, pde
 from research.pricing._bumps import DAYS, aged, bumped, shifted, vol_step
+from research.pricing._escrow import on_grid
 from research.pricing._grid_read import NAMES, steady
 from research.pricing.carry import on_grids
 
@@ -35,12 +36,6 @@ _RATE = 1e-4
 Table = dict[str, dict[str, Any]]
 
 
-def takes(method: str, snapshot: Snapshot) -> bool:
-    """Does this module answer for an engine in a market?"""
-    cash = snapshot.cash_dividends
-    return method in _SOLVE and (cash is None or cash.model == "jump")
-
-
 def grid_table(
     items: list[Any], model: Any, snapshot: Snapshot, method: str, wanted: Sequence[str], bumps: dict[str, Any],
     options: dict[str, Any],
@@ -48,15 +43,16 @@ def grid_table(
     """Value, std_error, error and how of each Greek that is wanted."""
     dv, dr, days = bumps["vol"] or vol_step(model), bumps["rate"] or _RATE, bumps["days"]
     known: dict[tuple[int, int, int], tuple[Float2D, Float2D]] = {}
-    layout = (model, on_grids(snapshot)[0])
+    layout = (on_grid(model, snapshot), on_grids(snapshot)[0])
 
     def at(vol: int = 0, rate: int = 0, age: int = 0) -> tuple[Float2D, Float2D]:
         key = (vol, rate, age)
         if key not in known:
-            there, dividends = on_grids(bumped(snapshot, rate=rate * dr, days=age * days))
+            market = bumped(snapshot, rate=rate * dr, days=age * days)
+            there, dividends = on_grids(market)
             own = tuple((when - age * days / DAYS, cash) for when, cash in options.get("dividends", ()))
             given = options | {"dividends": (*dividends, *(pair for pair in own if pair[0] > 0.0))}
-            moved = shifted(model, vol * dv, snapshot) if vol else model
+            moved = on_grid(shifted(model, vol * dv, snapshot) if vol else model, market)
             contracts = [aged(item, age * days) for item in items] if age else items
             known[key] = _SOLVE[method](contracts, moved, there, n_rows=len(NAMES), layout=layout, **given)
         return known[key]
@@ -64,7 +60,7 @@ def grid_table(
     out: Table = {}
     found, error = at()
     ends = [_end(item, snapshot) for item in items]
-    calm = all(steady(model, snapshot, end) for end in set(ends))
+    calm = all(steady(layout[0], snapshot, end) for end in set(ends))
     for row, name in enumerate(NAMES):
         if name in wanted and (name != "theta" or calm):
             out[name] = _entry(found[row], error[row], ON_GRID)

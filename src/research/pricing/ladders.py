@@ -5,6 +5,7 @@
 | value and Greeks at every spot and vol | `ladder` |
 | which quotes of the surface is the portfolio long? | `vega_buckets` |
 | which maturities of the curve? | `rho_buckets` |
+| which cash dividends? | `dividend_buckets` |
 
 A ladder prices all European options of all nodes in one call of Black's kernel; other contracts go node by node in
 batches. What the surface does as the spot moves is named: "strike" (a strike keeps its vol) or "moneyness" (sticky
@@ -258,4 +259,38 @@ def rho_buckets(
     return pd.DataFrame({"tau": curve.tau, "zero_rate": curve.zero_rate, "rho": rho, "rho_per_bp": rho / 1e4})
 
 
-__all__ = ["ladder", "rho_buckets", "vega_buckets"]
+def dividend_buckets(
+    instruments: Any, model: Any, snapshot: Snapshot, *, bump: float = 1e-3, quantities: ArrayLike | None = None,
+    **options: Any,
+) -> pd.DataFrame:  # fmt: skip
+    """Change of the portfolio's value by the amount of each cash dividend; spot, curve and vols stay.
+
+    Parameters
+    ----------
+    bump : float, fraction of spot
+        To each side; a dividend of less falls to 0.
+
+    Returns
+    -------
+    DataFrame
+        Columns tau, cash, delta (price per 1.00 of that dividend).
+    """
+    require(0.0 < bump < 0.1, "bump", bump, "lie in (0, 0.1)", hint="A fraction of the spot.")
+    items, units = _book(instruments, snapshot, quantities)
+    hint = "Snapshot(..., cash_dividends=CashDividends(tau=..., cash=...))."
+    require(snapshot.cash_dividends is not None, "cash_dividends", "none", "be in the snapshot", hint=hint)
+    assert snapshot.cash_dividends is not None
+    paid, slopes, step = snapshot.cash_dividends, [], bump * snapshot.spot
+    for n in range(paid.tau.size):
+        value, amounts = [], []
+        for side in (1.0, -1.0):
+            cash = paid.cash.copy()
+            cash[n] = max(cash[n] + side * step, 0.0)
+            moved = replace(snapshot, cash_dividends=replace(paid, cash=cash))
+            value.append(float(units @ np.asarray(price(items, model, moved, **options).value).reshape(-1)))
+            amounts.append(float(cash[n]))
+        slopes.append((value[0] - value[1]) / (amounts[0] - amounts[1]))
+    return pd.DataFrame({"tau": paid.tau, "cash": paid.cash, "delta": slopes})
+
+
+__all__ = ["dividend_buckets", "ladder", "rho_buckets", "vega_buckets"]

@@ -77,6 +77,8 @@ def simulate(item: Any, model: Any, snapshot: Snapshot, **options: Any) -> Estim
     check_able(model)
     check_snapshot(snapshot)
     check_names("a simulation", options, *OPTIONS)
+    paid = "none" if snapshot.cash_dividends is None else "some"
+    require(paid == "none", "cash_dividends", paid, "be None here", hint="price(..., method='paths') takes them.")
     progress, smooth = options.pop("progress", None), bool(options.pop("smooth", False))
     with shown(progress, options.get("std_error")) as callback:
         settings = Settings(progress=callback, **options)

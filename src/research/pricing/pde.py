@@ -35,6 +35,7 @@ from research.market import Snapshot
 from research.models.local_vol import LocalVol
 from research.pricing._dated_contracts import march_of, terms_of
 from research.pricing._dated_march import STAGES, line
+from research.pricing._escrow import base_of
 from research.pricing._grid_models import GridModel, check_model, hangs_on_time, spreads, variance_on_grid
 from research.pricing._grid_read import exercised, extrapolated, read_line, variance_today, with_theta
 from research.pricing._pde_grid import (
@@ -44,6 +45,7 @@ from research.pricing._pde_grid import (
     Dividends,
     calendar,
     check_dividends,
+    left_by_cash,
     market_rows,
     nodes,
     time_steps,
@@ -106,6 +108,7 @@ def solve(
             found = _by_dates if dated else _at_every_moment
             sizes = (n_space or _POINTS[dated], n_time or _STEPS[dated])
             value[:, at], error[:, at] = found(these, model, snapshot, *sizes, dividends, n_rows, layout)
+            error[0, at] += left_by_cash(dividends, sizes[0])
     return value, error
 
 
@@ -236,7 +239,7 @@ def _solve(
     at = np.log(snapshot.spot / scale)
     x, pays, v = np.empty((rows, space)), np.full((rows, space), -np.inf), np.empty((rows, space))
     dt, cash, market = np.empty((rows, steps)), np.empty((rows, steps)), np.empty((rows, 2 * steps))
-    edges, local = np.zeros((rows, 5)), isinstance(model, LocalVol)
+    edges, local = np.zeros((rows, 5)), isinstance(base_of(model), LocalVol)
     variance = np.empty((rows, steps if hangs_on_time(model) else 1, space))
     for i, p in enumerate(parts):
         years = float(tau[p.position])

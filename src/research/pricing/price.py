@@ -121,7 +121,7 @@ def rows_of(
     able: dict[str, list[Engine]] = {}
     for kind, at in groups.items():  # refuse before any work
         try:
-            able[kind] = choose(items[at[0]], model, method)
+            able[kind] = carry.lines(choose(items[at[0]], model, method), items[at[0]], model, snapshot)
         except NoEngineError as error:
             if errors == "raise":
                 raise
@@ -140,7 +140,8 @@ def rows_of(
             if errors == "mark":
                 check_currencies(these, snapshot)
                 check_signs(these, model, snapshot)
-            out.fill(some, *_values(engines, these, model, snapshot, method, options))
+            for rows, found, engine in _parts(engines, these, model, snapshot, method, options):
+                out.fill([some[i] for i in rows], found, engine)
 
         _calls.by_halves(groups[kind], attempt, out.refuse, errors == "raise")
     if known:
@@ -167,16 +168,40 @@ class Rows:
         self.refused[at] = str(error)
 
 
+def _parts(
+    engines: list[Engine], items: list[Any], model: Any, snapshot: Any, method: str, options: dict[str, Any]
+) -> list[carry.Part]:
+    """Positions, values and engine of contracts of one kind, whatever the stock pays."""
+    if isinstance(snapshot, BasketSnapshot) or not carry.in_parts(items[0], snapshot):
+        return [(list(range(len(items))), *_values(engines, items, model, snapshot, method, options))]
+    _calls.check_market(engines[0], items[0], snapshot)
+
+    def plain(some: list[Any], market: Snapshot) -> tuple[Values, Engine]:
+        return _values(engines, some, model, market, method, options)
+
+    def carried(able: list[Engine], some: list[Any], market: Snapshot) -> tuple[Values, Engine]:
+        return _first(able, some, model, market, options)
+
+    return carry.parts(items, model, snapshot, method, engines, plain, carried)
+
+
 def _values(
     engines: list[Engine], items: list[Any], model: Any, snapshot: Any, method: str, options: dict[str, Any]
 ) -> tuple[Values, Engine]:
-    """What the first engine that does not refuse says of contracts of one kind, whatever the stock pays."""
+    """What the first engine that does not refuse says of contracts of one kind, where no cash is paid."""
     _calls.check_market(engines[0], items[0], snapshot)
     if isinstance(snapshot, BasketSnapshot):
         return _first(engines, items, model, snapshot, options)
     if carry.only_borrow(snapshot):
         return _first(engines, items, model, carry.folded(snapshot), options)
-    return _carried(engines, items, model, snapshot, method, options)
+    able = [engine for engine in engines if carry.takes_forwards(engine)]
+    if not able:
+        lines = [e.method for e in engines_for(items[0], model) if carry.takes_forwards(e)]
+        raise NoEngineError(
+            f"{type(items[0]).__name__} under {_name(model)} by '{method}' takes no term structure of dividend "
+            f"yields. Available: {', '.join(map(repr, lines)) or 'none'}."
+        )
+    return _first(able, items, model, snapshot, options)
 
 
 def warn_of(refused: Any, what: str) -> None:
@@ -207,13 +232,15 @@ def _price(out: Rows, items: list[Any], model: Any, one: bool) -> Price:
     )  # fmt: skip
 
 
-def methods(instrument: Any, model: Any) -> pd.DataFrame:
+def methods(instrument: Any, model: Any, snapshot: Snapshot | None = None) -> pd.DataFrame:
     """The engines that can price this contract under this model, best first: expected error, cost, when to use it.
 
     Parameters
     ----------
     instrument : a contract, or the name of its class, "European"
     model : as for `price`
+    snapshot : Snapshot, optional
+        With it only those that take the cash dividends that it has.
 
     Returns
     -------
@@ -225,6 +252,9 @@ def methods(instrument: Any, model: Any) -> pd.DataFrame:
     kind = instrument if isinstance(instrument, str) else type(instrument).__name__
     check_kind(kind)
     able = engines_for(kind, model)
+    if snapshot is not None:
+        _calls.check_snapshot(snapshot)
+        able = carry.listed(able, instrument, model, snapshot)
     first = {e.method: e for e in reversed(able)}  # a method may ask for either ability
     rows = [(e.method, e.error, e.cost, e.why) for e in able if first[e.method] is e]
     return pd.DataFrame(rows, columns=["method", "error", "cost", "why"])
@@ -245,7 +275,7 @@ def _first(
         if lost - set(own):
             continue  # the options were meant for an engine that has refused
         try:
-            return engine.load()(items, model, snapshot, **own), engine
+            return carry.run(engine, items, model, snapshot, own), engine
         except (NoEngineError, NumericalError) as error:
             refusal = error
             lost |= set(own)
@@ -259,31 +289,6 @@ def check_currencies(items: list[Any], snapshot: Snapshot | BasketSnapshot) -> N
     named = sorted(name for name in found if isinstance(name, str) and name)
     require(len(named) <= 1, "currency", ", ".join(named), "be one in a call",
             hint="Price each currency under its own snapshot, then convert.")  # fmt: skip
-
-
-def _carried(
-    engines: list[Engine], items: list[Any], model: Any, snapshot: Snapshot, method: str, options: dict[str, Any]
-) -> tuple[Values, Engine]:
-    """As `_first`, where the stock pays cash or its yields have a term structure."""
-    if carry.looks_on_the_way(items[0], snapshot):
-        able = [engine for engine in engines if carry.takes_forwards(engine)]
-        if not able:
-            lines = [e.method for e in engines_for(items[0], model) if carry.takes_forwards(e)]
-            raise NoEngineError(
-                f"{type(items[0]).__name__} under {_name(model)} by '{method}' takes no term structure of dividend "
-                f"yields. Available: {', '.join(map(repr, lines)) or 'none'}."
-            )
-        return _first(able, items, model, snapshot, options)
-
-    if engines[0] is not choose(items[0], model, method)[0]:  # the options have said which is meant
-        method = engines[0].method
-
-    def plain(some: list[Any], market: Snapshot, wanted: str, extra: dict[str, Any]) -> tuple[Values, str]:
-        found, used = _first(choose(some[0], model, wanted), some, model, market, extra)
-        return found, used.method
-
-    found, used = carry.value(items, model, snapshot, method, plain, options)
-    return found, next(e for e in engines_for(items[0], model) if e.method == used)
 
 
 def check_kind(kind: str) -> None:

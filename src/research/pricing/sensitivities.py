@@ -47,7 +47,7 @@ from research.errors import NoEngineError, require
 from research.instruments import European, VolatilitySwap
 from research.market import Snapshot
 from research.models import BlackScholes
-from research.pricing import _calls
+from research.pricing import _calls, carry
 from research.pricing._bumps import Shifted, spot_step, vol_step
 from research.pricing._greek_tables import DERIVED, GREEKS, UNITS, Table, entry, long, wide
 from research.pricing._signs import check_signs
@@ -225,10 +225,18 @@ def _group(
     """Tables of contracts of one kind, with their positions."""
     engine = choose(items[0], model, method)[0]
     everyone = list(range(len(items)))
+    cash = snapshot.cash_dividends is not None
+    if cash:
+        markets = carry.by_cash(items, snapshot)
+        if len(markets) > 1 or markets[0][1] is not snapshot:
+            return [([at[i] for i in some], how, table) for at, there in markets for some, how, table in
+                    _group([items[i] for i in at], model, there, method, wanted, bumps, options)]  # fmt: skip
+        able = carry.lines(choose(items[0], model, method), items[0], model, snapshot)
+        engine = carry.settled(items[0], model, snapshot, method, able)
+        method = engine.method
     if isinstance(items[0], VolatilitySwap) and set(wanted) - {"theta", "charm"}:
         wanted = [name for name in wanted if name not in ("theta", "charm")]  # it starts today: tomorrow has no value
-    cash = snapshot.cash_dividends is not None
-    if engine.method in _SIMULATIONS and not cash:
+    if engine.method in _SIMULATIONS:
         mine = own_options(engine, model)
         own = _calls.taken(engine, options) | {k: v for k, v in options.items() if k in mine}
         return [([i], engine.method, _simulated(items[i], model, snapshot, engine.method, wanted, bumps, own))
@@ -239,16 +247,13 @@ def _group(
     if isinstance(items[0], European) and engine.method == "analytic" and surface and calm:
         return [(everyone, engine.method, closed_form(items, model, snapshot, wanted))]
     if engine.method in ("pde", "adi") and bumps["spot"] is None:
-        from research.pricing.grid_greeks import grid_table, takes
+        from research.pricing.grid_greeks import grid_table
 
-        if takes(engine.method, snapshot):
-            check_currencies(items, snapshot)
-            own = _calls.taken(engine, options)
-            return [(everyone, engine.method, grid_table(items, model, snapshot, engine.method, wanted, bumps, own))]
+        check_currencies(items, snapshot)
+        own = _calls.taken(engine, options)
+        return [(everyone, engine.method, grid_table(items, model, snapshot, engine.method, wanted, bumps, own))]
     first = rows_of(items, model, snapshot, method, "raise", options, known=False)
     used = first.method[0]
-    if cash and used in _SIMULATIONS:
-        raise NoEngineError(f"Greeks by '{used}' must not meet cash dividends. Give them as a yield, or name a grid.")
     if used != engine.method and (used in ("pde", "adi") or used in _SIMULATIONS):  # the best engine has refused
         return _group(items, model, snapshot, str(used), wanted, bumps, options)
     return _by_differences(items, model, snapshot, str(used), wanted, bumps, options, first)
@@ -300,7 +305,8 @@ def _simulated(
     options: dict[str, Any],
 ) -> Table:  # fmt: skip
     """Common paths; the engine's own replicates where it has them, else runs of several seeds."""
-    if method == "monte_carlo" and "deterministic_vol" in model.abilities:
+    cash = snapshot.cash_dividends is not None
+    if method == "monte_carlo" and "deterministic_vol" in model.abilities and not cash:
         from research.pricing.simulated_greeks import simulated
 
         sizes: dict[str, Any] = {
@@ -312,6 +318,10 @@ def _simulated(
     if method == "paths":
         from research.pricing.paths.greeks import path_greeks
 
+        if cash:  # the paths do not scale with the spot
+            known, given = ("auto", "bumps"), options.get("estimator", "auto")
+            require(given in known, "estimator", given, "be 'auto' or 'bumps' by 'paths' where the stock pays cash")
+            options = options | {"estimator": "bumps"}
         return path_greeks(item, model, snapshot, wanted, bumps, **options)
     seed, n = int(options.get("seed", 1)), int(options.get("n_seeds", _SEEDS))
     rest = {k: v for k, v in options.items() if k not in ("seed", "n_seeds")}

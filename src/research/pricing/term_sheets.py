@@ -26,6 +26,7 @@ from research.market import Snapshot
 from research.pricing import dual_currency, monte_carlo, multi_asset, paths
 from research.pricing._signs import check_signs
 from research.pricing._simulation import Estimate
+from research.pricing.carry import takes_cash
 from research.pricing.dual_currency import DepositSheet
 from research.pricing.price import choose
 
@@ -109,7 +110,9 @@ def _check_note(item: Any) -> None:
 def _simulated(item: Any, model: Any, snapshot: Any, options: dict[str, Any]) -> Estimate:
     """The note by the simulation that knows the model; Philox too in several replicates, so that all has an error."""
     check_signs([item], model, snapshot)
-    method = next((e.method for e in choose(item, model, "auto") if e.method in _ENGINES), None)
+    pays = getattr(snapshot, "cash_dividends", None) is not None
+    able = [e for e in choose(item, model, "auto") if e.method in _ENGINES and (takes_cash(e) or not pays)]
+    method = able[0].method if able else None
     if method is None:
         raise NoEngineError(rule("model", "have paths for a term sheet", type(model).__name__))
     run = _ENGINES[method] if not isinstance(item, WorstOfNote) else multi_asset.simulate

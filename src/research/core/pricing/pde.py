@@ -123,12 +123,14 @@ def _cubic(x: Float1D, v: Float1D, at: float) -> float:
 
 
 @inlined
-def _pay(cash: float, scale: float, x: Float1D, v: Float1D, before: Float1D) -> None:
-    """v(S) = v(S - cash); a spot that cannot pay keeps the value at the lowest point."""
+def _pay(cash: float, held: float, x: Float1D, v: Float1D, before: Float1D) -> None:
+    """v(S) = v(max(S - cash, 0)), cash in units of the scale; below the grid v is a line in S, or `held` (1) flat."""
     before[:] = v
+    low = exp(x[0])
+    slope = 0.0 if held > 0.0 else (before[1] - before[0]) / (exp(x[1]) - low)
     for j in range(x.size):
-        spot = scale * exp(x[j]) - cash
-        v[j] = _cubic(x, before, log(spot / scale)) if spot > 0.0 else before[0]
+        left = exp(x[j]) - cash
+        v[j] = _cubic(x, before, log(left)) if left > low else before[0] + slope * (max(left, 0.0) - low)
 
 
 @parallel
@@ -173,7 +175,7 @@ def pde_values(
                     value[j] = max(held - h * push[j], pays[j])
                     push[j] = max(0.0, push[j] + (pays[j] - held) / h)
             if cash[i, k] > 0.0:
-                _pay(cash[i, k], scale[i], x[i], value, work[0])
+                _pay(cash[i, k] / scale[i], edges[i, 0], x[i], value, work[0])
                 for j in range(n):
                     value[j] = max(value[j], pays[j])
         out[i] = _cubic(x[i], value, at[i])

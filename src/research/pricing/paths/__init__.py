@@ -5,6 +5,7 @@
 | what is it worth, and with what standard error? | `simulate`, or `price(..., method="paths")` | `engine` |
 | what do the paths look like? | `sample` | `engine` |
 | 1e5 lognormal paths of 252 days in a matrix, at once? | `lognormal.spots` | `lognormal` |
+| the stock pays cash? | escrowed or falling, for every model and payoff | `cash` |
 | how much do a scheme's steps matter? | `Price.error` counts it; `bias` | `engine` |
 | how does it move with the spot? | `greeks.path_greeks`, or `pricing.greeks(..., method="paths")` | `greeks` |
 | when to exercise, between which bounds is it worth? | `exercise.bounds` | `exercise` |

@@ -35,7 +35,7 @@ def thinned(block: Block, times: Float1D) -> Block:
     logs = block.logs
     fewer = Logs(
         x=logs.x[keep], variance=None if logs.variance is None else logs.variance[keep], exposed=summed(logs.exposed),
-        jump=summed(logs.jump),
+        jump=summed(logs.jump), martingale=None if logs.martingale is None else logs.martingale[keep],
     )  # fmt: skip
     return Block(times=block.times[keep], spot=block.spot[keep], logs=fewer)
 
@@ -44,7 +44,9 @@ def looks_error(
     item: Any, model: Any, snapshot: Snapshot, paid: Payoff, scheme: str | None, steps_per_year: float | None, seed: int
 ) -> float:
     """Estimate of the error of looking at `paid.times` only, price units; 0 where bridges are exact."""
-    exact = "deterministic_vol" in abilities(model) and type(item).__name__ not in _INEXACT
+    cash = snapshot.cash_dividends
+    still = cash is None or cash.model == "jump"  # else the variance of log S moves
+    exact = still and "deterministic_vol" in abilities(model) and type(item).__name__ not in _INEXACT
     if not paid.bridged or exact:
         return 0.0
     gap = float(np.median(np.diff(paid.times, prepend=0.0)))

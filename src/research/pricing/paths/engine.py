@@ -51,6 +51,7 @@ from research.pricing import _rare
 from research.pricing._calls import check_snapshot
 from research.pricing._progress import shown
 from research.pricing._simulation import Estimate, Problem, Settings, estimate
+from research.pricing.carry import up_to_end
 from research.pricing.catalogue import Values
 from research.pricing.paths.between import looks_error
 from research.pricing.paths.generators import Block, Generator, Logs, Request, generator
@@ -115,6 +116,7 @@ def value(items: Sequence[Any], model: Any, snapshot: Snapshot, **options: Any) 
 def _unseen(item: Any, model: Any, snapshot: Snapshot, options: dict[str, Any]) -> float:
     """What looking at some times only may cost a contract that is watched at every moment."""
     chosen = Options(**{name: options[name] for name in Options.__dataclass_fields__ if name in options})
+    snapshot = up_to_end(item, snapshot)
     paid = payoff(item, Terms(snapshot=snapshot, survival=chosen.survival, watched=chosen.watched, model=model))
     seed = int(options.get("seed", 1))
     return looks_error(item, model, snapshot, paid, chosen.scheme, chosen.steps_per_year, seed)
@@ -123,6 +125,7 @@ def _unseen(item: Any, model: Any, snapshot: Snapshot, options: dict[str, Any]) 
 def simulate(item: Any, model: Any, snapshot: Snapshot, **options: Any) -> Estimate:
     """Value, standard error, replicates, what a note counts (`means`); options as in the module."""
     check_names("a simulation", options, *OPTIONS)
+    snapshot = up_to_end(item, snapshot)
     progress = options.pop("progress", None)
     target = options.pop("std_error", None)
     own = {name: options.pop(name) for name in Options.__dataclass_fields__ if name in options}
@@ -227,14 +230,17 @@ def _problem(made: Generator, paid: Payoff, control: _Control, settings: Setting
                 tables[row[4]], seed, int(row[5]), first, n, mirror=half == 1, with_twin=with_twin, shift=shift
             )
             weight = 1.0 if block.ratio is None else block.ratio
-            total[0] += paid.value(block) * weight
-            total[1] += block.spot[-1] / made.forward[-1] * weight
+            with np.errstate(divide="ignore", invalid="ignore"):
+                total[0] += paid.value(block) * weight
+            total[1] += made.control(block) * weight
             if block.ratio is not None:
                 total[2] += block.ratio  # a second control, of mean 1
             if with_twin:
                 total[2] += paid.value(_twin_block(block, made))
             if counted is not None:
                 total[3:] += counted(block) * weight
+        if not np.isfinite(total[0]).all():
+            raise NumericalError("value must be finite; got nan. The payoff is not finite on some path.")
         total /= halves
         return total
 
@@ -277,7 +283,7 @@ def _spread(made: Generator, paid: Payoff, settings: Settings) -> float:
     with np.errstate(all="ignore"):
         values = paid.value(block)
         good = np.isfinite(values) & np.isfinite(block.spot[-1])
-    control = block.spot[-1, good] / made.forward[-1] if settings.control else None
+    control = made.control(block)[good] if settings.control else None
     return _rare.spread_of(values[good], control) if good.any() else 0.0
 
 
@@ -303,6 +309,8 @@ def sample(
     steps_per_year: float | None = None,
 ) -> Block:
     """Paths first_path, first_path + 1, ... of any model at `times` (years, increasing, > 0).
+
+    Where the stock pays cash these are quoted spots: under escrowed cash all of the snapshot's dividends are in them.
 
     Any slice can be made again alone: `sample(..., first_path=1_000_000, n_paths=10)`.
 

@@ -27,7 +27,9 @@ from research.core.random import sobol
 from research.errors import require
 from research.instruments import American, Bermudan
 from research.market import Snapshot
+from research.pricing.carry import up_to_end
 from research.pricing.catalogue import Values
+from research.pricing.paths.cash import before_dividends
 from research.pricing.paths.generators import Block, Generator, Request, generator
 
 _FEW = 20  # paths in the money below which no rule is fitted
@@ -127,7 +129,7 @@ def fit_rule(option: _Option, block: Block) -> Rule:
 def _stopped(option: _Option, rule: Rule, block: Block, first: int = 0) -> tuple[Float1D, Float1D]:
     """(discounted gain, S / F) at exercise by the rule, per path; the block's rows are dates `first` and after."""
     gains, n = option.gains(block), option.times.size
-    value, ratio = np.zeros(block.n_paths), np.exp(block.logs.x[-1])
+    value, ratio = np.zeros(block.n_paths), np.array(block.logs.level(-1))
     alive = np.ones(block.n_paths, dtype=bool)
     for j in range(first, n):
         gain = gains[j - first]
@@ -138,7 +140,7 @@ def _stopped(option: _Option, rule: Rule, block: Block, first: int = 0) -> tuple
             kept = rule.continuation(j, gain[some], None if variance is None else variance[some])
             now[some] = gain[some] >= kept
         value[now] = option.df[j] * gain[now]
-        ratio[now] = np.exp(block.logs.x[j - first, now])
+        ratio[now] = block.logs.level(j - first)[now]
         alive &= ~now
     return value, ratio
 
@@ -225,7 +227,7 @@ def _option(item: Any, snapshot: Snapshot, n_dates: int) -> _Option:
     if isinstance(item, American):
         tau = item.years(snapshot.as_of)
         require(tau > 0.0, "tau", tau, "be > 0 years")
-        times = tau * np.arange(1, n_dates + 1) / n_dates
+        times = before_dividends(tau * np.arange(1, n_dates + 1) / n_dates, snapshot)
     else:
         times = np.array([t for t in item.exercise_times(snapshot.as_of) if t > 0.0])
         require(times.size > 0, "times", item.times, "hold a day after the snapshot's")
@@ -268,6 +270,7 @@ def bounds(
     require(1 <= n_dates <= 5000, "n_dates", n_dates, "lie in [1, 5000]")
     require(2 <= n_outer <= 1_000_000, "n_outer", n_outer, "lie in [2, 1000000]")
     require(1 <= n_inner <= 1_000_000, "n_inner", n_inner, "lie in [1, 1000000]")
+    snapshot = up_to_end(item, snapshot)
     option = _option(item, snapshot, n_dates)
     if scheme is None and type(model).__name__ == "LocalVol":
         scheme = "euler"  # inner paths start at every date: tables for each would cost more than the paths

@@ -18,6 +18,7 @@ from research.errors import NoEngineError, require, require_all
 from research.market import Snapshot
 from research.pricing.paths.motion import Motion
 
+RUINED = -600.0  # log(S / F) below which a spot has paid all that it had
 STREAM = 1 << 20  # Philox streams from here on belong to rejection draws, four a replicate
 
 
@@ -30,6 +31,11 @@ class Logs:
     exposed: Float2D | None = None  # variance of log(spot) that the path met since the observation before
     weight: Float2D | None = None  # probability of having stayed inside the limits; None without limits
     jump: Float2D | None = None  # of log(spot), taken to come at the end of the gap; None for a continuous path
+    martingale: Float2D | None = None  # of mean 1, where cash is paid and spot / forward is none; else exp(x)
+
+    def level(self, row: int) -> Float1D:
+        """What moves, over its forward: of mean 1."""
+        return np.exp(self.x[row]) if self.martingale is None else np.asarray(self.martingale[row])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -54,7 +60,7 @@ class Block:
             return None if rows is None else rows[:, keep]
 
         logs = self.logs
-        names = ("x", "variance", "exposed", "weight", "jump")
+        names = ("x", "variance", "exposed", "weight", "jump", "martingale")
         fewer = Logs(**{name: cut(getattr(logs, name)) for name in names})
         return Block(times=self.times, spot=cut(self.spot), logs=fewer, twin=cut(self.twin))
 
@@ -70,6 +76,12 @@ class Generator:
     twin: Callable[[Float2D], Float2D] | None = None  # log(spot / forward) at `twin_vol` on the same motion
     twin_vol: float = float("nan")  # 1/sqrt(year)
     bias_factor: float = 0.0  # times (value with the coarser scheme less this value): the bias; 0: the scheme is exact
+    lift: Float1D | None = None  # added to what the forward carries: escrowed cash still to come, shape (n,)
+
+    def control(self, block: Block) -> Float1D:
+        """The last spot over its forward; of mean 1 whatever is paid on the way."""
+        paid = self.lift is not None or block.logs.martingale is not None
+        return block.logs.level(-1) if paid else np.asarray(block.spot[-1] / self.forward[-1])
 
     def block(
         self, table: Int2D, seed: int, replicate: int, first_path: int, n_paths: int, *, mirror: bool = False,
@@ -91,6 +103,10 @@ class Generator:
         logs = self.fill(w, seed, STREAM + 4 * replicate, first_path)
         spot = np.exp(logs.x)
         spot *= self.forward[:, None]
+        if self.lift is not None:
+            spot += self.lift[:, None]
+        if logs.martingale is not None:
+            spot[logs.x < RUINED] = 0.0
         twin = None
         if with_twin and self.twin is not None:
             twin = np.exp(self.twin(w))
@@ -161,7 +177,7 @@ GENERATORS: dict[str, Callable[[Any, Request], Generator]] = {}
 
 def generator(model: Any, request: Request) -> Generator:
     """The paths of a model; NoEngineError where it has none."""
-    from research.pricing.paths import heston, jumps, lognormal, rough  # noqa: F401  (they enter themselves)
+    from research.pricing.paths import cash, heston, jumps, lognormal, rough  # noqa: F401  (they enter themselves)
 
     t = request.times
     require(t.ndim == 1 and t.size > 0, "times", t.shape, "be a vector of at least one time")
@@ -173,7 +189,8 @@ def generator(model: Any, request: Request) -> Generator:
     name = type(model).__name__
     if name not in GENERATORS:
         raise NoEngineError(f"{name} has no paths. Models that have: {', '.join(sorted(GENERATORS))}.")
-    return GENERATORS[name](model, request)
+    pays = request.snapshot.cash_dividends is not None
+    return cash.with_cash(model, request) if pays else GENERATORS[name](model, request)
 
 
 def scheme_of(request: Request, known: tuple[str, ...]) -> str:

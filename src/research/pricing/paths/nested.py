@@ -20,6 +20,7 @@ import numpy as np
 from research.arrays import Float1D
 from research.errors import NoEngineError, require, rule
 from research.instruments import Chooser, Compound, European
+from research.pricing.paths.cash import ahead
 from research.pricing.paths.generators import Block
 from research.pricing.paths.payoffs import PAYOFFS, Payoff, Terms
 
@@ -27,6 +28,7 @@ _MONEYNESS, _ROOTS = 201, 25  # nodes
 _REACH = 8.0  # standard deviations of the log price
 _SPREAD = 7.0  # standard deviations of the variance
 _LEAST = 1e-6  # variance, 1/year
+_TINY = 1e-12  # of the strike: a spot that cash has used up
 
 Value = Callable[[Block], Float1D]
 
@@ -40,14 +42,16 @@ def _ahead(option: European, first: float, terms: Terms) -> Value:
         raise NoEngineError(rule("model", "be Heston, Bates, Merton or VarianceGamma for an option on an option",
                                  type(model).__name__))  # fmt: skip
     expiry = option.years(snapshot.as_of)
-    growth = float(snapshot.forward(expiry) / snapshot.forward(first))
+    coming, growth, held = ahead(snapshot, first, expiry)  # an option on X struck at K less what S holds beside X
+    strike = option.strike - held
+    require(strike > 0.0, "strike", option.strike, "be more than the escrowed cash after its expiry")
     df = float(snapshot.discount.df(expiry) / snapshot.discount.df(first))
     put = _puts(model, expiry - first, first)
 
     def value(block: Block) -> Float1D:
-        forward = block.spot[0] * growth
-        found = forward * put(np.log(option.strike / forward), block)
-        return np.asarray(df * np.maximum(found + (forward - option.strike if option.is_call else 0.0), 0.0))
+        forward = np.maximum(block.spot[0] - coming, _TINY * strike) * growth
+        found = forward * put(np.log(strike / forward), block)
+        return np.asarray(df * np.maximum(found + (forward - strike if option.is_call else 0.0), 0.0))
 
     return value
 

@@ -19,6 +19,7 @@ from research.instruments import Asian, Barrier, Digital, European, Touch
 from research.instruments._schedule import daily
 from research.market import Snapshot
 from research.pricing import _notes
+from research.pricing.paths.cash import looked
 from research.pricing.paths.generators import Block
 from research.pricing.paths.watching import gaps, missed
 
@@ -101,10 +102,13 @@ def survived(block: Block, barrier: float, spot: float) -> Float2D:
 
 
 def looks(tau: float, terms: Terms, n_monitoring: int | None = None, start: float = 0.0) -> Float1D:
-    """Even looks after `start` up to `tau`: the contract's number of them, or enough for bridges in between."""
+    """Even looks after `start` up to `tau`: the contract's number of them, or enough for bridges in between.
+
+    Bridges do not span the fall of a cash dividend: its day is looked at too.
+    """
     n = n_monitoring or max(1, int(np.ceil((tau - start) * terms.watched - 1e-9)))
     out: Float1D = start + (tau - start) * np.arange(1, n + 1) / n
-    return out
+    return out if n_monitoring else looked(out, terms.snapshot, start)
 
 
 def barrier(item: Barrier, terms: Terms) -> Payoff:

@@ -108,7 +108,8 @@ def transition(surface: Any, request: Request, mean_variance: Any) -> Generator:
     hint = "Take scheme='euler'."
     require(n >= _FEWEST, "times", times.size, "be few enough for the tables of scheme='transition'", hint=hint)
     n = n // 4 * 2 + 1 if request.coarse else n
-    nodes, c = _nodes(surface, float(times[-1]), origin, n, mean_variance)
+    begun = origin if request.start is not None else 0.0  # paths that start again are spread by all the time before
+    nodes, c = _nodes(surface, float(times[-1]) + begun, origin - begun, n, mean_variance)
     per = _per_z(times.size)
     x, z = np.asarray(surface.log_moneyness, dtype=np.float64), np.linspace(-_Z, _Z, 2 * int(_Z) * per + 1)
     levels, weights = ndtr(z), _weights(z)

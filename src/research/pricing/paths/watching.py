@@ -47,7 +47,7 @@ class Gaps:
 
 def gaps(block: Block, spot: float, rows: slice = slice(None)) -> Gaps:
     """The gaps that end at some rows of a block; the first one starts at today's spot."""
-    x = np.log(np.concatenate((np.full((1, block.n_paths), spot), block.spot)))
+    x = np.log(np.maximum(np.concatenate((np.full((1, block.n_paths), spot), block.spot)), _NEVER))
     end, logs = x[1:][rows], block.logs
     before = end if logs.jump is None else end - logs.jump[rows]
     return Gaps(x[:-1][rows], before, end, None if logs.exposed is None else logs.exposed[rows])
