@@ -48,7 +48,7 @@ class CEV:
     (7.9689, 0.2115)
     """
 
-    abilities: ClassVar[frozenset[str]] = frozenset({"closed_form", "local_vol"})
+    abilities: ClassVar[frozenset[str]] = frozenset({"closed_form", "local_vol", "paths"})
 
     sigma: float  # price units^(1-beta) / sqrt(year), > 0: the lognormal vol at the forward is sigma F^(beta-1)
     beta: float  # power of the forward; 1 is lognormal, 1/2 square root, 0 normal with absorption

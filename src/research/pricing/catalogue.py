@@ -215,15 +215,21 @@ CATALOGUE: tuple[Engine, ...] = (
                        "DoubleTouch", "PartialBarrier", "Lookback", "PartialLookback", "Gap", "Power", "Supershare",
                        "LogContract", "ForwardStart", "Cliquet", "VarianceSwap", "VolatilitySwap",
                        "CorridorVarianceSwap", "DualCurrencyDeposit")),
+    *(Engine("paths", contract, "paths_any_sign", "paths.engine", "a standard error of choice",
+             "0.1 to 2 s at 1 bp", "a payoff on blocks of paths, prices below 0 too")
+      for contract in ("European", "Digital", "Asian", "Barrier", "Touch", "DoubleBarrier", "DoubleTouch",
+                       "PartialBarrier", "Lookback", "PartialLookback", "Gap", "Supershare", "ForwardStart",
+                       "Autocallable", "Phoenix", "SharkFin", "RangeAccrual", "DoubleNoTouch", "Airbag",
+                       "StructuredDeposit", "Composed")),
     *(Engine("paths", contract, "real_characteristic_function", "paths.engine",
              "a standard error of choice, and 1e-5 of the spot", "0.2 s",
              "the option on the first day by the model's own series") for contract in ("Compound", "Chooser")),
     Engine("longstaff_schwartz", "American", "lognormal", "longstaff_schwartz", "a standard error, and an upper bound",
            "20 ms for 10,000 paths and 50 dates, 0.1 s with the upper bound",
            "exercise rule by regression, its value on fresh paths"),
-    *(Engine("longstaff_schwartz", contract, "paths", "paths.exercise", "a standard error, and an upper bound",
+    *(Engine("longstaff_schwartz", contract, needs, "paths.exercise", "a standard error, and an upper bound",
              "1 s for 10,000 paths and 50 dates", "exercise rule by regression, for any model that has paths")
-      for contract in ("American", "Bermudan")),
+      for contract in ("American", "Bermudan") for needs in ("paths", "paths_any_sign")),
 )  # fmt: skip
 
 

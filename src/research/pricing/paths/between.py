@@ -37,7 +37,7 @@ def thinned(block: Block, times: Float1D) -> Block:
         x=logs.x[keep], variance=None if logs.variance is None else logs.variance[keep], exposed=summed(logs.exposed),
         jump=summed(logs.jump),
     )  # fmt: skip
-    return Block(times=block.times[keep], spot=block.spot[keep], logs=fewer)
+    return Block(times=block.times[keep], spot=block.spot[keep], logs=fewer, chart=block.chart)
 
 
 def looks_error(
@@ -55,6 +55,8 @@ def looks_error(
         model,
         Request(snapshot=snapshot, times=fine.times, bridge=False, scheme=scheme, steps_per_year=steps_per_year),
     )
+    if made.chart is not None and made.chart.exact and type(item).__name__ not in _INEXACT:
+        return 0.0
     table = np.zeros((0, sobol.COLUMNS), dtype=np.int64)
     found, known = [], False
     for k in range(_BLOCKS):

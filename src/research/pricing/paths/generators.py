@@ -16,6 +16,7 @@ import numpy as np
 from research.arrays import Float1D, Float2D, Int2D
 from research.errors import NoEngineError, require, require_all
 from research.market import Snapshot
+from research.pricing.paths.charts import Chart
 from research.pricing.paths.motion import Motion
 
 STREAM = 1 << 20  # Philox streams from here on belong to rejection draws, four a replicate
@@ -25,9 +26,9 @@ STREAM = 1 << 20  # Philox streams from here on belong to rejection draws, four 
 class Logs:
     """What a scheme fills, one row an observation, one column a path."""
 
-    x: Float2D  # log(spot / forward)
+    x: Float2D  # log(spot / forward), or the coordinate of the model's chart
     variance: Float2D | None = None  # instantaneous, 1/year; None where it is not random
-    exposed: Float2D | None = None  # variance of log(spot) that the path met since the observation before
+    exposed: Float2D | None = None  # variance of log(spot), or in the chart, met since the observation before
     weight: Float2D | None = None  # probability of having stayed inside the limits; None without limits
     jump: Float2D | None = None  # of log(spot), taken to come at the end of the gap; None for a continuous path
 
@@ -41,11 +42,17 @@ class Block:
     logs: Logs
     twin: Float2D | None = None  # spot on the same motion at one volatility; None where there is none
     ratio: Float1D | None = None  # density of the model's paths over that of these, drawn with a shift; None: 1
+    chart: Chart | None = None  # of a model that is not lognormal
 
     @property
     def n_paths(self) -> int:
         """Columns."""
         return int(self.spot.shape[1])
+
+    def over_forward(self, row: int) -> Float1D:
+        """Spot over today's forward at an observation, shape (n_paths,)."""
+        x = self.logs.x[row]
+        return np.asarray(np.exp(x) if self.chart is None else self.chart.back(x) / self.chart.forward)
 
     def columns(self, keep: slice) -> Block:
         """Some of the paths."""
@@ -56,7 +63,7 @@ class Block:
         logs = self.logs
         names = ("x", "variance", "exposed", "weight", "jump")
         fewer = Logs(**{name: cut(getattr(logs, name)) for name in names})
-        return Block(times=self.times, spot=cut(self.spot), logs=fewer, twin=cut(self.twin))
+        return Block(times=self.times, spot=cut(self.spot), logs=fewer, twin=cut(self.twin), chart=self.chart)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -70,6 +77,7 @@ class Generator:
     twin: Callable[[Float2D], Float2D] | None = None  # log(spot / forward) at `twin_vol` on the same motion
     twin_vol: float = float("nan")  # 1/sqrt(year)
     bias_factor: float = 0.0  # times (value with the coarser scheme less this value): the bias; 0: the scheme is exact
+    chart: Chart | None = None  # of a model that is not lognormal: then `fill` gives x in it
 
     def block(
         self, table: Int2D, seed: int, replicate: int, first_path: int, n_paths: int, *, mirror: bool = False,
@@ -89,13 +97,16 @@ class Generator:
             ratio = np.exp(-shift * (w[clock.size - 1] / root + 0.5 * shift))
             w[: clock.size] += (clock / root)[:, None] * shift
         logs = self.fill(w, seed, STREAM + 4 * replicate, first_path)
-        spot = np.exp(logs.x)
-        spot *= self.forward[:, None]
+        if self.chart is None:
+            spot = np.exp(logs.x)
+            spot *= self.forward[:, None]
+        else:
+            spot = self.chart.back(logs.x) / self.chart.column(self.times)
         twin = None
         if with_twin and self.twin is not None:
             twin = np.exp(self.twin(w))
             twin *= self.forward[:, None]
-        return Block(times=self.times, spot=spot, logs=logs, twin=twin, ratio=ratio)
+        return Block(times=self.times, spot=spot, logs=logs, twin=twin, ratio=ratio, chart=self.chart)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -161,7 +172,7 @@ GENERATORS: dict[str, Callable[[Any, Request], Generator]] = {}
 
 def generator(model: Any, request: Request) -> Generator:
     """The paths of a model; NoEngineError where it has none."""
-    from research.pricing.paths import heston, jumps, lognormal, rough  # noqa: F401  (they enter themselves)
+    from research.pricing.paths import charted, heston, jumps, lognormal, rough  # noqa: F401  (they enter themselves)
 
     t = request.times
     require(t.ndim == 1 and t.size > 0, "times", t.shape, "be a vector of at least one time")

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from research.arrays import Float1D
+from research.arrays import Float1D, Float2D
 from research.instruments import (
     Cliquet,
     CorridorVarianceSwap,
@@ -129,8 +129,17 @@ def realised(block: Block, spot: float, discrete: bool) -> Float1D:
     if logs.exposed is None:
         moves = np.diff(logs.x, axis=0, prepend=0.0)
         return np.asarray((moves**2).sum(axis=0))
-    met = logs.exposed.sum(axis=0)
+    met = met_by(block).sum(axis=0)
     return np.asarray(met if logs.jump is None else met + (logs.jump**2).sum(axis=0))
+
+
+def met_by(block: Block) -> Float2D:
+    """Variance of the log price between looks, shape (n_times, n_paths)."""
+    exposed, chart = block.logs.exposed, block.chart
+    assert exposed is not None
+    if chart is None:
+        return exposed
+    return chart.log_variance(block.logs.x, float(chart.to(chart.forward)), exposed)
 
 
 def variance_swap(item: VarianceSwap, terms: Terms) -> Payoff:
@@ -160,7 +169,7 @@ def corridor_swap(item: CorridorVarianceSwap, terms: Terms) -> Payoff:
         elif logs.exposed is None:
             each = inside[:-1] * np.diff(logs.x, axis=0, prepend=0.0) ** 2
         else:
-            each = 0.5 * (inside[:-1] + inside[1:]) * logs.exposed
+            each = 0.5 * (inside[:-1] + inside[1:]) * met_by(block)
             each = each if logs.jump is None else each + inside[:-1] * logs.jump**2
         return np.asarray(unit * ((item.elapsed_variance + each.sum(axis=0)) / life - item.strike**2))
 
