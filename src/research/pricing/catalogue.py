@@ -191,6 +191,12 @@ CATALOGUE: tuple[Engine, ...] = (
                        "Outperformance")),
     Engine("moment_matching", "Basket", "multi_lognormal", "linear", "about 1e-2 of the value",
            "50 us an option", "a shifted lognormal of the same three moments, to check others", "moment_matching"),
+    *(Engine("pde", contract, "normal", "pde", "stated with each price, about 1e-5 of the strike",
+             "5 ms a grid, notes 0.2 s", "a grid in the price itself, of any sign")
+      for contract in ("American", "Bermudan", "European", "Digital", "Barrier", "Touch", "DoubleBarrier",
+                       "DoubleTouch", "PartialBarrier", "Gap", "Supershare", "Compound", "Chooser",
+                       "Autocallable", "Phoenix", "SharkFin", "RangeAccrual", "DoubleNoTouch", "Airbag",
+                       "StructuredDeposit")),
     *(Engine("pde", contract, "local_vol", "pde", "stated with each price, about 1e-6 of the notional",
              "0.2 s for a note of a year watched daily", "no sampling error")
       for contract in ("Autocallable", "Phoenix", "SharkFin", "RangeAccrual", "DoubleNoTouch", "Airbag",
