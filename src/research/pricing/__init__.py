@@ -18,6 +18,7 @@
 | `analytic` | Digital, Gap, Supershare, Power, LogContract | a smile | probabilities, options | Carr & Madan (1998) |
 | `analytic`, `replication` | VarianceSwap, VolatilitySwap | a smile | closed forms; options | Demeterfi et al. (1999) |
 | `replication` | CorridorVarianceSwap | a smile | options inside, four on the way | Carr & Lewis (2004) |
+| `analytic`, `replication` | GammaSwap | a smile | the share measure; options | Lee (2010) |
 | `analytic` | Digital, Asian | normal | strikes of any sign | Bachelier (1900) |
 | `analytic` | Quanto, Compo | lognormal_cross_currency | Black's formula in another measure | Reiner (1992) |
 | `analytic` | DualCurrencyDeposit | a smile | a bond and an option | Garman & Kohlhagen (1983) |

@@ -38,7 +38,7 @@ _GRIDS = ("pde", "adi")
 _BY_FORWARDS = (*_GRIDS, "paths", "monte_carlo", "quadrature", "convolution", "fourier", "replication",
                 "longstaff_schwartz")  # fmt: skip
 _CLOSED_BY_FORWARDS = ("Asian", "Chooser", "Compound", "ForwardStart", "Gap", "LogContract", "Power", "Supershare",
-                       "VarianceSwap", "VolatilitySwap")  # fmt: skip
+                       "VarianceSwap", "VolatilitySwap", "GammaSwap")  # fmt: skip
 _REACH = 8.0  # standard deviations of the grid
 _POINTS = (120, 240)  # a standard deviation of the whole life holds 15, then 30
 

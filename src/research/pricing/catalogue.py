@@ -82,12 +82,12 @@ CATALOGUE: tuple[Engine, ...] = (
       for contract, function in (("Digital", "digitals"), ("Asian", "asians"))),
     *(Engine("analytic", "Digital", needs, "static", "stated with each price, 1e-11 when smooth",
              "1 ms an option", "the probability of the model's own smile", "digitals")
-      for needs in ("implied_vol", "implied_vol_at", "real_characteristic_function")),
+      for needs in ("implied_vol", "implied_vol_at", "terminal_law", "real_characteristic_function")),
     *(Engine("analytic", contract, needs, "static", "stated with each price, 1e-11 when smooth",
              "1 ms a contract", "the model's own options and probabilities", function)
       for contract, function in (("Gap", "gaps"), ("Supershare", "supershares"), ("Power", "powers"),
                                  ("LogContract", "logs"))
-      for needs in ("implied_vol", "implied_vol_at", "real_characteristic_function")),
+      for needs in ("implied_vol", "implied_vol_at", "terminal_law", "real_characteristic_function")),
     Engine("analytic", "Compound", "deterministic_vol", "compound", "1e-14 of spot and strikes",
            "0.2 ms an option in a batch", "Geske's closed form, with the whole curve"),
     Engine("analytic", "Chooser", "deterministic_vol", "compound", "1e-14 of spot and strikes",
@@ -110,17 +110,23 @@ CATALOGUE: tuple[Engine, ...] = (
       for needs in ("deterministic_vol", "real_characteristic_function")),
     *(Engine("replication", "VarianceSwap", needs, "variance", "stated with each price, about 1e-12 of variance",
              "5 ms a swap", "Carr and Madan's integral of options, for continuous paths", "replicated")
-      for needs in ("implied_vol", "implied_vol_at", "characteristic_function")),
+      for needs in ("implied_vol", "implied_vol_at", "terminal_law", "characteristic_function")),
     *(Engine("replication", "CorridorVarianceSwap", needs, "corridor_variance",
              "stated with each price, about 1e-10", "5 ms a swap, 0.1 s with carry",
              "options inside the corridor, for continuous paths")
+      for needs in ("implied_vol", "implied_vol_at", "characteristic_function")),
+    *(Engine("analytic", "GammaSwap", needs, "gamma_swap", "1e-13; n observations: 1e-9",
+             "0.2 ms a swap; 0.1 ms an observation", "a variance under the share measure")
+      for needs in ("deterministic_vol", "real_characteristic_function")),
+    *(Engine("replication", "GammaSwap", needs, "gamma_swap", "stated with each price, about 1e-10 of variance",
+             "5 ms a swap, 50 ms with carry", "options, for continuous paths", "replicated")
       for needs in ("implied_vol", "implied_vol_at", "characteristic_function")),
     *(Engine("analytic", "VolatilitySwap", needs, "variance", "1e-13",
              "1 ms a swap", "the Laplace transform of the variance", "volatility_swaps")
       for needs in ("deterministic_vol", "real_characteristic_function")),
     *(Engine("analytic", "DualCurrencyDeposit", needs, "dual_currency", "stated with each price",
              "0.1 ms a deposit", "a bond and an option at the model's own smile")
-      for needs in ("implied_vol", "implied_vol_at", "real_characteristic_function")),
+      for needs in ("implied_vol", "implied_vol_at", "terminal_law", "real_characteristic_function")),
     Engine("spectral", "American", "lognormal", "american", "bound given with each price, at most 1e-8 of the strike",
            "0.1 ms an option, a chain shares its boundary", "collocation of the exercise boundary"),
     *(Engine("pde", contract, needs, "pde", "stated with each price, about 1e-6 of the amount at 400 x 200",
@@ -220,7 +226,7 @@ CATALOGUE: tuple[Engine, ...] = (
                        "StructuredDeposit", "Composed", "Barrier", "Touch", "Digital", "European", "DoubleBarrier",
                        "DoubleTouch", "PartialBarrier", "Lookback", "PartialLookback", "Gap", "Power", "Supershare",
                        "LogContract", "ForwardStart", "Cliquet", "VarianceSwap", "VolatilitySwap",
-                       "CorridorVarianceSwap", "DualCurrencyDeposit")),
+                       "CorridorVarianceSwap", "GammaSwap", "DualCurrencyDeposit")),
     *(Engine("paths", contract, "paths_any_sign", "paths.engine", "a standard error of choice",
              "0.1 to 2 s at 1 bp", "a payoff on blocks of paths, prices below 0 too")
       for contract in ("European", "Digital", "Asian", "Barrier", "Touch", "DoubleBarrier", "DoubleTouch",

@@ -12,12 +12,16 @@ terms: 0 c, 1 the sign of dW in the price's own motion, 2 first z of the table, 
 References
 ----------
 Makarov, Glew (2010), "Exact simulation of Bessel diffusions", Monte Carlo Methods and Applications 16.
+Choi, Hu, Kwok (2024), "Efficient and accurate simulation of the stochastic-alpha-beta-rho model", arXiv:2408.01898.
 """
 
 from __future__ import annotations
 
+from math import sqrt
+
 from research.arrays import Float1D, Float2D
 from research.core._jit import inlined, kernel
+from research.core.math.elementary import exp
 from research.core.math.normal import norm_cdf, norm_ppf
 
 _SURE = -8.5  # of an edge: below it nothing is absorbed
@@ -75,3 +79,55 @@ def bessel_paths(
             if r > 0.0:
                 r = root[k] * _after(r / root[k], z, terms, table, edges)
             out[k, i] = r
+
+
+@inlined
+def _power_move(
+    r: float, z: float, pull: float, total: float, terms: Float1D, table: Float2D, edges: Float1D
+) -> float:
+    """R over a step whose volatility has moved: `pull` is rho times the integral of a dW2, `total` that of a^2."""
+    beta, free = terms[4], 1.0 - terms[5] * terms[5]
+    if r <= 0.0:
+        return 0.0
+    level = pull / r - 0.5 * (1.0 - free) * total / ((1.0 - beta) * r * r)
+    middle = r * exp(min(max(level, -700.0), 700.0))
+    root = sqrt(free * total)
+    return root * _after(middle / root, z, terms, table, edges)
+
+
+@kernel
+def sabr_paths(
+    w: Float2D, terms: Float1D, steps: Float2D, table: Float2D, edges: Float1D, start: Float2D,
+    x: Float2D, variance: Float2D, exposed: Float2D,
+) -> None:  # fmt: skip
+    """Paths under SABR, dF = a F^beta dW1, da = nu a dW2: given a over a step, F is CEV on the clock (1 - rho^2) a^2 dt
+
+    from the level to which the volatility's own motion has brought it, F exp(rho c A - rho^2 c^2 I / 2), c = F^(beta-1),
+    A the integral of a dW2 and I that of a^2: its mean is F (Choi, Hu, Kwok). I takes its mean given both ends of a.
+
+    Fill three arrays, one row an observation, one column a path: R = F^(1 - beta) / (1 - beta), or log F at beta = 1;
+    a^2; the integral of a^2 since the observation before. terms: 0 to 3 as of `bessel_paths`, 4 beta, 5 rho, 6 nu.
+    steps, shape (n, 3): length, its root, row of the observation that ends it plus 1, or 0. w: rows of the price's own
+    motion, then of the volatility's. start, shape (2, n_paths): x and a^2.
+    """
+    n, beta, rho, nu = steps.shape[0], terms[4], terms[5], terms[6]
+    free = sqrt(1.0 - rho * rho)
+    for i in range(w.shape[1]):
+        r, a, met, before, other = start[0, i], sqrt(start[1, i]), 0.0, 0.0, 0.0
+        for k in range(n):
+            dt, root = steps[k, 0], steps[k, 1]
+            z, move = (w[k, i] - before) / root, w[n + k, i] - other
+            before, other = w[k, i], w[n + k, i]
+            rise = exp(nu * move - 0.5 * nu * nu * dt)
+            total = a * a * dt * (1.0 + 4.0 * rise * exp(0.5 * nu * nu * dt) + rise * rise) / 6.0
+            pull = rho * a * (rise - 1.0) / nu
+            if beta == 1.0:
+                r += pull - 0.5 * total + free * sqrt(total) * z
+            else:
+                r = _power_move(r, z, pull, total, terms, table, edges)
+            a *= rise
+            met += total
+            at = int(steps[k, 2]) - 1
+            if at >= 0:
+                x[at, i], variance[at, i], exposed[at, i] = r, a * a, met
+                met = 0.0

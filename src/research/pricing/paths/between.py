@@ -20,7 +20,7 @@ from research.pricing.paths.payoffs import Payoff, Terms, payoff
 
 _BLOCK, _BLOCKS = 1024, 4
 _SAME = 1e-9  # years
-_INEXACT = ("CorridorVarianceSwap",)  # a gap counts by its ends, whatever the model
+_INEXACT = ("CorridorVarianceSwap", "GammaSwap")  # a gap counts by its ends, whatever the model
 _FIRST = 1 << 33  # number of the first path: none of them is met elsewhere
 
 

@@ -13,13 +13,13 @@ from scipy.special import ndtr
 from research.arrays import Float2D
 from research.errors import NoEngineError, require
 from research.instruments.expressions import Apply, Expression, Statistic
-from research.models import CEV, Bachelier, DisplacedDiffusion
+from research.models import CEV, ArbitrageFreeSABR, Bachelier, DisplacedDiffusion
+from research.pricing._smile import RUIN
 from research.pricing.paths.charts import Chart, growth_of
 from research.pricing.paths.generators import GENERATORS, Generator, Logs, Request, scheme_of
 from research.pricing.paths.motion import motion
 
 _LEAST = 1e-8  # sigma, below which it is taken as this
-RUIN = 1e-9  # chance to end at or below 0 that is overlooked
 _OF_LOGS = ("VarianceSwap", "VolatilitySwap", "CorridorVarianceSwap", "GammaSwap", "LogContract")
 _OF_RETURNS = ("Cliquet",)
 
@@ -78,6 +78,8 @@ def ruin(model: Any, forward: float, tau: float) -> float:
     """Chance that the price ends at or below 0."""
     if isinstance(model, CEV):
         return float(model.absorbed_mass(forward, tau))
+    if isinstance(model, ArbitrageFreeSABR):
+        return float(model.below(forward, 0.0, tau))
     if isinstance(model, Bachelier):
         std = model.sigma * float(np.sqrt(tau))
         return float(ndtr(-forward / std)) if std > 0.0 else float(forward <= 0.0)
@@ -107,7 +109,7 @@ def check_positive(item: Any, model: Any, snapshot: Any, end: float) -> None:
     elif name in _OF_RETURNS or (name == "ForwardStart" and item.on_return):
         asks = "returns"
     elif name == "Power" or (name == "Asian" and item.average == "geometric"):
-        asks = "" if isinstance(model, CEV) else "powers"
+        asks = "powers" if getattr(model, "shift", 1.0) > 0.0 and not isinstance(model, CEV) else ""
     else:
         asks = ""
     if not asks:
@@ -118,10 +120,16 @@ def check_positive(item: Any, model: Any, snapshot: Any, end: float) -> None:
                             f"{chance:.2g} under {of}: it has no value there.")  # fmt: skip
 
 
+def _sabr(model: ArbitrageFreeSABR, request: Request) -> Generator:
+    from research.pricing.paths.sabr import sabr
+
+    return sabr(model, request)
+
+
 def _cev(model: CEV, request: Request) -> Generator:
     from research.pricing.paths.cev import cev  # needs SciPy's interpolation
 
     return cev(model, request)
 
 
-GENERATORS |= {"DisplacedDiffusion": displaced, "Bachelier": normal, "CEV": _cev}
+GENERATORS |= {"DisplacedDiffusion": displaced, "Bachelier": normal, "CEV": _cev, "ArbitrageFreeSABR": _sabr}

@@ -190,7 +190,7 @@ def payoff(item: Any, terms: Terms) -> Payoff:
     if name not in PAYOFFS:
         raise NoEngineError(f"{name} has no payoff on paths. Contracts that have: {', '.join(PAYOFFS)}.")
     found = PAYOFFS[name](item, terms)
-    if type(terms.model).__name__ in ("CEV", "DisplacedDiffusion", "Bachelier"):
+    if type(terms.model).__name__ in ("CEV", "DisplacedDiffusion", "Bachelier", "ArbitrageFreeSABR"):
         from research.pricing.paths.charted import check_positive
 
         check_positive(item, terms.model, terms.snapshot, float(found.times[-1]))

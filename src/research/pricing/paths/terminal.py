@@ -17,6 +17,7 @@ from research.instruments import (
     CorridorVarianceSwap,
     DualCurrencyDeposit,
     ForwardStart,
+    GammaSwap,
     Gap,
     LogContract,
     Power,
@@ -176,6 +177,29 @@ def corridor_swap(item: CorridorVarianceSwap, terms: Terms) -> Payoff:
     return Payoff(times=looks(tau, terms, item.n_observations), value=value, bridged=not discrete)
 
 
+def gamma_swap(item: GammaSwap, terms: Terms) -> Payoff:
+    """Each squared return counts with the price at its end; watched at every moment, with the mean of both ends."""
+    tau, snapshot = float(single(item.years(terms.snapshot.as_of))[0]), terms.snapshot
+    unit, life = item.notional * float(snapshot.discount.df(tau)), item.elapsed + tau
+    discrete = item.n_observations is not None
+
+    def value(block: Block) -> Float1D:
+        spot, logs = np.concatenate((np.full((1, block.n_paths), snapshot.spot), block.spot)), block.logs
+        if discrete:
+            each = spot[1:] * np.diff(np.log(spot), axis=0) ** 2
+        elif logs.exposed is None:
+            each = spot[1:] * np.diff(logs.x, axis=0, prepend=0.0) ** 2
+        elif logs.jump is None:
+            each = 0.5 * (spot[:-1] + spot[1:]) * met_by(block)
+        else:
+            before = spot[1:] * np.exp(-logs.jump)
+            each = 0.5 * (spot[:-1] + before) * logs.exposed + spot[1:] * logs.jump**2
+        total = item.elapsed_variance + each.sum(axis=0) / item.initial
+        return np.asarray(unit * (total / life - item.strike**2))
+
+    return Payoff(times=looks(tau, terms, item.n_observations), value=value, bridged=not discrete)
+
+
 def volatility_swap(item: VolatilitySwap, terms: Terms) -> Payoff:
     """The root of realised variance against an agreed volatility."""
     tau, snapshot = float(single(item.years(terms.snapshot.as_of))[0]), terms.snapshot
@@ -191,5 +215,5 @@ PAYOFFS |= {
     "DualCurrencyDeposit": dual_currency,
     "Gap": gap, "Power": power, "Supershare": supershare, "LogContract": log_contract, "ForwardStart": forward_start,
     "Cliquet": cliquet, "VarianceSwap": variance_swap, "CorridorVarianceSwap": corridor_swap,
-    "VolatilitySwap": volatility_swap,
+    "VolatilitySwap": volatility_swap, "GammaSwap": gamma_swap,
 }  # fmt: skip
