@@ -16,7 +16,7 @@ import numpy as np
 from research.arrays import Float1D, FloatND
 
 Turn = Callable[[FloatND, Float1D, Float1D], FloatND]  # (values, x, spots)
-Leg = tuple[float, tuple[tuple[float, float], ...]]  # base, then pairs (k, b) of b max(S - k, 0)
+Leg = tuple[float, tuple[tuple[float, float], ...]]  # base, then pairs (k, b) of b max(S - k, 0), of b S for k = -inf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -77,7 +77,7 @@ class Dated:
         spot = self.spots(x)
         if self.payoff is not None:
             return self.payoff(spot)[None]
-        found = np.array([base + sum((b * np.maximum(spot - k, 0.0) for k, b in legs), np.zeros_like(spot))
+        found = np.array([base + sum((b * above_strike(spot, k) for k, b in legs), np.zeros_like(spot))
                          for base, legs in self.final])  # fmt: skip
         return np.repeat(found, self.memory, axis=0)
 
@@ -133,7 +133,13 @@ def greater(held: FloatND, paid: FloatND, x: Float1D) -> FloatND:
 
 
 def call_or_put(is_call: bool, strike: float) -> Leg:
-    return (0.0, ((strike, 1.0),)) if is_call else (strike, ((0.0, -1.0), (strike, 1.0)))
+    return (0.0, ((strike, 1.0),)) if is_call else (strike, ((-np.inf, -1.0), (strike, 1.0)))
+
+
+def above_strike(spot: Float1D, k: float) -> Float1D:
+    """max(S - k, 0), and S itself, which may be negative, for k = -inf."""
+    out: Float1D = np.maximum(spot - k, 0.0) if k > -np.inf else spot
+    return out
 
 
 def dated_rows(times: Float1D, scale: float, final: tuple[Leg, ...], **given: Any) -> Dated:

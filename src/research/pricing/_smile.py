@@ -29,6 +29,7 @@ from research.pricing.catalogue import abilities
 _SLOPE = 1e-3  # step in log moneyness of the slope of a smile
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(16)
 RUIN = 1e-9  # chance to end at or below 0 that is overlooked
+_DEEP, _SCAN, _NOTHING = -60.0, 0.125, 1e-16
 _LONGEST = 400.0  # in log moneyness: an integral that has not died there does not exist
 
 
@@ -64,9 +65,24 @@ def check_positive(model: Any, forward: float, tau: float, asks: str, *, zero: b
     signed = float(getattr(model, "shift", 0.0)) > 0.0
     if not signed and (zero or "terminal_law" not in abilities(model)):
         return
-    chance = float(below(model, forward, tau, np.array([-700.0]))[0][0])
+    chance = float(below(model, forward, tau, np.array([_DEEP]))[0][0])
     hint = f"It ends there with probability {chance:.2g} under {type(model).__name__}."
     require(chance <= RUIN, "price", 0.0, f"be > 0 for {asks}", hint=hint, error=NoEngineError)
+
+
+def reach_of(model: Any, forward: float, tau: float) -> tuple[float, float, float]:
+    """(log moneyness below which a positive price never ends, chance to end at or below 0, put struck at 0 over F).
+
+    -inf, 0 and 0 for a model of positive prices. The chance is one that `check_positive` overlooks.
+    """
+    if "terminal_law" not in abilities(model) and _shift(model) <= 0.0:
+        return -np.inf, 0.0, 0.0
+    deep = np.array([_DEEP])
+    lost, put = (float(one(model, forward, tau, deep)[0][0]) for one in (below, otm))
+    tried = np.arange(0.0, _DEEP, -_SCAN)
+    left = below(model, forward, tau, tried)[0] - lost
+    ends = np.flatnonzero(left <= max(_NOTHING, 1e-3 * lost))
+    return float(tried[ends[0]]) if ends.size else _DEEP, lost, max(put - lost * float(np.exp(_DEEP)), 0.0)
 
 
 def otm(model: Any, forward: float, tau: float, k: Float1D) -> tuple[Float1D, Float1D]:

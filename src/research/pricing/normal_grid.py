@@ -173,7 +173,7 @@ def _at_every_moment(
     value, error = extrapolated(*both)
     if isinstance(item, American) and anywhere:  # of order 1 in time
         value, error = both[0], 3.0 * error
-    error *= caution([item])
+    error *= 2.0 * caution([item])
     error[0] += _ROUNDING * (abs(snapshot.spot) + _std(model, snapshot, years))
     return value, error
 

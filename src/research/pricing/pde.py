@@ -29,7 +29,7 @@ from numpy.typing import ArrayLike
 
 from research.arrays import Float1D, Float2D, reshape, vectors
 from research.core.pricing.pde import pde_values
-from research.errors import require, require_all
+from research.errors import NumericalError, require, require_all
 from research.instruments import American
 from research.market import Snapshot
 from research.models import Bachelier
@@ -112,6 +112,8 @@ def solve(
             found = _by_dates if dated else _at_every_moment
             sizes = (n_space or _POINTS[dated], n_time or _STEPS[dated])
             value[:, at], error[:, at] = found(these, model, snapshot, *sizes, dividends, n_rows, layout)
+    if not np.isfinite(value[0]).all():
+        raise NumericalError(f"value must be finite; got nan for {model!r}: its law reaches too near to 0 for a grid in logarithms.")
     return value, error
 
 

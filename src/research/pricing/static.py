@@ -152,5 +152,8 @@ def log_mean(model: Any, forward: float, tau: float) -> tuple[float, float]:
     if "deterministic_vol" in abilities(model):
         return -0.5 * float(_clock.variance(model, tau)), 0.0
     _smile.check_positive(model, forward, tau, "its logarithm")
-    found, gap = _smile.integral(lambda k: np.exp(-k), model, forward, tau, -np.inf, np.inf)
-    return -found, gap
+    low, lost, put = _smile.reach_of(model, forward, tau)
+    found, gap = _smile.integral(lambda k: np.exp(-k), model, forward, tau, low, np.inf)
+    if lost > 0.0:  # what is overlooked of the price at or below 0: puts of lost (K - S) there
+        found += lost * low - put * float(np.expm1(-low))
+    return -found, gap - (lost * low if lost > 0.0 else 0.0)

@@ -58,7 +58,7 @@ def _row(x: float, nu: float, side: float, z: Float1D) -> Float1D:
     low, high = x - _REACH - far, x + _REACH + (0.0 if side > 0.0 else min(nu / x, 2.0 * np.sqrt(nu)))
     edges = np.linspace(max(low, 0.0), high, int((high - max(low, 0.0)) / _CELL) + 2)
     if low <= 0.0:
-        edges = np.concatenate(([0.0], np.geomspace(1e-9, edges[1], 80), edges[2:]))
+        edges = np.concatenate(([0.0], np.geomspace(1e-9, 1e-2, 20), np.geomspace(1e-2, 3.0, 120)[1:], edges[edges > 3.0]))
     half, middle = 0.5 * np.diff(edges), 0.5 * (edges[1:] + edges[:-1])
     log_p = _log_density(x, middle[:, None] + half[:, None] * _NODES, nu, side)
     mass = half * (np.exp(log_p - log_p.max()) @ _WEIGHTS)
