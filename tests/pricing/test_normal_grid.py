@@ -99,8 +99,8 @@ def test_bermudans_agree_with_quadrature(sigma, is_call):
 def test_american_options_between_their_bounds():
     model = Bachelier(sigma=20.0)
     put = American(strike=105.0, tau=1.0, is_call=False)
-    american, bermudan, european = (value(item, model).value for item in (
-        put, Bermudan(strike=105.0, times=QUARTERS, is_call=False), European(strike=105.0, tau=1.0, is_call=False)))  # fmt: skip
+    others = Bermudan(strike=105.0, times=QUARTERS, is_call=False), European(strike=105.0, tau=1.0, is_call=False)
+    american, bermudan, european = (value(item, model).value for item in (put, *others))
     assert european < bermudan < american
     idle = flat_snapshot(spot=100.0, rate=0.05)  # no yield: a call is not exercised while prices are positive
     early = value(American(strike=100.0, tau=1.0, is_call=True), Bachelier(sigma=10.0), idle)

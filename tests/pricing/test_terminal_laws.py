@@ -102,7 +102,7 @@ def test_what_a_price_at_or_below_zero_makes_infinite_is_refused():
                   ArbitrageFreeSABR(alpha=4.0, beta=0.4, rho=-0.3, nu=0.8)):  # fmt: skip
         for item, method in ((LogContract(strike=100.0, tau=1.0), "analytic"),
                              (VarianceSwap(strike=0.2, tau=1.0), "replication")):  # fmt: skip
-            with pytest.raises(NoEngineError, match="price must be > 0 for its logarithm; .* ends there with prob"):
+            with pytest.raises(NoEngineError, match=r"price must be > 0 for its logarithm; .* ends there with prob"):
                 price(item, model, MARKET, method=method)
     with pytest.raises(NoEngineError, match="price must be > 0 for its power"):
         value(Power(power=2.0, strike=9_000.0, tau=1.0), DisplacedDiffusion(sigma=0.05, shift=400.0))

@@ -177,7 +177,9 @@ class ArbitrageFreeSABR:
     def below_error(self, forward: ArrayLike, strike: ArrayLike, tau: ArrayLike) -> Any:
         """As `price_error`, of `below`, which is of order 1 in a cell."""
         rough = self._rough()
-        return 2.0 * np.abs(np.asarray(self.below(forward, strike, tau)) - np.asarray(rough.below(forward, strike, tau)))
+        return 2.0 * np.abs(
+            np.asarray(self.below(forward, strike, tau)) - np.asarray(rough.below(forward, strike, tau))
+        )
 
     def _rough(self) -> ArbitrageFreeSABR:
         return replace(self, n_space=max(self.n_space // 2, 20), n_time=max(self.n_time // 2, 2))

@@ -25,6 +25,7 @@
 | `analytic` | Asian, geometric | deterministic_vol | closed form | Kemna & Vorst (1990) |
 | `spectral` | American | lognormal | collocation of the exercise boundary | Andersen, Lake & Offengenden (2016) |
 | `pde` | all of one underlying but averages, extremes, resets | lognormal, local_vol | sinh grids | Rannacher (1984) |
+| `pde` | the same without powers, logarithms | normal | grids in the price, below 0 too | see `normal_grid` |
 | `adi` | the same | stochastic_variance | alternating directions | In 't Hout & Foulon (2010) |
 | `lattice` | European, American, Bermudan | lognormal | binomial tree that meets the strike | Leisen & Reimer (1996) |
 | `monte_carlo` | Asian, notes | deterministic_vol | scrambled Sobol' or Philox paths | Glasserman (2004) |
@@ -33,7 +34,7 @@
 | `analytic` | BestOf, WorstOf, Quanto, Compo | multi_lognormal | normal probabilities | Stulz (1982), Johnson (1987) |
 | `monte_carlo` | Basket, Rainbow, WorstOfNote, ... | multi_lognormal | Sobol' points | see `multi_asset` |
 | `monte_carlo` | European | rough_paths | conditional Black | McCrickerd & Pakkanen (2018) |
-| `paths` | all but American, Bermudan; `Composed` | paths | blocks of paths of any model | Andersen (2008) |
+| `paths` | all but American, Bermudan; `Composed` | paths, paths_any_sign | blocks of paths of any model | Andersen (2008) |
 | `longstaff_schwartz` | American, Bermudan | paths | rule and dual, any model | Andersen & Broadie (2004) |
 | `quadrature` | notes without memory | deterministic_vol | exact normal steps | Andricopoulos et al. (2003) |
 | `longstaff_schwartz` | American | lognormal | exercise by regression, dual upper bound | Longstaff & Schwartz (2001) |

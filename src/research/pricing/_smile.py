@@ -113,7 +113,9 @@ def below(model: Any, forward: float, tau: float, k: Float1D) -> tuple[Float1D, 
     if "terminal_law" in abilities(model):
         found = np.asarray(model.below(forward, forward * np.exp(k), tau))
         strike = forward * np.exp(k)
-        return found, np.asarray(model.below_error(forward, strike, tau) if hasattr(model, "below_error") else 1e-13 + 0.0 * k)
+        return found, np.asarray(
+            model.below_error(forward, strike, tau) if hasattr(model, "below_error") else 1e-13 + 0.0 * k
+        )
     vol = vol_of(model, forward, tau)
     if vol is None and "black_mixture" in abilities(model):
         from research.pricing import mixtures

@@ -6,7 +6,7 @@ With S as the unit of account, E[S_t X] = F(t) E*[X]: what is left is a plain va
 | model | share measure |
 |---|---|
 | Black-Scholes, one vol or a term structure | the same vol |
-| Heston, Bates, Merton | kappa - rho sigma, correlation -rho; jumps more often by E[e^J], of mean m + s^2, turned round |
+| Heston, Bates, Merton | kappa - rho sigma, -rho; jumps E[e^J] times as often, of mean m + s^2, turned round |
 | Variance Gamma | sigma / sqrt(D), -(theta + sigma^2) / D, D = 1 - theta nu - sigma^2 nu / 2 |
 | smiles (SVI, SABR) | E[S log(S / F)] / F = integral of O(k) dk, at every date of the life where there is carry |
 
@@ -104,11 +104,11 @@ def _sampled(model: Any, snapshot: Snapshot, tau: float, n: int) -> float:
         variance = np.asarray(_clock.variance(model, times[1:], times[:-1]))
         return float(forward[1:] @ (variance + (carry + 0.5 * variance) ** 2)) / snapshot.spot / tau
     turned = dual(model)
-    alike, mean, variance = _returns.is_stationary(turned), 0.0, 0.0
+    alike, mean, spread = _returns.is_stationary(turned), 0.0, 0.0
     for i in range(n):
         if i == 0 or not alike:
-            mean, variance = _moments(turned, tau / n, float(times[i]))
-        total += float(forward[i + 1]) * ((carry[i] - mean) ** 2 + variance)
+            mean, spread = _moments(turned, tau / n, float(times[i]))
+        total += float(forward[i + 1]) * (float(carry[i] - mean) ** 2 + spread)
     return total / snapshot.spot / tau
 
 
@@ -155,8 +155,9 @@ def fair_gamma(
     Examples
     --------
     >>> from research.market import flat_snapshot
-    >>> round(fair_gamma(Heston(v0=0.04, kappa=2.0, theta=0.04, sigma=0.5, rho=-0.7), flat_snapshot(spot=100.0), 1.0)[0], 6)
-    0.036447
+    >>> model = Heston(v0=0.04, kappa=2.0, theta=0.04, sigma=0.5, rho=-0.7)
+    >>> round(fair_gamma(model, flat_snapshot(spot=100.0), 1.0)[0], 6)
+    0.036336
     """
     require(np.isfinite(tau) and tau > 0.0, "tau", tau, "be finite and > 0 years")
     able = abilities(model)

@@ -113,7 +113,9 @@ def solve(
             sizes = (n_space or _POINTS[dated], n_time or _STEPS[dated])
             value[:, at], error[:, at] = found(these, model, snapshot, *sizes, dividends, n_rows, layout)
     if not np.isfinite(value[0]).all():
-        raise NumericalError(f"value must be finite; got nan for {model!r}: its law reaches too near to 0 for a grid in logarithms.")
+        raise NumericalError(
+            f"value must be finite; got nan for {model!r}: its law reaches too near to 0 for a grid in logarithms."
+        )
     return value, error
 
 

@@ -82,9 +82,7 @@ def bessel_paths(
 
 
 @inlined
-def _power_move(
-    r: float, z: float, pull: float, total: float, terms: Float1D, table: Float2D, edges: Float1D
-) -> float:
+def _power_move(r: float, z: float, pull: float, total: float, terms: Float1D, table: Float2D, edges: Float1D) -> float:
     """R over a step whose volatility has moved: `pull` is rho times the integral of a dW2, `total` that of a^2."""
     beta, free = terms[4], 1.0 - terms[5] * terms[5]
     if r <= 0.0:
@@ -100,10 +98,11 @@ def sabr_paths(
     w: Float2D, terms: Float1D, steps: Float2D, table: Float2D, edges: Float1D, start: Float2D,
     x: Float2D, variance: Float2D, exposed: Float2D,
 ) -> None:  # fmt: skip
-    """Paths under SABR, dF = a F^beta dW1, da = nu a dW2: given a over a step, F is CEV on the clock (1 - rho^2) a^2 dt
+    """Paths under SABR, dF = a F^beta dW1, da = nu a dW2.
 
-    from the level to which the volatility's own motion has brought it, F exp(rho c A - rho^2 c^2 I / 2), c = F^(beta-1),
-    A the integral of a dW2 and I that of a^2: its mean is F (Choi, Hu, Kwok). I takes its mean given both ends of a.
+    Given a over a step, F is CEV on the clock (1 - rho^2) a^2 dt, from the level to which the volatility's own motion
+    has brought it, F exp(rho c A - rho^2 c^2 I / 2), c = F^(beta - 1), A the integral of a dW2 and I that of a^2: its
+    mean is F (Choi, Hu, Kwok). I takes its mean given both ends of a.
 
     Fill three arrays, one row an observation, one column a path: R = F^(1 - beta) / (1 - beta), or log F at beta = 1;
     a^2; the integral of a^2 since the observation before. terms: 0 to 3 as of `bessel_paths`, 4 beta, 5 rho, 6 nu.

@@ -58,7 +58,9 @@ def _row(x: float, nu: float, side: float, z: Float1D) -> Float1D:
     low, high = x - _REACH - far, x + _REACH + (0.0 if side > 0.0 else min(nu / x, 2.0 * np.sqrt(nu)))
     edges = np.linspace(max(low, 0.0), high, int((high - max(low, 0.0)) / _CELL) + 2)
     if low <= 0.0:
-        edges = np.concatenate(([0.0], np.geomspace(1e-9, 1e-2, 20), np.geomspace(1e-2, 3.0, 120)[1:], edges[edges > 3.0]))
+        edges = np.concatenate(
+            ([0.0], np.geomspace(1e-9, 1e-2, 20), np.geomspace(1e-2, 3.0, 120)[1:], edges[edges > 3.0])
+        )
     half, middle = 0.5 * np.diff(edges), 0.5 * (edges[1:] + edges[:-1])
     log_p = _log_density(x, middle[:, None] + half[:, None] * _NODES, nu, side)
     mass = half * (np.exp(log_p - log_p.max()) @ _WEIGHTS)
@@ -106,7 +108,14 @@ def _chart(model: CEV, request: Request) -> Chart:
         return model.sigma * np.where(price > 0.0, np.where(price > 0.0, price, 1.0) ** model.beta, 0.0)
 
     forward = float(request.snapshot.forward(end))
-    return Chart(to=to, back=back, slope=slope, forward=forward, growth=growth_of(request.snapshot, end, request.origin), exact=False)
+    return Chart(
+        to=to,
+        back=back,
+        slope=slope,
+        forward=forward,
+        growth=growth_of(request.snapshot, end, request.origin),
+        exact=False,
+    )
 
 
 def cev(model: CEV, request: Request) -> Generator:

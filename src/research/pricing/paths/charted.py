@@ -56,7 +56,14 @@ def displaced(model: DisplacedDiffusion, request: Request) -> Generator:
     def slope(y: Any) -> Any:
         return sigma * np.exp(sigma * y)
 
-    chart = Chart(to=to, back=back, slope=slope, forward=forward, growth=growth_of(request.snapshot, end, request.origin), exact=True)
+    chart = Chart(
+        to=to,
+        back=back,
+        slope=slope,
+        forward=forward,
+        growth=growth_of(request.snapshot, end, request.origin),
+        exact=True,
+    )
     return _moved(request, chart, -0.5 * sigma, model)
 
 

@@ -58,6 +58,6 @@ def growth_of(snapshot: Snapshot, end: float, origin: float) -> Callable[[Float1
         some = t > 0.0
         if some.any():
             out[some] = last / np.asarray(snapshot.forward(t[some]))
-        return out
+        return np.asarray(out)
 
     return growth
