@@ -34,7 +34,7 @@
 | `analytic` | BestOf, WorstOf, Quanto, Compo | multi_lognormal | normal probabilities | Stulz (1982), Johnson (1987) |
 | `monte_carlo` | Basket, Rainbow, WorstOfNote, ... | multi_lognormal | Sobol' points | see `multi_asset` |
 | `monte_carlo` | European | rough_paths | conditional Black | McCrickerd & Pakkanen (2018) |
-| `paths` | all but American, Bermudan; `Composed` | paths, paths_any_sign | blocks of paths of any model | Andersen (2008) |
+| `paths` | all but American, Bermudan; `Composed` | paths, paths_any_sign | blocks of paths | Andersen (2008) |
 | `longstaff_schwartz` | American, Bermudan | paths | rule and dual, any model | Andersen & Broadie (2004) |
 | `quadrature` | notes without memory | deterministic_vol | exact normal steps | Andricopoulos et al. (2003) |
 | `longstaff_schwartz` | American | lognormal | exercise by regression, dual upper bound | Longstaff & Schwartz (2001) |

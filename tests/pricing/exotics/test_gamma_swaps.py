@@ -94,7 +94,7 @@ def test_skew_down_makes_it_cheaper_than_variance():
 
 
 @pytest.mark.parametrize("model", [
-    CEV(sigma=2.0, beta=0.5), DisplacedDiffusion(sigma=0.1, shift=60.0), 
+    CEV(sigma=2.0, beta=0.5), DisplacedDiffusion(sigma=0.1, shift=60.0),
     RoughBergomi(forward_variance=0.04, eta=1.5, rho=-0.7, hurst=0.1),
     LocalVol(tau=(1.0,), log_moneyness=(0.0,), vol=((0.2,),)),
 ], ids=lambda m: type(m).__name__)  # fmt: skip
