@@ -34,6 +34,7 @@
 | `analytic` | BestOf, WorstOf, Quanto, Compo | multi_lognormal | normal probabilities | Stulz (1982), Johnson (1987) |
 | `monte_carlo` | Basket, Rainbow, WorstOfNote, ... | multi_lognormal | Sobol' points | see `multi_asset` |
 | `monte_carlo` | European | rough_paths | conditional Black | McCrickerd & Pakkanen (2018) |
+| `monte_carlo` | Compound, Chooser | rough_paths | paths within paths, two bounds | see `rough_compound` |
 | `paths` | all but American, Bermudan; `Composed` | paths, paths_any_sign | blocks of paths | Andersen (2008) |
 | `longstaff_schwartz` | American, Bermudan | paths | rule and dual, any model | Andersen & Broadie (2004) |
 | `quadrature` | notes without memory | deterministic_vol | exact normal steps | Andricopoulos et al. (2003) |
