@@ -148,6 +148,9 @@ def test_greeks_are_read_off_the_grid():
     assert found["delta"] == pytest.approx(exact["delta"] * grown, abs=1e-5)
     assert found["gamma"] == pytest.approx(exact["gamma"] * grown**2, abs=1e-6)
     assert found["vega"] == pytest.approx(exact["vega"], rel=1e-4)
+    for method in ("analytic", "pde", "paths"):  # a bump of 0.01 would be none of a vol of 20
+        vega = read(Digital(strike=105.0, tau=1.0), model, method=method, which=("vega",))["vega"]
+        assert vega == pytest.approx(0.0028517, abs=3e-4 if method == "paths" else 1e-6)
     put = read(American(strike=105.0, tau=1.0, is_call=False), model, which=("delta", "gamma"))
     up, down = (value(American(strike=105.0, tau=1.0, is_call=False), model, flat_snapshot(
         spot=100.0 + h, rate=0.03, dividend_yield=0.01)).value for h in (0.5, -0.5))  # fmt: skip

@@ -90,9 +90,17 @@ def bumped(snapshot: Snapshot, *, spot: float = 0.0, rate: float = 0.0, days: fl
 
 
 def vol_step(model: Any) -> float:
-    """0.01, or less where the vol is small: a bump must not be a large part of it."""
-    sigma = float(getattr(model, "sigma", 0.0)) if "lognormal" in model.abilities else 0.0
-    return min(0.01, 0.05 * sigma) if sigma > 0.0 else 0.01
+    """0.01, or less where the vol is small: a bump must not be a large part of it; of a normal vol, 0.05 of it."""
+    sigma = float(getattr(model, "sigma", 0.0))
+    if "normal" in model.abilities and sigma > 0.0:
+        return 0.05 * sigma
+    small = 0.0 < 0.05 * sigma < 0.01 and ("lognormal" in model.abilities or hasattr(model, "shift"))
+    return 0.05 * sigma if small else 0.01
+
+
+def noisy_step(model: Any) -> float:
+    """As `vol_step`, for a simulation: 0.01 but where that is no step at all."""
+    return vol_step(model) if "normal" in model.abilities else 0.01
 
 
 def spot_step(item: Any, model: Any, snapshot: Snapshot, step: float, given: bool) -> float:

@@ -47,7 +47,7 @@ from research.instruments import European, VolatilitySwap
 from research.market import Snapshot
 from research.models import BlackScholes
 from research.pricing import _calls
-from research.pricing._bumps import Shifted, spot_step, vol_step
+from research.pricing._bumps import Shifted, noisy_step, spot_step, vol_step
 from research.pricing._greek_tables import DERIVED, GREEKS, UNITS, Table, entry, long, wide
 from research.pricing._signs import check_signs
 from research.pricing.black_greeks import closed_form
@@ -250,7 +250,7 @@ def _group(
     if used != engine.method and (used in ("pde", "adi") or used in _SIMULATIONS):  # the best engine has refused
         return _group(items, model, snapshot, str(used), wanted, bumps, options)
     noisy = bool(np.any(first.std_error > 0.0))
-    bumps = bumps | {"vol": bumps["vol"] or (0.01 if noisy else vol_step(model))}
+    bumps = bumps | {"vol": bumps["vol"] or (noisy_step if noisy else vol_step)(model)}
     start, kept = bumps["spot"] or (0.02 if used in GRIDS else 0.004), noisy or used in GRIDS or bool(bumps["spot"])
     size = np.array([spot_step(item, model, snapshot, start, kept) for item in items])
     if np.unique(size).size > 1:
@@ -300,7 +300,8 @@ def _simulated(
         return path_greeks(item, model, snapshot, wanted, bumps, **options)
     seed, n = int(options.get("seed", 1)), int(options.get("n_seeds", _SEEDS))
     rest = {k: v for k, v in options.items() if k not in ("seed", "n_seeds")}
-    large = bumps | {"spot": bumps["spot"] or 0.01, "vol": bumps["vol"] or 0.01, "rate": bumps["rate"] or 0.01}
+    large = bumps | {"spot": bumps["spot"] or 0.01, "rate": bumps["rate"] or 0.01}
+    large["vol"] = bumps["vol"] or noisy_step(model)
     runs = [differences([item], model, snapshot, method, wanted, large, rest | {"seed": seed + i}) for i in range(n)]
     out: Table = {}
     for name in runs[0]:
