@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from research.errors import InputError, NoEngineError
-from research.instruments import GammaSwap, VarianceSwap
+from research.instruments import GammaSwap, VarianceSwap, contract_from_json, to_json
 from research.market import flat_snapshot
 from research.models import (
     CEV,
@@ -114,6 +114,11 @@ def test_a_swap_that_has_run_is_worth_what_has_run_and_what_is_left():
     assert price(item, HESTON, MARKET).value == pytest.approx(10.0 * (df * (0.03 - 0.04) + 0.5 * young))
     delta = greeks(item, HESTON, MARKET, which=("delta",)).set_index("greek")["value"]["delta"]
     assert delta == pytest.approx(10.0 * 0.5 * young / 100.0, rel=1e-6)
+
+
+def test_it_survives_json():
+    item = GammaSwap(strike=0.2, initial=80.0, tau=0.5, elapsed=0.5, elapsed_variance=0.03, n_observations=10)
+    assert contract_from_json(to_json(item)) == item
 
 
 def test_what_has_no_share_measure_is_refused_and_left_to_paths():
