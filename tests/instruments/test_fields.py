@@ -34,6 +34,7 @@ ONE_OF_EACH: dict[str, dict[str, Any]] = {
     **dict.fromkeys(("European", "American", "Digital", "Lookback", "Quanto", "Compo", "LogContract"), STRUCK),
     **dict.fromkeys(("BestOf", "WorstOf"), PAIR),
     "VarianceSwap": {"strike": 0.2, "tau": 1.0},
+    "GammaSwap": {"strike": 0.2, "initial": 100.0, "tau": 1.0},
     "VolatilitySwap": {"strike": 0.2, "tau": 1.0},
     "Rainbow": PAIR | {"rank_weights": (0.7, 0.3)},
     "Bermudan": {"strike": 100.0, "times": QUARTERS},

@@ -48,6 +48,12 @@ def test_the_models_that_share_a_column_have_its_methods():
         of = {name: [e.method for e in engines_for(kind, getattr(models, name))] for name in
               ("Merton", "VarianceGamma", "SVISurface", "SSVI", "ESSVI", "SVI", "SABR")}  # fmt: skip
         assert of["Merton"] == of["VarianceGamma"], kind
+        displaced, cev = (
+            [e.method for e in engines_for(kind, model)] for model in (models.DisplacedDiffusion, models.CEV)
+        )
+        assert [one for one in dict.fromkeys(displaced) if one != "replication"] == [
+            one for one in dict.fromkeys(cev) if one != "replication"
+        ], kind
         assert of["SVISurface"] == of["SSVI"] == of["ESSVI"] == of["SVI"] == of["SABR"], kind
 
 

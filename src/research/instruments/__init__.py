@@ -31,6 +31,7 @@
 | paid in another currency, rate fixed or not | `Quanto`, `Compo` |
 | realised against agreed variance (方差互换) | `VarianceSwap`, `VolatilitySwap` |
 | ... counted inside a corridor only (区间方差互换) | `CorridorVarianceSwap` |
+| ... counted with the price over the initial one (伽马互换) | `GammaSwap` |
 | a deposit paid back in one of two currencies (双货币存款) | `DualCurrencyDeposit` |
 | payments written as `expressions` of the prices seen | `Composed`, `Pay`, `Fixing` |
 | so many of a contract, on a named underlying: a line of a book | `Position` |
@@ -59,6 +60,7 @@ from research.instruments.dual_currency import DualCurrencyDeposit
 from research.instruments.european import European
 from research.instruments.exchange import Exchange, Outperformance, Spread
 from research.instruments.forward_start import ForwardStart
+from research.instruments.gamma_swap import GammaSwap
 from research.instruments.lookback import Lookback, PartialLookback
 from research.instruments.partial_barrier import PartialBarrier
 from research.instruments.phoenix import Phoenix
@@ -101,6 +103,7 @@ __all__ = [
     "Exchange",
     "Fixing",
     "ForwardStart",
+    "GammaSwap",
     "Gap",
     "LogContract",
     "Lookback",

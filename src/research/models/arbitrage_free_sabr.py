@@ -8,6 +8,12 @@ order as Hagan's formula, but prices come from a density that is nowhere negativ
 last two hold to rounding at every step, whatever the grid. Solved in z, dz = dF / D, where the diffusion has unit
 variance at T = 0, by finite volumes in space and Lawson-Swayne in time (second order, L-stable).
 
+How far is it from SABR itself? The grid's own error is small (`price_error`: 1e-6 of the forward with the default
+cells); what the expansion leaves out is not, for long lives: 1.9% of the price at the money after 2 years with
+alpha = beta = 0.5, nu = 0.4, forward 0.5, and 12% after 10 years with nu = 0.8 (BENCHOP-SLV's sets). For SABR's own
+dynamics with the same absorption take `price(..., method="paths")` (`pricing.paths.sabr`), which is within its standard
+error of those values.
+
 References
 ----------
 Hagan, Kumar, Lesniewski, Woodward (2014), "Arbitrage-free SABR", Wilmott 69, 60-75.
@@ -17,7 +23,7 @@ Le Floc'h & Kennedy (2017), "Finite difference techniques for arbitrage-free SAB
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from typing import Any, ClassVar
 
@@ -49,6 +55,18 @@ class ForwardDensity:
         """Mass over width of each cell, 1 / price units."""
         out: Float1D = self.mass / np.diff(self.edge)
         return out
+
+    def below(self, strike: ArrayLike) -> Any:
+        """Probability to end at or below a strike, what is absorbed at the lower end included."""
+        (k,), shape = vectors(strike)
+        left, right = self.centre - self.edge[:-1], self.edge[1:] - self.centre
+        low = self.mass * right / (left + right)  # as in `calls`
+        knots = np.empty(2 * self.mass.size + 1)
+        knots[::2], knots[1::2] = self.edge, self.centre
+        pieces = np.empty(2 * self.mass.size)
+        pieces[::2], pieces[1::2] = low, self.mass - low
+        inside = self.at_lower + np.interp(k, knots, np.concatenate([[0.0], np.cumsum(pieces)]))
+        return reshape(np.where(k < self.edge[0], 0.0, np.where(k >= self.edge[-1], 1.0, inside)), shape)
 
     def calls(self, strike: ArrayLike) -> Any:
         """Undiscounted call prices.
@@ -89,7 +107,7 @@ class ArbitrageFreeSABR:
     1.0
     """
 
-    abilities: ClassVar[frozenset[str]] = frozenset({"closed_form"})
+    abilities: ClassVar[frozenset[str]] = frozenset({"closed_form", "paths", "terminal_law"})
 
     alpha: float  # volatility of the forward today, price^(1-beta) / sqrt(year), > 0
     beta: float  # in [0, 1]
@@ -137,6 +155,34 @@ class ArbitrageFreeSABR:
             here = (f == one) & (t == years)
             out[here] = _law(self, one, years).calls(k[here])
         return reshape(d * (out - np.where(call > 0.5, 0.0, f - k)), shape)
+
+    @marks_nan("forward", "strike", "tau")
+    def below(self, forward: ArrayLike, strike: ArrayLike, tau: ArrayLike) -> Any:
+        """Probability to end at or below the strike; arguments broadcast, tau > 0."""
+        (f, k, t), shape = vectors(forward, strike, tau)
+        out = np.empty_like(f)
+        for one, years in set(zip(f.tolist(), t.tolist())):
+            here = (f == one) & (t == years)
+            out[here] = self.law(one, years).below(k[here])
+        return reshape(out, shape)
+
+    def price_error(self, forward: ArrayLike, strike: ArrayLike, tau: ArrayLike) -> Any:
+        """How far undiscounted prices may be from those of an endless grid: the distance to half the cells and steps.
+
+        The leading error is a third of it. What the expansion itself leaves out of SABR is not in it.
+        """
+        rough = self._rough()
+        return np.abs(np.asarray(self.price(forward, strike, tau)) - np.asarray(rough.price(forward, strike, tau)))
+
+    def below_error(self, forward: ArrayLike, strike: ArrayLike, tau: ArrayLike) -> Any:
+        """As `price_error`, of `below`, which is of order 1 in a cell."""
+        rough = self._rough()
+        return 2.0 * np.abs(
+            np.asarray(self.below(forward, strike, tau)) - np.asarray(rough.below(forward, strike, tau))
+        )
+
+    def _rough(self) -> ArbitrageFreeSABR:
+        return replace(self, n_space=max(self.n_space // 2, 20), n_time=max(self.n_time // 2, 2))
 
     @marks_nan("forward", "strike", "tau")
     def vol_at(self, forward: ArrayLike, strike: ArrayLike, tau: ArrayLike) -> Any:

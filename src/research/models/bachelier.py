@@ -43,7 +43,7 @@ class Bachelier:
     0.00317127
     """
 
-    abilities: ClassVar[frozenset[str]] = frozenset({"closed_form", "normal", "signed"})
+    abilities: ClassVar[frozenset[str]] = frozenset({"closed_form", "normal", "paths_any_sign", "signed"})
 
     sigma: float  # price units / sqrt(year), >= 0
 

@@ -48,7 +48,7 @@ class CEV:
     (7.9689, 0.2115)
     """
 
-    abilities: ClassVar[frozenset[str]] = frozenset({"closed_form", "local_vol"})
+    abilities: ClassVar[frozenset[str]] = frozenset({"closed_form", "local_vol", "paths", "terminal_law"})
 
     sigma: float  # price units^(1-beta) / sqrt(year), > 0: the lognormal vol at the forward is sigma F^(beta-1)
     beta: float  # power of the forward; 1 is lognormal, 1/2 square root, 0 normal with absorption
@@ -111,6 +111,20 @@ class CEV:
         f, k, t, _, _, shape = self._read(forward, strike, tau, 1.0, True)
         vol = black.implied_vol(self._time_value(f, k, t)[0], f, k, t, is_call=k >= f, on_error="nan")
         return reshape(np.atleast_1d(vol), shape)
+
+    @marks_nan("forward", "strike", "tau")
+    def below(self, forward: ArrayLike, strike: ArrayLike, tau: ArrayLike) -> Any:
+        """Probability to end at or below the strike, absorption at 0 included; arguments broadcast."""
+        f, k, t, _, _, shape = self._read(forward, strike, tau, 1.0, True)
+        if self.beta == 1.0:
+            from scipy.special import ndtr
+
+            std = self.sigma * np.sqrt(t)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                out = np.where(std > 0.0, ndtr(np.log(k / f) / std + 0.5 * std), (k >= f).astype(float))
+            return reshape(out, shape)
+        tail = self._time_value(f, k, t)[1]
+        return reshape(np.where(k >= f, 1.0 - tail, tail), shape)
 
     def density(self, forward: float, at: ArrayLike, tau: float) -> Any:
         """Density of the forward at `at` > 0 after tau years, 1 / price units; beside it stands `absorbed_mass`."""

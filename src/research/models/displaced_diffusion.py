@@ -34,7 +34,7 @@ class DisplacedDiffusion:
     0.00053682
     """
 
-    abilities: ClassVar[frozenset[str]] = frozenset({"implied_vol_at", "local_vol", "signed"})
+    abilities: ClassVar[frozenset[str]] = frozenset({"implied_vol_at", "local_vol", "paths", "signed"})
 
     sigma: float  # volatility of forward + shift, 1/sqrt(year), decimal, >= 0
     shift: float  # price units; negative turns the skew around

@@ -18,12 +18,14 @@
 | `analytic` | Digital, Gap, Supershare, Power, LogContract | a smile | probabilities, options | Carr & Madan (1998) |
 | `analytic`, `replication` | VarianceSwap, VolatilitySwap | a smile | closed forms; options | Demeterfi et al. (1999) |
 | `replication` | CorridorVarianceSwap | a smile | options inside, four on the way | Carr & Lewis (2004) |
+| `analytic`, `replication` | GammaSwap | a smile | the share measure; options | Lee (2010) |
 | `analytic` | Digital, Asian | normal | strikes of any sign | Bachelier (1900) |
 | `analytic` | Quanto, Compo | lognormal_cross_currency | Black's formula in another measure | Reiner (1992) |
 | `analytic` | DualCurrencyDeposit | a smile | a bond and an option | Garman & Kohlhagen (1983) |
 | `analytic` | Asian, geometric | deterministic_vol | closed form | Kemna & Vorst (1990) |
 | `spectral` | American | lognormal | collocation of the exercise boundary | Andersen, Lake & Offengenden (2016) |
 | `pde` | all of one underlying but averages, extremes, resets | lognormal, local_vol | sinh grids | Rannacher (1984) |
+| `pde` | the same without powers, logarithms | normal | grids in the price, below 0 too | see `normal_grid` |
 | `adi` | the same | stochastic_variance | alternating directions | In 't Hout & Foulon (2010) |
 | `lattice` | European, American, Bermudan | lognormal | binomial tree that meets the strike | Leisen & Reimer (1996) |
 | `monte_carlo` | Asian, notes | deterministic_vol | scrambled Sobol' or Philox paths | Glasserman (2004) |
@@ -32,7 +34,8 @@
 | `analytic` | BestOf, WorstOf, Quanto, Compo | multi_lognormal | normal probabilities | Stulz (1982), Johnson (1987) |
 | `monte_carlo` | Basket, Rainbow, WorstOfNote, ... | multi_lognormal | Sobol' points | see `multi_asset` |
 | `monte_carlo` | European | rough_paths | conditional Black | McCrickerd & Pakkanen (2018) |
-| `paths` | all but American, Bermudan; `Composed` | paths | blocks of paths of any model | Andersen (2008) |
+| `monte_carlo` | Compound, Chooser | rough_paths | paths within paths, two bounds | see `rough_compound` |
+| `paths` | all but American, Bermudan; `Composed` | paths, paths_any_sign | blocks of paths | Andersen (2008) |
 | `longstaff_schwartz` | American, Bermudan | paths | rule and dual, any model | Andersen & Broadie (2004) |
 | `quadrature` | notes without memory | deterministic_vol | exact normal steps | Andricopoulos et al. (2003) |
 | `longstaff_schwartz` | American | lognormal | exercise by regression, dual upper bound | Longstaff & Schwartz (2001) |

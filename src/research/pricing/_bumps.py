@@ -99,14 +99,21 @@ def _paid(snapshot: Snapshot, dividends: CashDividends, years: float) -> Snapsho
 
 
 def vol_step(model: Any) -> float:
-    """0.01, or less where the vol is small: a bump must not be a large part of it."""
+    """0.01, or less where the vol is small: a bump must not be a large part of it; of a normal vol, 0.05 of it."""
     lowest = _lowest_vol(model)
+    if "normal" in model.abilities and lowest > 0.0:
+        return 0.05 * lowest
     return min(0.01, 0.05 * lowest) if lowest > 0.0 else 0.01
+
+
+def noisy_step(model: Any) -> float:
+    """As `vol_step`, for a simulation: 0.01 but where that is no step at all."""
+    return vol_step(model) if "normal" in model.abilities else 0.01
 
 
 def _lowest_vol(model: Any) -> float:
     """The smallest vol among the parameters that `shifted` moves; 0 where it is not known."""
-    if "lognormal" in model.abilities:
+    if {"lognormal", "normal"} & set(model.abilities) or hasattr(model, "shift"):
         return float(getattr(model, "sigma", 0.0))
     if hasattr(model, "implied"):
         return float(np.min(np.asarray(model.implied, dtype=np.float64)))

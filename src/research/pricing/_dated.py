@@ -15,7 +15,8 @@ import numpy as np
 
 from research.arrays import Float1D, FloatND
 
-Leg = tuple[float, tuple[tuple[float, float], ...]]  # base, then pairs (k, b) of b max(S - k, 0)
+Turn = Callable[[FloatND, Float1D, Float1D], FloatND]  # (values, x, spots)
+Leg = tuple[float, tuple[tuple[float, float], ...]]  # base, then pairs (k, b) of b max(S - k, 0), of b S for k = -inf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -36,9 +37,19 @@ class Dated:
     memory: int = 1  # states of a coupon that is remembered: how many have been missed, each a layer of its own
     at_once: bool = False  # may the holder exercise today?
     first: tuple[float, ...] = ()  # levels that must be nodes
-    turns: tuple[tuple[int, Callable[[FloatND, Float1D], FloatND]], ...] = ()  # date, values before it from those after
+    turns: tuple[tuple[int, Turn], ...] = ()  # date, values before it from those after
     payoff: Callable[[Float1D], Float1D] | None = None  # of the spot, instead of `final`
     tilt: float = 0.0  # power of the spot that the payment grows with, beyond 1: the grid reaches further
+    straight: bool = False  # x is spot / scale - 1, in place of its logarithm
+
+    def spots(self, x: Float1D) -> Float1D:
+        """Prices at the nodes."""
+        out: Float1D = self.scale * (1.0 + x if self.straight else np.exp(x))
+        return out
+
+    def place(self, level: float) -> float:
+        """x of a price."""
+        return level / self.scale - 1.0 if self.straight else float(np.log(level / self.scale))
 
     def levels(self) -> Float1D:
         """Every price at which a value breaks or bends, those first that jump."""
@@ -63,10 +74,10 @@ class Dated:
 
     def end(self, x: Float1D) -> FloatND:
         """Values at the end before its date is looked at, shape (layers, n), at x = log(spot / scale)."""
-        spot = self.scale * np.exp(x)
+        spot = self.spots(x)
         if self.payoff is not None:
             return self.payoff(spot)[None]
-        found = np.array([base + sum((b * np.maximum(spot - k, 0.0) for k, b in legs), np.zeros_like(spot))
+        found = np.array([base + sum((b * above_strike(spot, k) for k, b in legs), np.zeros_like(spot))
                          for base, legs in self.final])  # fmt: skip
         return np.repeat(found, self.memory, axis=0)
 
@@ -91,9 +102,9 @@ class Dated:
                 v += amount * ((above(low) if low > 0.0 else 1.0) - (above(high) if high < np.inf else 0.0))
         for when, turn in self.turns:
             if when == date:
-                v = turn(v, x)
+                v = turn(v, x, self.spots(x))
         if self.exercise != 0.0 and date < self.times.size - 1:
-            v = greater(v, self.exercise * self.scale * np.expm1(x), x)
+            v = greater(v, self.exercise * self.scale * (x if self.straight else np.expm1(x)), x)
         return v.reshape(values.shape)
 
 
@@ -122,7 +133,13 @@ def greater(held: FloatND, paid: FloatND, x: Float1D) -> FloatND:
 
 
 def call_or_put(is_call: bool, strike: float) -> Leg:
-    return (0.0, ((strike, 1.0),)) if is_call else (strike, ((0.0, -1.0), (strike, 1.0)))
+    return (0.0, ((strike, 1.0),)) if is_call else (strike, ((-np.inf, -1.0), (strike, 1.0)))
+
+
+def above_strike(spot: Float1D, k: float) -> Float1D:
+    """max(S - k, 0), and S itself, which may be negative, for k = -inf."""
+    out: Float1D = np.maximum(spot - k, 0.0) if k > -np.inf else spot
+    return out
 
 
 def dated_rows(times: Float1D, scale: float, final: tuple[Leg, ...], **given: Any) -> Dated:

@@ -61,7 +61,7 @@ def compound(item: Compound, snapshot: Snapshot) -> Dated:
     times = np.array([item.years(snapshot.as_of), item.option_years(snapshot.as_of)])
     sign, option = 1.0 if item.is_call else -1.0, item.option
 
-    def decided(values: FloatND, x: Float1D) -> FloatND:
+    def decided(values: FloatND, x: Float1D, spot: Float1D) -> FloatND:
         return greater(sign * (values - item.strike), np.zeros_like(values), x)
 
     final = (call_or_put(option.is_call, option.strike),)
@@ -77,13 +77,13 @@ def chooser(item: Chooser, snapshot: Snapshot) -> Dated:
     scale = item.call.strike
     final = tuple(call_or_put(s.is_call, s.strike) if end == last else _NOTHING for s, end in zip(sides, ends))
 
-    def begins(values: FloatND, x: Float1D) -> FloatND:
+    def begins(values: FloatND, x: Float1D, spot: Float1D) -> FloatND:
         out, late = values.copy(), 0 if ends[0] < last else 1
         sign = 1.0 if sides[late].is_call else -1.0
-        out[late] = np.maximum(sign * (scale * np.exp(x) - sides[late].strike), 0.0)
+        out[late] = np.maximum(sign * (spot - sides[late].strike), 0.0)
         return out
 
-    def chosen(values: FloatND, x: Float1D) -> FloatND:
+    def chosen(values: FloatND, x: Float1D, spot: Float1D) -> FloatND:
         return np.concatenate([greater(values[:1], values[1:], x), values[1:]])
 
     turns = ((0, chosen), (1, begins)) if last > first else ((0, chosen),)

@@ -189,7 +189,7 @@ def march(dated: Dated, grid: Any) -> FloatND:
 
     def above(level: float) -> Float1D:
         if level not in known:
-            known[level] = share_above(grid.x, float(np.log(level / dated.scale)))
+            known[level] = share_above(grid.x, dated.place(level))
         return known[level]
 
     for i in range(plan.stops.size - 1, -1, -1):

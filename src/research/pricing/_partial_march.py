@@ -30,7 +30,7 @@ def partial(item: PartialBarrier, snapshot: Snapshot) -> Dated:
 
 def partial_march(item: PartialBarrier, dated: Dated, grid: Any) -> FloatND:
     """Value today at every node, shape (1, ..., n)."""
-    level = float(np.log(item.barrier / dated.scale))
+    level = dated.place(item.barrier)
     node = int(np.abs(grid.x - level).argmin())
     above, below = slice(node, None), slice(0, node + 1)
     sides = {"down": (above,), "up": (below,), "either": (above, below)}[item.direction]

@@ -54,25 +54,32 @@ class Problem:
             out[..., 1] += self.weight * float(snapshot.discount.df(years)) * snapshot.forward(years) / snapshot.spot
         return out
 
-    def range(self, first: float, last: float, below: float, above: float) -> tuple[float, float, list[float]]:
-        """Ends of the grid in log(spot / scale), with room below and above [first, last]; and the barriers."""
+    def range(
+        self, first: float, last: float, below: float, above: float, straight: bool = False
+    ) -> tuple[float, float, list[float]]:
+        """Ends of the grid in log(spot / scale), with room below and above [first, last]; and the barriers.
+
+        `straight`: in spot / scale - 1.
+        """
         with np.errstate(divide="ignore"):
             low, high = (float(np.log(end / self.scale)) for end in self.ends)
+        if straight:
+            low, high = float(np.expm1(low)) if low > -np.inf else low, float(np.expm1(high))
         centre = min(max(0.0, low), high)  # a strike outside the barriers is not of interest
         barriers = [end for end in (low, high) if np.isfinite(end)]
         low = low if np.isfinite(low) else min(first, centre) - below
         high = high if np.isfinite(high) else max(last, centre) + above
         return low, high, barriers
 
-    def pay_off(self, x: Float1D, anywhere: bool) -> tuple[Float1D, Float1D, Float1D]:
+    def pay_off(self, x: Float1D, anywhere: bool, straight: bool = False) -> tuple[Float1D, Float1D, Float1D]:
         """Value at expiry, what exercise pays (-inf where not allowed), and the ends as `pde_values` wants them."""
-        edges, gain = np.zeros(5), self.sign * self.scale * np.expm1(x)
+        edges, gain = np.zeros(5), self.sign * self.scale * (x if straight else np.expm1(x))
         if self.pays == "option":
             v = np.maximum(gain, 0.0)
         elif self.pays in ("cash", "asset"):
             share = share_above(x, 0.0)
             v = share if self.sign > 0.0 else 1.0 - share
-            v = v * (self.scale * np.exp(x) if self.pays == "asset" else 1.0)
+            v = v * (self.scale * (1.0 + x if straight else np.exp(x)) if self.pays == "asset" else 1.0)
         else:
             v = np.full_like(x, 1.0 if self.pays == "one" else 0.0)
         below, above = self.ends

@@ -28,32 +28,77 @@ from research.pricing.catalogue import abilities
 
 _SLOPE = 1e-3  # step in log moneyness of the slope of a smile
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(16)
+RUIN = 1e-9  # chance to end at or below 0 that is overlooked
+_DEEP, _SCAN, _NOTHING = -60.0, 0.125, 1e-16
 _LONGEST = 400.0  # in log moneyness: an integral that has not died there does not exist
 
 
 def vol_of(model: Any, forward: float, tau: float) -> Callable[[Float1D], Float1D] | None:
-    """Implied vol by log moneyness; None for a model that has none."""
+    """Implied vol by log moneyness, of a price that is shifted by `_shift` first; None for a model that has none."""
     able = abilities(model)
     if "implied_vol" in able:
         return lambda k: np.asarray(model.vol(k, tau), dtype=np.float64)
     if "implied_vol_at" in able:
-        shift = float(getattr(model, "shift", 0.0))
-        require(
-            shift == 0.0, "shift", shift, "be 0 here", hint="A shifted smile has prices below 0.", error=NoEngineError
-        )
-        return lambda k: np.asarray(model.vol_at(forward, forward * np.exp(k), tau), dtype=np.float64)
+        shift = _shift(model)
+        f = forward + shift
+        return lambda k: np.asarray(model.vol_at(forward, f * np.exp(k) - shift, tau), dtype=np.float64)
     return None
+
+
+def _shift(model: Any) -> float:
+    """What a model adds to prices before it takes logarithms."""
+    return float(getattr(model, "shift", 0.0)) if "implied_vol_at" in abilities(model) else 0.0
+
+
+def _moved(model: Any, forward: float, k: Float1D) -> tuple[float, Float1D]:
+    """(forward, log moneyness) of the shifted price; strikes that no price reaches stay a little above its end."""
+    shift = _shift(model)
+    if shift == 0.0:
+        return forward, k
+    f = forward + shift
+    require(f > 0.0, "shift", shift, f"lie above minus the forward, {forward:g}", error=NoEngineError)
+    return f, np.log(np.maximum(forward * np.exp(k) + shift, 1e-300 * f) / f)
+
+
+def check_positive(model: Any, forward: float, tau: float, asks: str, *, zero: bool = False) -> None:
+    """Refuse what has no value where the price may end below 0, or at it unless `zero` will do."""
+    signed = float(getattr(model, "shift", 0.0)) > 0.0
+    if not signed and (zero or "terminal_law" not in abilities(model)):
+        return
+    chance = float(below(model, forward, tau, np.array([_DEEP]))[0][0])
+    hint = f"It ends there with probability {chance:.2g} under {type(model).__name__}."
+    require(chance <= RUIN, "price", 0.0, f"be > 0 for {asks}", hint=hint, error=NoEngineError)
+
+
+def reach_of(model: Any, forward: float, tau: float) -> tuple[float, float, float]:
+    """(log moneyness below which a positive price never ends, chance to end at or below 0, put struck at 0 over F).
+
+    -inf, 0 and 0 for a model of positive prices. The chance is one that `check_positive` overlooks.
+    """
+    if "terminal_law" not in abilities(model) and _shift(model) <= 0.0:
+        return -np.inf, 0.0, 0.0
+    deep = np.array([_DEEP])
+    lost, put = (float(one(model, forward, tau, deep)[0][0]) for one in (below, otm))
+    tried = np.arange(0.0, _DEEP, -_SCAN)
+    left = below(model, forward, tau, tried)[0] - lost
+    ends = np.flatnonzero(left <= max(_NOTHING, 1e-3 * lost))
+    return float(tried[ends[0]]) if ends.size else _DEEP, lost, max(put - lost * float(np.exp(_DEEP)), 0.0)
 
 
 def otm(model: Any, forward: float, tau: float, k: Float1D) -> tuple[Float1D, Float1D]:
     """Out-of-the-money options at log moneyness k, in units of the forward, and their errors."""
+    able = abilities(model)
+    if "terminal_law" in able:
+        strike, call = forward * np.exp(k), k > 0.0
+        value = np.asarray(model.price(forward, strike, tau, is_call=call)) / forward
+        return value, price_error(model, forward, strike, tau) / forward + 1e-15 * value
     vol = vol_of(model, forward, tau)
     if vol is not None:
-        value = np.asarray(black.price(1.0, np.exp(k), tau, vol(k), is_call=k > 0.0))
+        f, moved = _moved(model, forward, k)
+        value = f / forward * np.asarray(black.price(1.0, np.exp(moved), tau, vol(moved), is_call=k > 0.0))
         return value, 4e-16 * value
     from research.pricing import bates, cosine, fourier, mixtures
 
-    able = abilities(model)
     if "black_mixture" in able:
         return mixtures.otm(model, tau, k)
     if "heston_mixture" in able:
@@ -65,6 +110,12 @@ def otm(model: Any, forward: float, tau: float, k: Float1D) -> tuple[Float1D, Fl
 
 def below(model: Any, forward: float, tau: float, k: Float1D) -> tuple[Float1D, Float1D]:
     """Probability to end below log moneyness k, and its error."""
+    if "terminal_law" in abilities(model):
+        found = np.asarray(model.below(forward, forward * np.exp(k), tau))
+        strike = forward * np.exp(k)
+        return found, np.asarray(
+            model.below_error(forward, strike, tau) if hasattr(model, "below_error") else 1e-13 + 0.0 * k
+        )
     vol = vol_of(model, forward, tau)
     if vol is None and "black_mixture" in abilities(model):
         from research.pricing import mixtures
@@ -75,6 +126,7 @@ def below(model: Any, forward: float, tau: float, k: Float1D) -> tuple[Float1D, 
         return law.below(k)
     if "deterministic_vol" in abilities(model):
         return _returns.Lognormal(float(_clock.std(model, tau))).below(k)
+    k = _moved(model, forward, k)[1]
     w = vol(k) ** 2 * tau
     slope, coarse = (_slope(vol, tau, k, h) for h in (_SLOPE, 2.0 * _SLOPE))
     root = np.sqrt(w)
@@ -82,6 +134,13 @@ def below(model: Any, forward: float, tau: float, k: Float1D) -> tuple[Float1D, 
     density = np.exp(-0.5 * d2 * d2) / np.sqrt(2.0 * np.pi)
     found = ndtr(-d2) + slope * density / (2.0 * root)
     return found, np.abs(slope - coarse) * density / (2.0 * root) / 15.0 + 1e-12
+
+
+def price_error(model: Any, forward: Any, strike: Any, tau: Any) -> Float1D:
+    """What a model says that its own prices may be off by, undiscounted; 0 where it says nothing."""
+    if hasattr(model, "price_error"):
+        return np.asarray(model.price_error(forward, strike, tau))
+    return np.zeros(np.broadcast_shapes(np.shape(forward), np.shape(strike), np.shape(tau)))
 
 
 def _slope(vol: Callable[[Float1D], Float1D], tau: float, k: Float1D, h: float) -> Float1D:

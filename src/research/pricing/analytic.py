@@ -60,6 +60,7 @@ def value_closed(items: Sequence[European], model: Any, snapshot: Snapshot) -> V
 
     def priced(model: Any, forward: Any, strike: Any, tau: Any, *, df: Any, is_call: Any) -> tuple[Any, Any]:
         value = np.asarray(model.price(forward, strike, tau, df=df, is_call=is_call))
-        return value, df * 1e-14 * np.maximum(np.abs(forward), np.abs(strike))
+        error = np.asarray(model.price_error(forward, strike, tau) if hasattr(model, "price_error") else 0.0)
+        return value, df * (error + 1e-14 * np.maximum(np.abs(forward), np.abs(strike)))
 
     return european_values(priced, items, model, snapshot)

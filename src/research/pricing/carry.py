@@ -46,12 +46,13 @@ _FIRST_LOOK: dict[str, Callable[[Any, Any], float]] = {  # contracts that ask fo
 }  # fmt: skip
 _VARIANCE = ("VarianceSwap", "VolatilitySwap", "CorridorVarianceSwap")
 GRIDS = ("pde", "adi")
+_CHARTED = ("CEV", "DisplacedDiffusion", "Bachelier", "ArbitrageFreeSABR")  # paths in a coordinate that knows no cash
 Plain = Callable[[list[Any], Snapshot], tuple[Values, Engine]]
 Part = tuple[list[int], Values, Engine]  # positions, and what an engine says of them
 _BY_FORWARDS = (*GRIDS, "paths", "monte_carlo", "quadrature", "convolution", "fourier", "replication",
                 "longstaff_schwartz")  # fmt: skip
 _CLOSED_BY_FORWARDS = ("Asian", "Chooser", "Compound", "ForwardStart", "Gap", "LogContract", "Power", "Supershare",
-                       "VarianceSwap", "VolatilitySwap")  # fmt: skip
+                       "VarianceSwap", "VolatilitySwap", "GammaSwap")  # fmt: skip
 _REACH = 8.0  # standard deviations of the grid
 _POINTS = (120, 240)  # a standard deviation of the whole life holds 15, then 30
 
@@ -163,16 +164,18 @@ def end_of(item: Any, snapshot: Snapshot) -> float:
     return float(np.max(item.option_years(as_of) if hasattr(item, "option_years") else item.years(as_of)))
 
 
-def takes_cash(engine: Engine) -> bool:
+def takes_cash(engine: Engine, model: Any) -> bool:
     """Does an engine know what cash does on the way?"""
-    return engine.method in GRIDS or engine.module in ("paths.engine", "paths.exercise")
+    name = type(model).__name__
+    on_grid = engine.method in GRIDS and name != "Bachelier"
+    return on_grid or (engine.module in ("paths.engine", "paths.exercise") and name not in _CHARTED)
 
 
 def lines(engines: list[Engine], item: Any, model: Any, snapshot: Any) -> list[Engine]:
     """The engines of a call, and beside those that know no cash others of the same method that do."""
-    if getattr(snapshot, "cash_dividends", None) is None or any(takes_cash(e) for e in engines):
+    if getattr(snapshot, "cash_dividends", None) is None or any(takes_cash(e, model) for e in engines):
         return engines
-    return engines + [e for e in engines_for(item, model) if takes_cash(e) and e.method == engines[0].method]
+    return engines + [e for e in engines_for(item, model) if takes_cash(e, model) and e.method == engines[0].method]
 
 
 def listed(engines: list[Engine], item: Any, model: Any, snapshot: Any) -> list[Engine]:
@@ -183,7 +186,7 @@ def listed(engines: list[Engine], item: Any, model: Any, snapshot: Any) -> list[
     if known and _by_market([item], snapshot)[0][1].cash_dividends is None:
         return engines
     whole = engines[:1] if known and engines and _integrable(item, model, snapshot) else []
-    return whole + [e for e in engines if takes_cash(e)]
+    return whole + [e for e in engines if takes_cash(e, model)]
 
 
 def able(item: Any, model: Any, snapshot: Snapshot, method: str, engines: Sequence[Engine]) -> list[Engine]:
@@ -191,7 +194,7 @@ def able(item: Any, model: Any, snapshot: Snapshot, method: str, engines: Sequen
     cash = snapshot.cash_dividends
     assert cash is not None
     lost = type(item).__name__ == "LogContract"  # of a spot of 0: infinite, which the lowest node of a grid is not
-    every = [e for e in engines_for(item, model) if takes_cash(e) and not (lost and e.method in GRIDS)]
+    every = [e for e in engines_for(item, model) if takes_cash(e, model) and not (lost and e.method in GRIDS)]
     found = [e for e in engines if e in every]
     kind, name = type(item).__name__, type(model).__name__
     watched = kind in _VARIANCE and getattr(item, "n_observations", None) is None

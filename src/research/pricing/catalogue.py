@@ -82,12 +82,12 @@ CATALOGUE: tuple[Engine, ...] = (
       for contract, function in (("Digital", "digitals"), ("Asian", "asians"))),
     *(Engine("analytic", "Digital", needs, "static", "stated with each price, 1e-11 when smooth",
              "1 ms an option", "the probability of the model's own smile", "digitals")
-      for needs in ("implied_vol", "implied_vol_at", "real_characteristic_function")),
+      for needs in ("implied_vol", "implied_vol_at", "terminal_law", "real_characteristic_function")),
     *(Engine("analytic", contract, needs, "static", "stated with each price, 1e-11 when smooth",
              "1 ms a contract", "the model's own options and probabilities", function)
       for contract, function in (("Gap", "gaps"), ("Supershare", "supershares"), ("Power", "powers"),
                                  ("LogContract", "logs"))
-      for needs in ("implied_vol", "implied_vol_at", "real_characteristic_function")),
+      for needs in ("implied_vol", "implied_vol_at", "terminal_law", "real_characteristic_function")),
     Engine("analytic", "Compound", "deterministic_vol", "compound", "1e-14 of spot and strikes",
            "0.2 ms an option in a batch", "Geske's closed form, with the whole curve"),
     Engine("analytic", "Chooser", "deterministic_vol", "compound", "1e-14 of spot and strikes",
@@ -110,17 +110,23 @@ CATALOGUE: tuple[Engine, ...] = (
       for needs in ("deterministic_vol", "real_characteristic_function")),
     *(Engine("replication", "VarianceSwap", needs, "variance", "stated with each price, about 1e-12 of variance",
              "5 ms a swap", "Carr and Madan's integral of options, for continuous paths", "replicated")
-      for needs in ("implied_vol", "implied_vol_at", "characteristic_function")),
+      for needs in ("implied_vol", "implied_vol_at", "terminal_law", "characteristic_function")),
     *(Engine("replication", "CorridorVarianceSwap", needs, "corridor_variance",
              "stated with each price, about 1e-10", "5 ms a swap, 0.1 s with carry",
              "options inside the corridor, for continuous paths")
+      for needs in ("implied_vol", "implied_vol_at", "characteristic_function")),
+    *(Engine("analytic", "GammaSwap", needs, "gamma_swap", "1e-13; n observations: 1e-9",
+             "0.2 ms a swap; 0.1 ms an observation", "a variance under the share measure")
+      for needs in ("deterministic_vol", "real_characteristic_function")),
+    *(Engine("replication", "GammaSwap", needs, "gamma_swap", "stated with each price, about 1e-10 of variance",
+             "5 ms a swap, 50 ms with carry", "options, for continuous paths", "replicated")
       for needs in ("implied_vol", "implied_vol_at", "characteristic_function")),
     *(Engine("analytic", "VolatilitySwap", needs, "variance", "1e-13",
              "1 ms a swap", "the Laplace transform of the variance", "volatility_swaps")
       for needs in ("deterministic_vol", "real_characteristic_function")),
     *(Engine("analytic", "DualCurrencyDeposit", needs, "dual_currency", "stated with each price",
              "0.1 ms a deposit", "a bond and an option at the model's own smile")
-      for needs in ("implied_vol", "implied_vol_at", "real_characteristic_function")),
+      for needs in ("implied_vol", "implied_vol_at", "terminal_law", "real_characteristic_function")),
     Engine("spectral", "American", "lognormal", "american", "bound given with each price, at most 1e-8 of the strike",
            "0.1 ms an option, a chain shares its boundary", "collocation of the exercise boundary"),
     *(Engine("pde", contract, needs, "pde", "stated with each price, about 1e-6 of the amount at 400 x 200",
@@ -191,6 +197,12 @@ CATALOGUE: tuple[Engine, ...] = (
                        "Outperformance")),
     Engine("moment_matching", "Basket", "multi_lognormal", "linear", "about 1e-2 of the value",
            "50 us an option", "a shifted lognormal of the same three moments, to check others", "moment_matching"),
+    *(Engine("pde", contract, "normal", "pde", "stated with each price, about 1e-5 of the strike",
+             "5 ms a grid, notes 0.2 s", "a grid in the price itself, of any sign")
+      for contract in ("American", "Bermudan", "European", "Digital", "Barrier", "Touch", "DoubleBarrier",
+                       "DoubleTouch", "PartialBarrier", "Gap", "Supershare", "Compound", "Chooser",
+                       "Autocallable", "Phoenix", "SharkFin", "RangeAccrual", "DoubleNoTouch", "Airbag",
+                       "StructuredDeposit")),
     *(Engine("pde", contract, "local_vol", "pde", "stated with each price, about 1e-6 of the notional",
              "0.2 s for a note of a year watched daily", "no sampling error")
       for contract in ("Autocallable", "Phoenix", "SharkFin", "RangeAccrual", "DoubleNoTouch", "Airbag",
@@ -214,16 +226,25 @@ CATALOGUE: tuple[Engine, ...] = (
                        "StructuredDeposit", "Composed", "Barrier", "Touch", "Digital", "European", "DoubleBarrier",
                        "DoubleTouch", "PartialBarrier", "Lookback", "PartialLookback", "Gap", "Power", "Supershare",
                        "LogContract", "ForwardStart", "Cliquet", "VarianceSwap", "VolatilitySwap",
-                       "CorridorVarianceSwap", "DualCurrencyDeposit")),
+                       "CorridorVarianceSwap", "GammaSwap", "DualCurrencyDeposit")),
+    *(Engine("paths", contract, "paths_any_sign", "paths.engine", "a standard error of choice",
+             "0.1 to 2 s at 1 bp", "a payoff on blocks of paths, prices below 0 too")
+      for contract in ("European", "Digital", "Asian", "Barrier", "Touch", "DoubleBarrier", "DoubleTouch",
+                       "PartialBarrier", "Lookback", "PartialLookback", "Gap", "Supershare", "ForwardStart",
+                       "Autocallable", "Phoenix", "SharkFin", "RangeAccrual", "DoubleNoTouch", "Airbag",
+                       "StructuredDeposit", "Composed")),
     *(Engine("paths", contract, "real_characteristic_function", "paths.engine",
              "a standard error of choice, and 1e-5 of the spot", "0.2 s",
              "the option on the first day by the model's own series") for contract in ("Compound", "Chooser")),
+    *(Engine("monte_carlo", contract, "rough_paths", "rough_compound", "a standard error, two bounds, the grid's bias",
+             "3 s for 2,048 pairs of 64 paths", "paths within paths: the variance remembers its past")
+      for contract in ("Compound", "Chooser")),
     Engine("longstaff_schwartz", "American", "lognormal", "longstaff_schwartz", "a standard error, and an upper bound",
            "20 ms for 10,000 paths and 50 dates, 0.1 s with the upper bound",
            "exercise rule by regression, its value on fresh paths"),
-    *(Engine("longstaff_schwartz", contract, "paths", "paths.exercise", "a standard error, and an upper bound",
+    *(Engine("longstaff_schwartz", contract, needs, "paths.exercise", "a standard error, and an upper bound",
              "1 s for 10,000 paths and 50 dates", "exercise rule by regression, for any model that has paths")
-      for contract in ("American", "Bermudan")),
+      for contract in ("American", "Bermudan") for needs in ("paths", "paths_any_sign")),
 )  # fmt: skip
 
 

@@ -1,10 +1,10 @@
 """Closed forms under Bachelier's model beside European options: `Digital`, `Asian`; strikes and prices of any sign.
 
-    S(t) = F(t) + sigma W(t),    F(t) the forward of today
+    S(t) = F(t) + sigma / growth(t) W(t),    F(t) the forward of today, growth(t) = E[S(T) | S(t)] / S(t)
 
-Each date's own forward is normal with one vol, as its European options say, and one motion W drives all dates: a
-martingale where forwards do not depend on the date, as for a futures price (yield = rate), and nearly so where carry is
-small. A mean of such prices is normal, so an arithmetic Asian option has Bachelier's formula with the standard
+The forward for the contract's own end T is normal with the model's vol, as its European options say, and the price on
+the way is that forward less its carry, so that it is worth what the carry costs: the law of `normal_grid` and of the
+paths. A mean of such prices is normal, so an arithmetic Asian option has Bachelier's formula with the standard
 deviation of the mean (or of the last price less the mean).
 
 References
@@ -56,10 +56,12 @@ def asians(items: Sequence[Asian], model: Bachelier, snapshot: Snapshot) -> Valu
         forward = np.asarray(snapshot.forward(times))
         n = times.size + item.n_fixed
         mean, past = float(forward.sum()) / n, item.n_fixed * item.fixed_mean / n
-        mean_variance = float(np.minimum.outer(times, times).sum()) / n**2
+        grown = np.asarray(snapshot.growth(times)) / float(snapshot.growth(float(times[-1])))  # 1 / growth(t)
+        shared = np.minimum.outer(times, times) * np.multiply.outer(grown, grown)
+        mean_variance = float(shared.sum()) / n**2
         df = float(snapshot.discount.df(float(times[-1])))
         if item.strike is None:  # S - A
-            variance = float(times[-1]) + mean_variance - 2.0 * float(times.sum()) / n
+            variance = float(times[-1]) + mean_variance - 2.0 * float((times * grown).sum()) / n
             centre, strike = float(forward[-1]) - mean - past, 0.0
         else:
             variance, centre, strike = mean_variance, mean + past, item.strike

@@ -1,7 +1,7 @@
 """Finite differences in one dimension: under Black-Scholes, a vol by expiry or a local vol, with curves and cash.
 
 European, American, digital, barrier and touch contracts; with dates (Bermudan, looks on given days, structured notes)
-as in `_dated` and `_dated_march`.
+as in `_dated` and `_dated_march`. Bachelier's model has grids in the price itself: `normal_grid`.
 
 Crank-Nicolson with four implicit half-steps at the start (Rannacher), time steps that grow away from expiry, a sinh
 grid in log spot that is finest at strike and barrier, with nodes on both; early exercise by Brennan and Schwartz. Each
@@ -29,9 +29,10 @@ from numpy.typing import ArrayLike
 
 from research.arrays import Float1D, Float2D, reshape, vectors
 from research.core.pricing.pde import pde_values
-from research.errors import require, require_all
+from research.errors import NumericalError, require, require_all
 from research.instruments import American
 from research.market import Snapshot
+from research.models import Bachelier
 from research.models.local_vol import LocalVol
 from research.pricing._dated_contracts import march_of, terms_of
 from research.pricing._dated_march import STAGES, line
@@ -100,6 +101,11 @@ def solve(
     require(n_space is None or n_space >= 20, "n_space", n_space, "be at least 20")
     require(n_time is None or n_time >= 10, "n_time", n_time, "be at least 10")
     check_dividends(dividends)
+    if isinstance(model, Bachelier):
+        from research.pricing import normal_grid
+
+        sizes = tuple((n_space or _POINTS[dated], n_time or _STEPS[dated]) for dated in (False, True))
+        return normal_grid.solve(items, model, snapshot, (sizes[0], sizes[1]), dividends, n_rows, layout)
     days = np.array([has_dates(item) for item in items])
     value, error = np.empty((n_rows, days.size)), np.empty((n_rows, days.size))
     for dated, at in ((False, np.flatnonzero(~days)), (True, np.flatnonzero(days))):
@@ -109,6 +115,10 @@ def solve(
             sizes = (n_space or _POINTS[dated], n_time or _STEPS[dated])
             value[:, at], error[:, at] = found(these, model, snapshot, *sizes, dividends, n_rows, layout)
             error[0, at] += left_by_cash(dividends, sizes[0])
+    if not np.isfinite(value[0]).all():
+        raise NumericalError(
+            f"value must be finite; got nan for {model!r}: its law reaches too near to 0 for a grid in logarithms."
+        )
     return value, error
 
 

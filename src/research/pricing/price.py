@@ -326,7 +326,7 @@ def choose(item: Any, model: Any, method: str) -> list[Engine]:
     available = f"Available: {', '.join(repr(e.method) for e in able) or 'none'}."
     if method == "auto":
         if not able:
-            needs = ", ".join(dict.fromkeys(e.needs for e in lines))
+            needs = ", ".join(dict.fromkeys(e.needs.removesuffix("_any_sign") for e in lines))
             hint = _of_paths(lines, model) or available
             raise NoEngineError(f"{_name(model)} has none of {needs}, needed to price {kind}. {hint}")
         return able

@@ -48,7 +48,7 @@ from research.instruments import European, VolatilitySwap
 from research.market import Snapshot
 from research.models import BlackScholes
 from research.pricing import _calls, carry
-from research.pricing._bumps import Shifted, spot_step, vol_step
+from research.pricing._bumps import Shifted, noisy_step, spot_step, vol_step
 from research.pricing._greek_tables import DERIVED, GREEKS, UNITS, Table, entry, long, wide
 from research.pricing._signs import check_signs
 from research.pricing.black_greeks import closed_form
@@ -268,7 +268,7 @@ def _by_differences(
     kept = noisy or used in GRIDS or bool(bumps["spot"])  # steps that do not follow the contract
     own = kept or bumps["vol"] or bumps["rate"]
     width = NARROW if own or not takes_wide(used, first, snapshot.spot) else WIDE
-    bumps = bumps | {"vol": bumps["vol"] or (0.01 if noisy else vol_step(model) * NARROW / width)}
+    bumps = bumps | {"vol": bumps["vol"] or (noisy_step(model) if noisy else vol_step(model) * NARROW / width)}
     start = bumps["spot"] or (0.02 if used in GRIDS else 0.004)
     size = np.array([spot_step(item, model, snapshot, start, kept, width) for item in items])
     out = []
@@ -325,7 +325,8 @@ def _simulated(
         return path_greeks(item, model, snapshot, wanted, bumps, **options)
     seed, n = int(options.get("seed", 1)), int(options.get("n_seeds", _SEEDS))
     rest = {k: v for k, v in options.items() if k not in ("seed", "n_seeds")}
-    large = bumps | {"spot": bumps["spot"] or 0.01, "vol": bumps["vol"] or 0.01, "rate": bumps["rate"] or 0.01}
+    large = bumps | {"spot": bumps["spot"] or 0.01, "rate": bumps["rate"] or 0.01}
+    large["vol"] = bumps["vol"] or noisy_step(model)
     runs = [differences([item], model, snapshot, method, wanted, large, rest | {"seed": seed + i}) for i in range(n)]
     out: Table = {}
     for name in runs[0]:

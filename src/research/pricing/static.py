@@ -124,6 +124,7 @@ def _replicated_power(item: Power, day: _Day) -> tuple[float, float]:
     options are in the money; what they are worth beyond their twins is 1 + (p - 1) x^p - p x^(p-1) in all.
     """
     p, f = item.power, day.forward
+    _smile.check_positive(day.model, f, day.tau, "its power", zero=True)
     kink = float(np.log(item.strike) / p - np.log(f))
     sign, (low, high) = (1.0, (kink, np.inf)) if item.is_call else (-1.0, (-np.inf, kink))
     at_kink, kink_gap = day.option(f * float(np.exp(kink)), item.is_call)
@@ -150,5 +151,9 @@ def log_mean(model: Any, forward: float, tau: float) -> tuple[float, float]:
     """E log(S / F), and its error: minus the integral of e^-k O(k)."""
     if "deterministic_vol" in abilities(model):
         return -0.5 * float(_clock.variance(model, tau)), 0.0
-    found, gap = _smile.integral(lambda k: np.exp(-k), model, forward, tau, -np.inf, np.inf)
-    return -found, gap
+    _smile.check_positive(model, forward, tau, "its logarithm")
+    low, lost, put = _smile.reach_of(model, forward, tau)
+    found, gap = _smile.integral(lambda k: np.exp(-k), model, forward, tau, low, np.inf)
+    if lost > 0.0:  # what is overlooked of the price at or below 0: puts of lost (K - S) there
+        found += lost * low - put * float(np.expm1(-low))
+    return -found, gap - (lost * low if lost > 0.0 else 0.0)

@@ -253,5 +253,5 @@ def test_refusals_name_what_is_wrong() -> None:
     crooked = LocalVol(tau=np.array([1.0]), log_moneyness=X, vol=np.ones((1, 3)))
     with pytest.raises(InputError, match="vol must have 401 values a time"):
         sample(crooked, MARKET, [1.0], n_paths=3)
-    with pytest.raises(NoEngineError, match=r"float has no paths\. Models that have: Bates, BlackScholes, .*Heston"):
+    with pytest.raises(NoEngineError, match=r"float has no paths\. Models that have: .*Bates, BlackScholes, .*Heston"):
         sample(0.2, MARKET, [1.0], n_paths=3)

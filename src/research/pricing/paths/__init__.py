@@ -18,6 +18,9 @@
 | `LocalStochasticVol` | QE-M times leverage | Andersen (2008) |
 | `Merton`, `Bates` | compound Poisson jumps on top | Glasserman (2004) |
 | `VarianceGamma` | exact, on a gamma clock | Madan, Carr & Chang (1998) |
+| `DisplacedDiffusion`, `Bachelier` | exact, below 0 too | Glasserman (2004) |
+| `CEV` | quantiles of its Bessel process | Makarov & Glew (2010) |
+| `ArbitrageFreeSABR` | SABR's own dynamics: CEV given the volatility | Choi, Hu & Kwok (2024) |
 | `RoughBergomi` | variance on a grid, the spot given it | Bennedsen, Lunde & Pakkanen (2017) |
 
 | payoffs | module |
@@ -25,6 +28,7 @@
 | options, averages, single barriers, notes, `Composed` | `payoffs`, `notes`, `composed` |
 | lookbacks, two barriers, partial barriers | `watched`, by the bridges of `watching`; their error: `between` |
 | cliquets, forward starts, powers, gaps, realised variance | `terminal` |
+| what a price at or below 0 has no value for | `charted.check_positive` |
 | compounds and choosers | `nested` |
 
 The fused engine `monte_carlo` is quicker for the notes and Asian options it knows under one volatility; this one agrees

@@ -20,7 +20,7 @@ from research.pricing.paths.payoffs import Payoff, Terms, payoff
 
 _BLOCK, _BLOCKS = 1024, 4
 _SAME = 1e-9  # years
-_INEXACT = ("CorridorVarianceSwap",)  # a gap counts by its ends, whatever the model
+_INEXACT = ("CorridorVarianceSwap", "GammaSwap")  # a gap counts by its ends, whatever the model
 _FIRST = 1 << 33  # number of the first path: none of them is met elsewhere
 
 
@@ -37,7 +37,7 @@ def thinned(block: Block, times: Float1D) -> Block:
         x=logs.x[keep], variance=None if logs.variance is None else logs.variance[keep], exposed=summed(logs.exposed),
         jump=summed(logs.jump), martingale=None if logs.martingale is None else logs.martingale[keep],
     )  # fmt: skip
-    return Block(times=block.times[keep], spot=block.spot[keep], logs=fewer)
+    return Block(times=block.times[keep], spot=block.spot[keep], logs=fewer, chart=block.chart)
 
 
 def looks_error(
@@ -57,6 +57,8 @@ def looks_error(
         model,
         Request(snapshot=snapshot, times=fine.times, bridge=False, scheme=scheme, steps_per_year=steps_per_year),
     )
+    if made.chart is not None and made.chart.exact and type(item).__name__ not in _INEXACT:
+        return 0.0
     table = np.zeros((0, sobol.COLUMNS), dtype=np.int64)
     found, known = [], False
     for k in range(_BLOCKS):

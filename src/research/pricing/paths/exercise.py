@@ -129,7 +129,7 @@ def fit_rule(option: _Option, block: Block) -> Rule:
 def _stopped(option: _Option, rule: Rule, block: Block, first: int = 0) -> tuple[Float1D, Float1D]:
     """(discounted gain, S / F) at exercise by the rule, per path; the block's rows are dates `first` and after."""
     gains, n = option.gains(block), option.times.size
-    value, ratio = np.zeros(block.n_paths), np.array(block.logs.level(-1))
+    value, ratio = np.zeros(block.n_paths), np.array(block.over_forward(-1))
     alive = np.ones(block.n_paths, dtype=bool)
     for j in range(first, n):
         gain = gains[j - first]
@@ -140,7 +140,7 @@ def _stopped(option: _Option, rule: Rule, block: Block, first: int = 0) -> tuple
             kept = rule.continuation(j, gain[some], None if variance is None else variance[some])
             now[some] = gain[some] >= kept
         value[now] = option.df[j] * gain[now]
-        ratio[now] = block.logs.level(j - first)[now]
+        ratio[now] = block.over_forward(j - first)[now]
         alive &= ~now
     return value, ratio
 
@@ -194,7 +194,9 @@ def _going_on(
     first = _INNER + (j + 1) * n * n_inner
     block = generator(model, inner).block(_NO_TABLE, seed, 0, first, n * n_inner)
     value, ratio = _stopped(option, rule, block, j + 1)
-    value -= np.repeat(_slope(option, rule, made, outer, j), n_inner) * (ratio - np.exp(begin[0]))
+    began = np.exp(x) if outer.chart is None else outer.over_forward(j)  # where the inner martingale starts
+    moved = ratio - np.repeat(began, n_inner)
+    value -= np.repeat(_slope(option, rule, made, outer, j), n_inner) * moved
     return np.asarray(value.reshape(n, n_inner).mean(axis=1))
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from research.arrays import Float1D, Float2D, Int2D
 from research.errors import NoEngineError, require, require_all
 from research.market import Snapshot
+from research.pricing.paths.charts import Chart
 from research.pricing.paths.motion import Motion
 
 RUINED = -600.0  # log(S / F) below which a spot has paid all that it had
@@ -26,9 +27,9 @@ STREAM = 1 << 20  # Philox streams from here on belong to rejection draws, four 
 class Logs:
     """What a scheme fills, one row an observation, one column a path."""
 
-    x: Float2D  # log(spot / forward)
+    x: Float2D  # log(spot / forward), or the coordinate of the model's chart
     variance: Float2D | None = None  # instantaneous, 1/year; None where it is not random
-    exposed: Float2D | None = None  # variance of log(spot) that the path met since the observation before
+    exposed: Float2D | None = None  # variance of log(spot), or in the chart, met since the observation before
     weight: Float2D | None = None  # probability of having stayed inside the limits; None without limits
     jump: Float2D | None = None  # of log(spot), taken to come at the end of the gap; None for a continuous path
     martingale: Float2D | None = None  # of mean 1, where cash is paid and spot / forward is none; else exp(x)
@@ -47,11 +48,18 @@ class Block:
     logs: Logs
     twin: Float2D | None = None  # spot on the same motion at one volatility; None where there is none
     ratio: Float1D | None = None  # density of the model's paths over that of these, drawn with a shift; None: 1
+    chart: Chart | None = None  # of a model that is not lognormal
 
     @property
     def n_paths(self) -> int:
         """Columns."""
         return int(self.spot.shape[1])
+
+    def over_forward(self, row: int) -> Float1D:
+        """What moves, over its forward, at an observation: of mean 1, shape (n_paths,)."""
+        if self.chart is None:
+            return self.logs.level(row)
+        return np.asarray(self.chart.back(self.logs.x[row]) / self.chart.forward)
 
     def columns(self, keep: slice) -> Block:
         """Some of the paths."""
@@ -62,7 +70,7 @@ class Block:
         logs = self.logs
         names = ("x", "variance", "exposed", "weight", "jump", "martingale")
         fewer = Logs(**{name: cut(getattr(logs, name)) for name in names})
-        return Block(times=self.times, spot=cut(self.spot), logs=fewer, twin=cut(self.twin))
+        return Block(times=self.times, spot=cut(self.spot), logs=fewer, twin=cut(self.twin), chart=self.chart)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -82,6 +90,7 @@ class Generator:
         """The last spot over its forward; of mean 1 whatever is paid on the way."""
         paid = self.lift is not None or block.logs.martingale is not None
         return block.logs.level(-1) if paid else np.asarray(block.spot[-1] / self.forward[-1])
+    chart: Chart | None = None  # of a model that is not lognormal: then `fill` gives x in it
 
     def block(
         self, table: Int2D, seed: int, replicate: int, first_path: int, n_paths: int, *, mirror: bool = False,
@@ -101,8 +110,11 @@ class Generator:
             ratio = np.exp(-shift * (w[clock.size - 1] / root + 0.5 * shift))
             w[: clock.size] += (clock / root)[:, None] * shift
         logs = self.fill(w, seed, STREAM + 4 * replicate, first_path)
-        spot = np.exp(logs.x)
-        spot *= self.forward[:, None]
+        if self.chart is None:
+            spot = np.exp(logs.x)
+            spot *= self.forward[:, None]
+        else:
+            spot = self.chart.back(logs.x) / self.chart.column(self.times)
         if self.lift is not None:
             spot += self.lift[:, None]
         if logs.martingale is not None:
@@ -111,7 +123,7 @@ class Generator:
         if with_twin and self.twin is not None:
             twin = np.exp(self.twin(w))
             twin *= self.forward[:, None]
-        return Block(times=self.times, spot=spot, logs=logs, twin=twin, ratio=ratio)
+        return Block(times=self.times, spot=spot, logs=logs, twin=twin, ratio=ratio, chart=self.chart)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -177,7 +189,7 @@ GENERATORS: dict[str, Callable[[Any, Request], Generator]] = {}
 
 def generator(model: Any, request: Request) -> Generator:
     """The paths of a model; NoEngineError where it has none."""
-    from research.pricing.paths import cash, heston, jumps, lognormal, rough  # noqa: F401  (they enter themselves)
+    from research.pricing.paths import cash, charted, heston, jumps, lognormal, rough  # noqa: F401  (they enter themselves)
 
     t = request.times
     require(t.ndim == 1 and t.size > 0, "times", t.shape, "be a vector of at least one time")
@@ -190,7 +202,12 @@ def generator(model: Any, request: Request) -> Generator:
     if name not in GENERATORS:
         raise NoEngineError(f"{name} has no paths. Models that have: {', '.join(sorted(GENERATORS))}.")
     pays = request.snapshot.cash_dividends is not None
-    return cash.with_cash(model, request) if pays else GENERATORS[name](model, request)
+    if not pays:
+        return GENERATORS[name](model, request)
+    found = cash.with_cash(model, request)
+    if found.chart is not None:
+        raise NoEngineError(f"Paths of {name} must not meet cash dividends. Use 'pde', or give the cash as a yield.")
+    return found
 
 
 def scheme_of(request: Request, known: tuple[str, ...]) -> str:

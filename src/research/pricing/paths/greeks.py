@@ -35,7 +35,7 @@ from research.arrays import Float1D, Float2D
 from research.core._tasks import share
 from research.errors import NoEngineError, require
 from research.market import Snapshot
-from research.pricing._bumps import DAYS, aged, bumped, shifted
+from research.pricing._bumps import DAYS, aged, bumped, noisy_step, shifted
 from research.pricing._simulation import Settings, tables_of
 from research.pricing.paths import engine
 from research.pricing.paths.generators import Block, Generator, Logs, Request, generator
@@ -206,7 +206,7 @@ def _bumps(
     options: dict[str, Any],
 ) -> dict[str, dict[str, Any]]:  # fmt: skip
     """Central differences on the same paths."""
-    dv, dr, days = bumps["vol"] or 0.01, bumps["rate"] or 0.01, bumps["days"]
+    dv, dr, days = bumps["vol"] or noisy_step(model), bumps["rate"] or 0.01, bumps["days"]
     rest = {"check_scheme": False, **options}
     seed, n_seeds = int(rest.pop("seed", 1)), int(rest.pop("n_seeds", _SEEDS))
 

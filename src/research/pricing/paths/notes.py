@@ -32,6 +32,11 @@ def _column(note: Note, name: str) -> Float1D:
     return out
 
 
+def _floor(levels: Float1D) -> Float1D:
+    """Levels from below; one of 0 is none, also where a price may be 0 or less."""
+    return np.where(levels > 0.0, levels, -np.inf)
+
+
 def _dates(note: Note, terms: Terms) -> _Dates:
     times = np.concatenate((note.times, note.dense))
     by = np.argsort(times, kind="stable")
@@ -45,7 +50,7 @@ def _dates(note: Note, terms: Terms) -> _Dates:
     return _Dates(
         times=times[by],
         up=joined(_column(note, "up"), note.daily_up),
-        down=joined(_column(note, "down"), note.daily_down),
+        down=_floor(joined(_column(note, "down"), note.daily_down)),
         pay=joined(_column(note, "pay") * df, note.daily_pay * float(df[-1])),
         knock_in=joined(_column(note, "knock_in"), note.daily_in),
         due=joined(note.times, float(note.times[-1])),
@@ -64,8 +69,8 @@ def _legs(spot: Float1D, base: float, legs: Legs) -> Float1D:
 
 def _coupons(note: Note, dates: _Dates, spot: Float2D, end: Any) -> Float1D:
     """Present value of the coupons and accruals up to row `end`, that date included."""
-    level, coupon = _column(note, "coupon_level"), _column(note, "coupon")
-    low, high, accrual = _column(note, "low"), _column(note, "high"), _column(note, "accrual")
+    level, coupon = _floor(_column(note, "coupon_level")), _column(note, "coupon")
+    low, high, accrual = _floor(_column(note, "low")), _column(note, "high"), _column(note, "accrual")
     total, missed = np.zeros(spot.shape[1]), np.zeros(spot.shape[1])
     for c, row in enumerate(dates.coarse):
         counts, here = row <= end, spot[row]
@@ -81,7 +86,7 @@ def _coupons(note: Note, dates: _Dates, spot: Float2D, end: Any) -> Float1D:
 def note_payoff(note: Note, terms: Terms) -> Payoff:
     """A note; within limits where `terms.survival` asks for it and no coupon depends on being alive."""
     dates = _dates(note, terms)
-    watched = np.flatnonzero((dates.up < np.inf) | (dates.down > 0.0))
+    watched = np.flatnonzero((dates.up < np.inf) | (dates.down > -np.inf))
     looked = np.flatnonzero(dates.knock_in > 0.0)
     extras = bool(np.any(_column(note, "coupon") != 0.0) or np.any(_column(note, "accrual") != 0.0))
     within = terms.survival and not extras and watched.size > 0
@@ -133,7 +138,7 @@ def note_payoff(note: Note, terms: Terms) -> Payoff:
         called: Float1D = ((before - weight) * dates.pay[:, None]).sum(axis=0)
         return called + weight[-1] * final(block)
 
-    limits = np.column_stack((dates.down, dates.up)) if within else None
+    limits = np.column_stack((np.maximum(dates.down, 0.0), dates.up)) if within else None
     return Payoff(
         times=dates.times, value=inside if within else plain, limits=limits, counts=None if within else counts
     )

@@ -193,7 +193,12 @@ def payoff(item: Any, terms: Terms) -> Payoff:
     name = type(item).__name__
     if name not in PAYOFFS:
         raise NoEngineError(f"{name} has no payoff on paths. Contracts that have: {', '.join(PAYOFFS)}.")
-    return PAYOFFS[name](item, terms)
+    found = PAYOFFS[name](item, terms)
+    if type(terms.model).__name__ in ("CEV", "DisplacedDiffusion", "Bachelier", "ArbitrageFreeSABR"):
+        from research.pricing.paths.charted import check_positive
+
+        check_positive(item, terms.model, terms.snapshot, float(found.times[-1]))
+    return found
 
 
 def first_true(hit: BoolND) -> Any:

@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from research.arrays import Float1D
+from research.arrays import Float1D, Float2D
 from research.instruments import (
     Cliquet,
     CorridorVarianceSwap,
     DualCurrencyDeposit,
     ForwardStart,
+    GammaSwap,
     Gap,
     LogContract,
     Power,
@@ -129,8 +130,17 @@ def realised(block: Block, spot: float, discrete: bool) -> Float1D:
     if logs.exposed is None:
         moves = np.diff(logs.x, axis=0, prepend=0.0)
         return np.asarray((moves**2).sum(axis=0))
-    met = logs.exposed.sum(axis=0)
+    met = met_by(block).sum(axis=0)
     return np.asarray(met if logs.jump is None else met + (logs.jump**2).sum(axis=0))
+
+
+def met_by(block: Block) -> Float2D:
+    """Variance of the log price between looks, shape (n_times, n_paths)."""
+    exposed, chart = block.logs.exposed, block.chart
+    assert exposed is not None
+    if chart is None:
+        return exposed
+    return chart.log_variance(block.logs.x, float(chart.to(chart.forward)), exposed)
 
 
 def variance_swap(item: VarianceSwap, terms: Terms) -> Payoff:
@@ -160,9 +170,32 @@ def corridor_swap(item: CorridorVarianceSwap, terms: Terms) -> Payoff:
         elif logs.exposed is None:
             each = inside[:-1] * np.diff(logs.x, axis=0, prepend=0.0) ** 2
         else:
-            each = 0.5 * (inside[:-1] + inside[1:]) * logs.exposed
+            each = 0.5 * (inside[:-1] + inside[1:]) * met_by(block)
             each = each if logs.jump is None else each + inside[:-1] * logs.jump**2
         return np.asarray(unit * ((item.elapsed_variance + each.sum(axis=0)) / life - item.strike**2))
+
+    return Payoff(times=looks(tau, terms, item.n_observations), value=value, bridged=not discrete)
+
+
+def gamma_swap(item: GammaSwap, terms: Terms) -> Payoff:
+    """Each squared return counts with the price at its end; watched at every moment, with the mean of both ends."""
+    tau, snapshot = float(single(item.years(terms.snapshot.as_of))[0]), terms.snapshot
+    unit, life = item.notional * float(snapshot.discount.df(tau)), item.elapsed + tau
+    discrete = item.n_observations is not None
+
+    def value(block: Block) -> Float1D:
+        spot, logs = np.concatenate((np.full((1, block.n_paths), snapshot.spot), block.spot)), block.logs
+        if discrete:
+            each = spot[1:] * np.diff(np.log(spot), axis=0) ** 2
+        elif logs.exposed is None:
+            each = spot[1:] * np.diff(logs.x, axis=0, prepend=0.0) ** 2
+        elif logs.jump is None:
+            each = 0.5 * (spot[:-1] + spot[1:]) * met_by(block)
+        else:
+            before = spot[1:] * np.exp(-logs.jump)
+            each = 0.5 * (spot[:-1] + before) * logs.exposed + spot[1:] * logs.jump**2
+        total = item.elapsed_variance + each.sum(axis=0) / item.initial
+        return np.asarray(unit * (total / life - item.strike**2))
 
     return Payoff(times=looks(tau, terms, item.n_observations), value=value, bridged=not discrete)
 
@@ -182,5 +215,5 @@ PAYOFFS |= {
     "DualCurrencyDeposit": dual_currency,
     "Gap": gap, "Power": power, "Supershare": supershare, "LogContract": log_contract, "ForwardStart": forward_start,
     "Cliquet": cliquet, "VarianceSwap": variance_swap, "CorridorVarianceSwap": corridor_swap,
-    "VolatilitySwap": volatility_swap,
+    "VolatilitySwap": volatility_swap, "GammaSwap": gamma_swap,
 }  # fmt: skip

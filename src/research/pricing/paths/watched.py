@@ -27,7 +27,7 @@ def _vanilla(spot: Float1D, strike: float, is_call: bool) -> Float1D:
 
 def _known(over: Gaps, discrete: bool) -> Gaps:
     """The gaps, with nothing in between where the contract looks at their ends only."""
-    return Gaps(over.start, over.end, over.end, None) if discrete else over
+    return Gaps(over.start, over.end, over.end, None, over.chart, over.growth) if discrete else over
 
 
 def lookback(item: Lookback, terms: Terms) -> Payoff:
@@ -40,7 +40,7 @@ def lookback(item: Lookback, terms: Terms) -> Payoff:
     level = max(side * so_far, side * strike) * side
 
     def value(block: Block) -> Float1D:
-        excess = beyond(_known(gaps(block, spot), discrete), np.log(level), side)
+        excess = beyond(_known(gaps(block, spot), discrete), level, side)
         against = block.spot[-1] if item.strike is None else strike
         return np.asarray(df * (excess + side * (level - against)))
 
@@ -61,7 +61,7 @@ def partial_lookback(item: PartialLookback, terms: Terms) -> Payoff:
 
     def value(block: Block) -> Float1D:
         strike = block.spot[-1] / item.scale if item.strike is None else item.strike
-        return np.asarray(df * item.scale * beyond(gaps(block, snapshot.spot, rows), np.log(strike), side))
+        return np.asarray(df * item.scale * beyond(gaps(block, snapshot.spot, rows), strike, side))
 
     return Payoff(times=times, value=value, bridged=True)
 
@@ -150,7 +150,7 @@ def partial_barrier(item: PartialBarrier, terms: Terms) -> Payoff:
         over = _known(gaps(block, snapshot.spot, rows), discrete)
         alive = np.prod(missed(over, level), axis=0)
         if side != 0.0:
-            alive = np.where(side * (over.start[0] - level) > 0.0, alive, 0.0)
+            alive = np.where(side * (over.start - over.levels(level)[0])[0] > 0.0, alive, 0.0)
         paid = _vanilla(block.spot[-1], item.strike, item.is_call)
         if item.knock == "in":
             return np.asarray(df * (paid * (1.0 - alive) + item.rebate * alive))

@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 
 from research.arrays import Float1D, Float2D
+from research.pricing.paths.charts import Chart
 from research.pricing.paths.generators import Block
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(12)
@@ -37,16 +38,38 @@ _NEVER = 1e-300
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Gaps:
-    """Log prices at both ends of some gaps; arrays of shape (n_gaps, n_paths)."""
+    """Log prices (or the chart's coordinate) at both ends of some gaps; arrays of shape (n_gaps, n_paths)."""
 
     start: Float2D
     before: Float2D  # at the end, before the jump
     end: Float2D
     variance: Float2D | None  # met in the gap; None where nothing is known of the path in between
+    chart: Chart | None = None
+    growth: tuple[Float2D, Float2D] | None = None  # of the chart at both ends, columns
+
+    def levels(self, log_price: Any) -> tuple[Any, Any]:
+        """A log price in the coordinate, at the beginning and at the end of each gap."""
+        if self.chart is None or self.growth is None:
+            return log_price, log_price
+        price = np.exp(log_price)
+        return self.chart.to(price * self.growth[0]), self.chart.to(price * self.growth[1])
+
+
+def _charted(block: Block, spot: float, rows: slice) -> Gaps:
+    chart = block.chart
+    assert chart is not None
+    growth = chart.column(np.concatenate(([0.0], block.times)))
+    first = np.full((1, block.n_paths), chart.to(spot * growth[0, 0]))
+    x = np.concatenate((first, block.logs.x))
+    end, exposed = x[1:][rows], block.logs.exposed
+    met = None if exposed is None else exposed[rows]
+    return Gaps(x[:-1][rows], end, end, met, chart, (growth[:-1][rows], growth[1:][rows]))
 
 
 def gaps(block: Block, spot: float, rows: slice = slice(None)) -> Gaps:
     """The gaps that end at some rows of a block; the first one starts at today's spot."""
+    if block.chart is not None:
+        return _charted(block, spot, rows)
     x = np.log(np.maximum(np.concatenate((np.full((1, block.n_paths), spot), block.spot)), _NEVER))
     end, logs = x[1:][rows], block.logs
     before = end if logs.jump is None else end - logs.jump[rows]
@@ -58,9 +81,10 @@ def _bridge(distance: Any, variance: Any) -> Any:
         return np.exp(-2.0 * distance / np.maximum(variance, _NEVER))
 
 
-def _images(over: Gaps, width: float) -> int:
+def _images(over: Gaps, widths: Any) -> int:
     """Images on either side that a bridge between two levels needs: further ones are worth less than rounding."""
     assert over.variance is not None
+    width = float(np.min(widths))
     most, moved = float(over.variance.max()), float(np.abs(over.before - over.start).max())
     n = np.arange(_LEAST_IMAGES, _MOST_IMAGES) * width
     enough = 2.0 * n * np.maximum(n - moved, 0.0) > _DEAD * most
@@ -69,8 +93,9 @@ def _images(over: Gaps, width: float) -> int:
 
 def missed(over: Gaps, level: float) -> Float2D:
     """Chance that a gap does not touch a log price from the side where it starts, its end included."""
-    side = np.where(over.start > level, 1.0, -1.0)
-    far, near, last = (side * (one - level) for one in (over.start, over.before, over.end))
+    first, second = over.levels(level)
+    side = np.where(over.start > first, 1.0, -1.0)
+    far, near, last = (side * gap for gap in (over.start - first, over.before - second, over.end - second))
     alive = (far > 0.0) & (last > 0.0)
     if over.variance is None:
         return np.asarray(alive, dtype=np.float64)
@@ -80,27 +105,34 @@ def missed(over: Gaps, level: float) -> Float2D:
 
 def stayed(over: Gaps, low: float, high: float) -> Float2D:
     """Chance that a gap touches neither of two log prices, its end included."""
-    inside = (over.end > low) & (over.end < high) & (over.start > low) & (over.start < high)
+    (low, lower), (high, higher) = over.levels(low), over.levels(high)
+    inside = (over.end > lower) & (over.end < higher) & (over.start > low) & (over.start < high)
     if over.variance is None:
         return np.asarray(inside, dtype=np.float64)
-    x, y, width = over.start - low, over.before - low, high - low
+    x, y, width = over.start - low, over.before - lower, _width(low, high, lower, higher)
     n = _images(over, width)
     out = np.zeros_like(x)
-    for shift in width * np.arange(1 - n, n):
-        out += _bridge(shift * (y - x + shift), over.variance) if shift else 1.0
-    for shift in width * np.arange(-n, n):
-        out -= _bridge((x + shift) * (y + shift), over.variance)
+    for k in range(1 - n, n):
+        out += _bridge(width * k * (y - x + width * k), over.variance) if k else 1.0
+    for k in range(-n, n):
+        out -= _bridge((x + width * k) * (y + width * k), over.variance)
     inside &= (y > 0.0) & (y < width)
     return np.where(inside, np.clip(out, 0.0, 1.0), 0.0)
 
 
+def _width(low: Any, high: Any, lower: Any, higher: Any) -> Any:
+    """Between two levels; the mean of both ends of a gap where the levels move."""
+    return high - low if low is lower else 0.5 * ((high - low) + (higher - lower))
+
+
 def low_first(over: Gaps, low: float, high: float) -> Float2D:
     """Chance that a gap that starts inside touches the lower of two log prices, and before the upper one."""
-    fallen = np.asarray(over.end <= low, dtype=np.float64)
+    (first, second), (top, topped) = over.levels(low), over.levels(high)
+    fallen = np.asarray(over.end <= second, dtype=np.float64)
     if over.variance is None:
         return fallen
-    x, y, width = over.start - low, np.abs(over.before - low), high - low
-    gone = (over.before - low - x) ** 2
+    x, y, width = over.start - first, np.abs(over.before - second), _width(first, top, second, topped)
+    gone = (over.before - second - x) ** 2
     out, sign = np.zeros_like(x), 1.0
     for k in range(2 * _images(over, width)):  # touches: 0; top, 0; 0, top, 0; ...
         way = (k + 1) * width + y - x if k % 2 else k * width + y + x
@@ -112,14 +144,16 @@ def low_first(over: Gaps, low: float, high: float) -> Float2D:
 
 def stayed_before(over: Gaps, low: float, high: float) -> Float2D:
     """As `stayed`, without the jump at the end."""
-    return stayed(Gaps(over.start, over.before, over.before, over.variance), low, high)
+    return stayed(Gaps(over.start, over.before, over.before, over.variance, over.chart, over.growth), low, high)
 
 
-def beyond(over: Gaps, log_strike: Any, side: float) -> Float1D:
+def beyond(over: Gaps, strike: Any, side: float) -> Float1D:
     """E[max(side (extreme - strike), 0)] of each path, the highest (side 1) or lowest price over all gaps."""
+    if over.chart is not None:
+        return _beyond_charted(over, strike, side)
     a, c, b = side * over.start, side * over.before, side * over.end
     top = np.maximum(np.maximum(a.max(axis=0), c.max(axis=0)), b.max(axis=0))
-    k = np.broadcast_to(side * np.asarray(log_strike, dtype=np.float64), top.shape)
+    k = np.broadcast_to(side * np.log(np.asarray(strike, dtype=np.float64)), top.shape)
     found: Float1D = np.maximum(side * (np.exp(side * top) - np.exp(side * k)), 0.0)
     if over.variance is None:
         return found
@@ -129,4 +163,26 @@ def beyond(over: Gaps, log_strike: Any, side: float) -> Float1D:
         y = first + half * (1.0 + node)
         hit = 1.0 - np.prod(1.0 - _bridge((y - a) * (y - c), over.variance), axis=0)
         found = found + weight * half * np.exp(side * y) * hit
+    return found
+
+
+def _beyond_charted(over: Gaps, strike: Any, side: float) -> Float1D:
+    """As `beyond`, the integral over the chart's coordinate of the price at the end of all gaps."""
+    chart = over.chart
+    assert chart is not None and over.growth is not None
+    begin, end = over.growth
+    best = np.maximum((side * chart.back(over.start) / begin).max(axis=0), (side * chart.back(over.end) / end).max(0))
+    least = np.broadcast_to(side * np.asarray(strike, dtype=np.float64), best.shape)
+    found: Float1D = np.maximum(best - least, 0.0)
+    if over.variance is None:
+        return found
+    first = chart.to(side * np.maximum(best, least))
+    half = 0.5 * _REACH * np.sqrt(over.variance.max(axis=0))
+    for node, weight in zip(_NODES, _WEIGHTS):
+        y = first + side * half * (1.0 + node)
+        price = chart.back(y)
+        low, high = side * chart.to(price * begin), side * chart.to(price * end)
+        far, near = low - side * over.start, high - side * over.end
+        hit = 1.0 - np.prod(1.0 - _bridge(np.maximum(far, 0.0) * np.maximum(near, 0.0), over.variance), axis=0)
+        found = found + weight * half * chart.slope(y) * hit
     return found

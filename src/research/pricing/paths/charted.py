@@ -1,0 +1,142 @@
+"""Paths of shifted lognormal, normal and CEV prices, and what cannot be asked of a price that may reach 0 or pass it.
+
+Shifted lognormal and normal paths are exact at any times; CEV's are in `cev`. The coordinates are those of `charts`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy.special import ndtr
+
+from research.arrays import Float2D
+from research.errors import NoEngineError, require
+from research.instruments.expressions import Apply, Expression, Statistic
+from research.models import CEV, ArbitrageFreeSABR, Bachelier, DisplacedDiffusion
+from research.pricing._smile import RUIN
+from research.pricing.paths.charts import Chart, growth_of
+from research.pricing.paths.generators import GENERATORS, Generator, Logs, Request, scheme_of
+from research.pricing.paths.motion import motion
+
+_LEAST = 1e-8  # sigma, below which it is taken as this
+_OF_LOGS = ("VarianceSwap", "VolatilitySwap", "CorridorVarianceSwap", "GammaSwap", "LogContract")
+_OF_RETURNS = ("Cliquet",)
+
+
+def _moved(request: Request, chart: Chart, drift: float, model: Any) -> Generator:
+    """y = its start + W + drift t."""
+    if request.limits is not None:
+        raise NoEngineError(f"Paths of {type(model).__name__} cannot be kept within limits. Leave out survival=True.")
+    scheme_of(request, ("exact",))
+    times, today = request.times, float(chart.to(chart.forward))
+    gaps, line = np.diff(times, prepend=0.0)[:, None], (drift * times)[:, None]
+
+    def fill(w: Float2D, seed: int, stream: int, first_path: int) -> Logs:
+        start = today if request.start is None else request.start(first_path, w.shape[1])[0]
+        return Logs(x=start + (w + line), exposed=np.broadcast_to(gaps, w.shape))
+
+    return Generator(times=times, forward=request.forward, motion=motion([times], request.bridge), fill=fill,
+                     chart=chart)  # fmt: skip
+
+
+def displaced(model: DisplacedDiffusion, request: Request) -> Generator:
+    """F + shift is lognormal."""
+    sigma, shift, end = max(model.sigma, _LEAST), model.shift, request.origin + float(request.times[-1])
+    forward = float(request.snapshot.forward(end))
+    require(forward + shift > 0.0, "shift", shift, f"lie above minus the forward, {forward:g}")
+
+    def to(price: Any) -> Any:
+        with np.errstate(divide="ignore"):
+            return np.log(np.maximum(np.asarray(price) + shift, 0.0)) / sigma
+
+    def back(y: Any) -> Any:
+        return np.exp(sigma * y) - shift
+
+    def slope(y: Any) -> Any:
+        return sigma * np.exp(sigma * y)
+
+    chart = Chart(
+        to=to,
+        back=back,
+        slope=slope,
+        forward=forward,
+        growth=growth_of(request.snapshot, end, request.origin),
+        exact=True,
+    )
+    return _moved(request, chart, -0.5 * sigma, model)
+
+
+def normal(model: Bachelier, request: Request) -> Generator:
+    """F is normal."""
+    end = request.origin + float(request.times[-1])
+    forward = float(request.snapshot.forward(end))
+    sigma = max(model.sigma, _LEAST * abs(forward))
+
+    def slope(y: Any) -> Any:
+        return np.full(np.shape(y), sigma)
+
+    chart = Chart(to=lambda price: np.asarray(price) / sigma, back=lambda y: sigma * y, slope=slope, forward=forward,
+                  growth=growth_of(request.snapshot, end, request.origin), exact=True)  # fmt: skip
+    return _moved(request, chart, 0.0, model)
+
+
+def ruin(model: Any, forward: float, tau: float) -> float:
+    """Chance that the price ends at or below 0."""
+    if isinstance(model, CEV):
+        return float(model.absorbed_mass(forward, tau))
+    if isinstance(model, ArbitrageFreeSABR):
+        return float(model.below(forward, 0.0, tau))
+    if isinstance(model, Bachelier):
+        std = model.sigma * float(np.sqrt(tau))
+        return float(ndtr(-forward / std)) if std > 0.0 else float(forward <= 0.0)
+    if isinstance(model, DisplacedDiffusion) and model.shift > 0.0:
+        std = max(model.sigma, _LEAST) * float(np.sqrt(tau))
+        return float(ndtr(np.log(model.shift / (forward + model.shift)) / std + 0.5 * std))
+    return 0.0
+
+
+def _words(node: Expression) -> set[str]:
+    """Words of an expression that ask for a positive price."""
+    if isinstance(node, Statistic):
+        return {node.kind} & {"geometric_average", "realised_variance"}
+    if isinstance(node, Apply):
+        own = {node.function} & {"log", "sqrt"}
+        return own.union(*(_words(one) for one in node.of))
+    return set()
+
+
+def check_positive(item: Any, model: Any, snapshot: Any, end: float) -> None:
+    """Refuse what takes logarithms or returns of a price that may be 0 or less."""
+    name, of = type(item).__name__, type(model).__name__
+    if name == "Composed":
+        asks = ", ".join(sorted(set().union(*(_words(pay.amount) for pay in item.payments))))
+    elif name in _OF_LOGS:
+        asks = "logarithms"
+    elif name in _OF_RETURNS or (name == "ForwardStart" and item.on_return):
+        asks = "returns"
+    elif name == "Power" or (name == "Asian" and item.average == "geometric"):
+        asks = "powers" if getattr(model, "shift", 1.0) > 0.0 and not isinstance(model, CEV) else ""
+    else:
+        asks = ""
+    if not asks:
+        return
+    chance = ruin(model, float(snapshot.forward(end)), end)
+    if chance > RUIN:
+        raise NoEngineError(f"{name} takes {asks} of the price, which ends at or below 0 with probability "
+                            f"{chance:.2g} under {of}: it has no value there.")  # fmt: skip
+
+
+def _sabr(model: ArbitrageFreeSABR, request: Request) -> Generator:
+    from research.pricing.paths.sabr import sabr
+
+    return sabr(model, request)
+
+
+def _cev(model: CEV, request: Request) -> Generator:
+    from research.pricing.paths.cev import cev  # needs SciPy's interpolation
+
+    return cev(model, request)
+
+
+GENERATORS |= {"DisplacedDiffusion": displaced, "Bachelier": normal, "CEV": _cev, "ArbitrageFreeSABR": _sabr}
