@@ -71,8 +71,9 @@ def below(model: Any, forward: float, tau: float, k: Float1D) -> tuple[Float1D, 
 
         return mixtures.below(model, tau, k)
     if vol is None:
-        law = _returns.law(model, tau)
-        return law.below(k)
+        from research.pricing import _jets
+
+        return _jets.below(model, tau, k)
     if "deterministic_vol" in abilities(model):
         return _returns.Lognormal(float(_clock.std(model, tau))).below(k)
     w = vol(k) ** 2 * tau

@@ -1,0 +1,224 @@
+"""Probabilities, densities and derivatives in every parameter by the integral of `fourier`, on the same contour.
+
+With q = xi^2 + 1/4, phi the characteristic function and phi_w that of Black's model of total variance w, the rows are
+
+    row 0, 1      1/pi integral of Re e^{i xi x} (phi - phi_w) (i xi +- 1/2) / q
+    row 2, 3, 4   1/pi integral of Re e^{i xi x} phi (1, i xi, (i xi)^2)
+    row 5 + 3m    1/pi integral of Re e^{i xi x} phi M / q, then with i xi / q, then with 1
+
+where phi M is the m-th of these derivatives of phi: by the vol, twice by the vol (sqrt(v0) and sqrt(theta) together), by
+the time to expiry, by v0, kappa, theta, sigma, rho. Only rows 0 and 1 have poles, which phi_w takes out; w stays as the
+parameters move, since the price does not depend on it. Time enters by D' = -q e / (2 (1 + change)^2) in the letters of
+`models.heston`, in which nothing cancels late in the life.
+
+The sums over even and odd nodes are kept apart, and beside them the sum of what the terms are in size: it says how much
+of a row is rounding, and what a difference between two rules is to be measured by.
+
+References
+----------
+As for `fourier`; Lord, Kahl (2010), Mathematical Finance 20, 671-694 (D and C).
+"""
+
+from __future__ import annotations
+
+from math import pi, sqrt
+
+import numpy as np
+
+from research.arrays import Float1D, Float2D, Float3D, Int1D
+from research.core._jit import inlined, kernel
+from research.core.math.complexes import csqrt
+from research.core.math.elementary import exp
+from research.core.models.heston import (
+    heston_exponents,
+    heston_log_cf,
+    heston_log_cf_gradient,
+    heston_scales,
+    heston_shift,
+    inverse,
+    one_minus_exp,
+)
+from research.core.pricing.fourier import (
+    _IM,
+    _NO_VARIANCE,
+    _RE,
+    _SLOPE_IM,
+    _SLOPE_RE,
+    BLOCK,
+    MAX_BLOCKS,
+    SCRATCH,
+    _exp,
+    _sincos,
+    contour_block,
+    contour_scale,
+    nearest,
+    split_sides,
+)
+
+PLAIN_ROWS = 5
+DERIVATIVES = 8  # vol, vol twice, time, v0, kappa, theta, sigma, rho
+ROWS = PLAIN_ROWS + 3 * DERIVATIVES
+_NEGLIGIBLE = 1e-18  # a block that adds less to the sizes of all rows ends the integrand
+_SMALL_SIGMA = 1e-7  # below it the derivative by sigma is taken in proportion
+
+
+@inlined
+def _size(a: complex) -> float:
+    """The modulus, or up to 1.42 times it: what C's hypot gives differs from machine to machine."""
+    return abs(a.real) + abs(a.imag)
+
+
+@inlined
+def _by_time(xi: complex, tau: float, p: Float1D, d_term: complex) -> complex:
+    """d log phi / d tau = v0 D' + kappa theta D."""
+    kappa, sigma, rho = p[1], max(p[3], 1e-30), p[4]
+    centre, turn = kappa - 0.5 * rho * sigma, rho * sigma
+    q = xi * xi + 0.25
+    square = (1.0 - rho) * (1.0 + rho) * sigma * sigma * (xi * xi) + complex(
+        centre * centre + 0.25 * sigma * sigma + 2.0 * turn * centre * xi.imag, -2.0 * turn * centre * xi.real
+    )
+    d_re, d_im = csqrt(square.real, square.imag)
+    d = complex(d_re, d_im)
+    total = d + complex(centre + turn * xi.imag, -turn * xi.real)
+    big_e = one_minus_exp(tau * d)
+    change = -0.5 * sigma * sigma * (q * inverse(total) * big_e * inverse(d))
+    over = inverse(1.0 + change)
+    return p[0] * (-0.5 * (q * (1.0 - big_e) * (over * over))) + kappa * p[2] * d_term
+
+
+@inlined
+def _store(row: int, n: int, weight: complex, size: float, weights: Float3D) -> None:
+    weights[0, row, n], weights[1, row, n], weights[2, row, n] = weight.real, weight.imag, size
+
+
+@inlined
+def _store_three(row: int, n: int, xi: complex, q: complex, weight: complex, more: float, weights: Float3D) -> None:
+    """weight / q is given; rows with 1 / q, i xi / q, 1; `more`: rounding beyond that of the weight, over its size."""
+    size = _size(weight) + more
+    _store(row, n, weight, size, weights)
+    _store(row + 1, n, complex(-xi.imag, xi.real) * weight, _size(xi) * size, weights)
+    _store(row + 2, n, q * weight, _size(q) * size, weights)
+
+
+@inlined
+def _derivatives(n: int, xi: complex, q: complex, tau: float, p: Float1D, model: complex, weights: Float3D) -> None:
+    """Rows of phi M; `model` is phi e^{i xi x0} times the slope over q."""
+    sigma = max(p[3], _SMALL_SIGMA)
+    _, g0, g1, g2, g3, g4 = heston_log_cf_gradient(xi, tau, p[0], p[1], p[2], p[3], p[4])
+    d_term, c_term, d_beta, c_beta, d_sigma, c_sigma = heston_exponents(xi, tau, p[1], sigma, p[4])
+    if p[3] < _SMALL_SIGMA:
+        by_beta, mean = p[0] * d_beta + p[1] * p[2] * c_beta, p[1] * p[2]
+        own = (p[3] / _SMALL_SIGMA) * (p[0] * d_sigma + mean * c_sigma)
+        g3 = p[4] * complex(xi.imag - 0.5, -xi.real) * by_beta + own
+    root, level = 2.0 * sqrt(p[0]), 2.0 * sqrt(p[2])
+    vol = root * g0 + level * g2
+    size = _size(model)
+    _store_three(PLAIN_ROWS, n, xi, q, model * vol, 0.0, weights)
+    twice = model * (vol * vol + 2.0 * (g0 + g2))
+    _store_three(PLAIN_ROWS + 3, n, xi, q, twice, size * _size(vol) * _size(vol), weights)
+    _store_three(PLAIN_ROWS + 6, n, xi, q, model * _by_time(xi, tau, p, d_term), 0.0, weights)
+    _store_three(PLAIN_ROWS + 9, n, xi, q, model * g0, 0.0, weights)
+    _store_three(PLAIN_ROWS + 12, n, xi, q, model * g1, size * p[2] * _size(c_term), weights)
+    _store_three(PLAIN_ROWS + 15, n, xi, q, model * g2, 0.0, weights)
+    _store_three(PLAIN_ROWS + 18, n, xi, q, model * g3, size * p[1] * p[2] * _size(c_term) / sigma, weights)
+    _store_three(PLAIN_ROWS + 21, n, xi, q, model * g4, 0.0, weights)
+
+
+@inlined
+def _row_block(p: Float1D, tau: float, w: float, x0: float, more: int, scratch: Float1D, weights: Float3D) -> None:
+    """Weights of all rows at the nodes of a block: re, im, size."""
+    extra = p[5] if p.size > 5 else 0.0
+    for n in range(BLOCK):
+        xi = complex(scratch[_RE + n], scratch[_IM + n])
+        slope = complex(scratch[_SLOPE_RE + n], scratch[_SLOPE_IM + n])
+        q = xi * xi + 0.25
+        turn, ixi = complex(-x0 * xi.imag, x0 * xi.real), complex(-xi.imag, xi.real)
+        log_cf = heston_log_cf(xi, tau, p[0], p[1], p[2], p[3], p[4]) - 0.5 * extra * q
+        model, black = _exp(log_cf + turn) * slope, _exp(-0.5 * w * q + turn) * slope
+        size = _size(model) + _size(black)
+        _store(0, n, (model - black) * (ixi + 0.5), size * _size(ixi + 0.5), weights)
+        _store(1, n, (model - black) * (ixi - 0.5), size * _size(ixi - 0.5), weights)
+        plain = model * q
+        _store(2, n, plain, _size(plain), weights)
+        _store(3, n, plain * ixi, _size(plain) * _size(xi), weights)
+        _store(4, n, plain * (ixi * ixi), _size(plain) * (_size(xi) * _size(xi)), weights)
+        if more != 0:
+            _derivatives(n, xi, q, tau, p, model, weights)
+
+
+@inlined
+def _add(i: int, dx: float, h: float, rows: int, scratch: Float1D, weights: Float3D, out: Float3D) -> None:
+    """One quote: turn the weights of the block and add them to the sums over even and odd nodes, and their sizes."""
+    c, s, grow = np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK)
+    for n in range(BLOCK):
+        sine, cosine = _sincos(dx * scratch[_RE + n])
+        grow[n] = exp(-dx * scratch[_IM + n])
+        c[n], s[n] = grow[n] * cosine, grow[n] * sine
+    for row in range(rows):
+        here, there, size = 0.0, 0.0, 0.0
+        for n in range(0, BLOCK, 2):
+            here += c[n] * weights[0, row, n] - s[n] * weights[1, row, n]
+            there += c[n + 1] * weights[0, row, n + 1] - s[n + 1] * weights[1, row, n + 1]
+            size += grow[n] * weights[2, row, n] + grow[n + 1] * weights[2, row, n + 1]
+        out[0, row, i] += here * (h / pi)
+        out[1, row, i] += there * (h / pi)
+        out[2, row, i] += size * (h / pi)
+
+
+@inlined
+def _is_over(rows: int, weights: Float3D, largest: Float1D) -> bool:
+    """Whether no row of this block counts beside the largest weight so far."""
+    over = True
+    for row in range(rows):
+        top = 0.0
+        for n in range(BLOCK):
+            top = max(top, weights[2, row, n])
+        largest[row] = max(largest[row], top)
+        if top > _NEGLIGIBLE * largest[row]:
+            over = False
+    return over
+
+
+@kernel
+def heston_row_group(
+    p: Float1D, tau: float, side: float, start: int, stop: int, x: Float1D, h: float, more: int, out: Float3D
+) -> float:
+    """Quotes start..stop of one expiry and side, p and x as for `fourier.heston_group`: the control's variance.
+
+    out, shape (3, ROWS, n), gets the sums over even and over odd nodes, and of sizes; `more`: the derivatives too.
+    """
+    w, a = heston_scales(tau, p[0], p[1], p[2], p[3], p[4])
+    w += p[5] if p.size > 5 else 0.0
+    rows = ROWS if more != 0 else PLAIN_ROWS
+    for part in range(3):
+        for row in range(rows):
+            for i in range(start, stop):
+                out[part, row, i] = 0.0
+    if w <= _NO_VARIANCE:
+        return w
+    b, x0 = contour_scale(w, a, max(abs(x[start]), abs(x[stop - 1]))), nearest(x, start, stop, side)
+    scratch, weights, largest = np.empty(SCRATCH), np.empty((3, ROWS, BLOCK)), np.zeros(ROWS)
+    for block in range(MAX_BLOCKS):
+        contour_block(block, h, b, side, scratch)
+        _row_block(p, tau, w, x0, more, scratch, weights)
+        for i in range(start, stop):
+            _add(i, x[i] - x0, h, rows, scratch, weights, out)
+        if _is_over(rows, weights, largest):
+            break
+    return w
+
+
+@kernel
+def heston_rows(
+    parameters: Float2D, tau: Float1D, first: Int1D, x: Float1D, h: float, more: int, control: Float1D, out: Float3D
+) -> None:
+    """Rows of the quotes of m groups, as `fourier.heston_values`; control[i] gets the variance of the control."""
+    for g in range(tau.size):
+        p, start, stop = parameters[g], first[g], first[g + 1]
+        split = split_sides(x, start, stop, heston_shift(tau[g], p))
+        for part in range(2):  # one call: the compiler would write the function out at each
+            low, high, side = (start, split, -1.0) if part == 0 else (split, stop, 1.0)
+            if high > low:
+                w = heston_row_group(p, tau[g], side, low, high, x, h, more, out)
+                for i in range(low, high):
+                    control[i] = w
