@@ -2,7 +2,7 @@
 
 What two rules differ by is measured against the size of their terms, the worst of all rows: such a gap swings with the
 strike, and a row at a zero of its own says nothing. The finer rule's error is about the square of the gap; stated is a
-power of 1.15 of it, and rounding by the size of the terms.
+power of 1.15 of it, and rounding by the size of the terms. Where no rule settles, the best is given with its own gap.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from research.models.heston import Heston
 from research.pricing._bounded import Bounded
 
 _STEPS = (0.05, 0.025, 0.0125, 0.00625)
-_AGREE, _POWER = 2e-9, 1.15
+_AGREE, _POWER = 1e-10, 1.15  # of the sizes
+_SETTLES = 1e-4  # a gap from which its power is claimed
 _ROUNDING = 4e-15  # of the sum of the sizes of the terms
 _ULP = 2.3e-16  # of forwards and strikes: what that does to a row is the next row times as much
 _CHUNK, _FEW = 128, 512  # options that share a characteristic function; options for one thread
@@ -58,7 +59,7 @@ def _settled(model: Heston, tau: float, x: Float1D, extra: Float1D, more: bool) 
     """Rows, their errors, and the control's variance; the rule with the least gap where none agrees."""
     n, n_rows = x.size, ROWS if more else PLAIN_ROWS
     found, size, control = np.zeros((n_rows, n)), np.zeros((n_rows, n)), np.zeros(n)
-    best, power = np.full(n, np.inf), np.full(n, _POWER)
+    best = np.full(n, np.inf)
     side = model.rho * (model.v0 + model.kappa * model.theta * tau) / max(model.sigma, 1e-30)
     tries: list[tuple[float, Any]] = [(h, None) for h in _STEPS]
     tries += [(h, shift) for shift in (0.0, side) for h in _STEPS[1:]]
@@ -67,17 +68,16 @@ def _settled(model: Heston, tau: float, x: Float1D, extra: Float1D, more: bool) 
         part, width = _one_rule(model, tau, x[rest], extra[rest], h, shift, more)
         with np.errstate(divide="ignore", invalid="ignore"):
             gaps = np.where(part[2] > 0.0, np.abs(part[0] - part[1]) / part[2], 0.0)
-        gap = gaps.max(axis=0)
-        better = gap < best[rest]
+        gap = gaps.max(axis=0)  # its power is claimed where the rule converges, on the side that is meant for it
+        claim = np.where(gap <= _SETTLES, gap ** (_POWER if shift is None else 1.0), gap)
+        better = claim < best[rest]
         here = rest[better]
         found[:, here], size[:, here] = (part[0] + part[1])[:, better], part[2][:, better]
-        control[here], best[here] = width[better], gap[better]
-        power[here] = _POWER if shift is None else 1.0  # as in `fourier`
-        rest = rest[~(gap <= _AGREE)]
+        control[here], best[here] = width[better], claim[better]
+        rest = rest[~(claim <= _AGREE)]
         if rest.size == 0:
             break
-    power[rest] = 1.0
-    error = size * (best**power + _ROUNDING)
+    error = size * (best + _ROUNDING)
     for first in (0, 1, 2, 3, *range(PLAIN_ROWS, n_rows, 3), *range(PLAIN_ROWS + 1, n_rows, 3)):
         after = 2 if first < 2 else first + 1
         error[first] += _ULP * np.abs(found[after])

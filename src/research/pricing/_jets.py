@@ -75,8 +75,26 @@ def jets(model: Any, tau: float, k: Float1D, *, more: bool = True) -> tuple[Jets
 def below(model: Any, tau: float, k: Float1D) -> tuple[Float1D, Float1D]:
     """Probability to end below log strikes, and its error."""
     found, side = jets(model, tau, k, more=False)
-    beyond = found["q"] * np.exp(-k)
-    return np.clip(np.where(side > 0.0, 1.0 - beyond.value, -beyond.value), 0.0, 1.0), np.minimum(beyond.error, 1.0)
+    return _under(found["q"] * np.exp(-k), side)
+
+
+def asset_below(model: Any, tau: float, k: Float1D) -> tuple[Float1D, Float1D]:
+    """The underlying if it ends below log strikes, in units of its forward, and the error."""
+    found, side = jets(model, tau, k, more=False)
+    return _under(found["a"], side)
+
+
+def _under(beyond: Bounded, side: Float1D) -> tuple[Float1D, Float1D]:
+    """A share of 1 below, out of what lies beyond the side."""
+    value = np.where(side > 0.0, 1.0 - beyond.value, -beyond.value)
+    return np.clip(value, 0.0, 1.0), np.minimum(beyond.error + _ULP, 1.0)
+
+
+def log_ratio(a: Any, b: Any) -> Float1D:
+    """log(a / b), to the last digit also where they are close."""
+    ratio = a / b
+    out: Float1D = np.where((ratio > 0.5) & (ratio < 2.0), np.log1p((a - b) / b), np.log(ratio))
+    return out
 
 
 def _mixed(model: Any, tau: float, k: Float1D, share: bool, more: bool) -> Jets:

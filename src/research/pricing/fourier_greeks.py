@@ -31,7 +31,7 @@ from research.models.heston import Heston
 from research.models.jumps import Bates, Merton, VarianceGamma
 from research.pricing._bounded import Bounded
 from research.pricing._greek_tables import Table, entry
-from research.pricing._jets import Jets, jets
+from research.pricing._jets import Jets, jets, log_ratio
 from research.pricing.black_greeks import along_the_curve
 
 CONTRACTS = (European, Digital, Gap, Supershare)
@@ -150,13 +150,6 @@ class _Moved:
         """(D - 2)(D - 1) D V."""
         one, two, three = self["q1"], self["q2"], self["q3"]
         return self._of(two - 2.0 * one, three - 2.0 * two, three - 3.0 * two + 2.0 * one)
-
-
-def log_ratio(a: Any, b: Any) -> Float1D:
-    """log(a / b), to the last digit also where they are close."""
-    ratio = a / b
-    out: Float1D = np.where((ratio > 0.5) & (ratio < 2.0), np.log1p((a - b) / b), np.log(ratio))
-    return out
 
 
 def _by_claim(claims: _Claims, model: Any, snapshot: Snapshot) -> dict[str, Callable[[], Bounded]]:
