@@ -2,7 +2,8 @@
 
 With z = r e^{+-i omega} - i/2, k = log(K / F) and phi(z) = E exp(i z X), r > 0,
 
-    P(S > K) = 1/pi Re integral of e^{-izk} phi(z) / (iz) dz,    density of X at k = 1/pi Re integral of e^{-izk} phi dz.
+    P(S > K) = 1/pi Re integral of e^{-izk} phi(z) / (iz) dz,    density of X at k = 1/pi Re integral of e^{-izk} phi dz,
+    call over forward = 1 - e^k / pi Re integral of e^{-izk} phi(z) / (z^2 + iz) dz.
 
 Panels grow by a factor from far below every scale to where phi is dead, so that no scale is missed.
 """
@@ -12,7 +13,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.special import gammaln
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(32)
 _I = np.clongdouble(1j)
@@ -48,24 +48,27 @@ def _panels(tau: float, model: Any, k: float, turn: Any, extra: float) -> tuple[
     return (r_all * turn).ravel() - _I / 2, (half[:, None] * _WEIGHTS * turn).ravel()
 
 
-def above(model: Any, tau: float, k: float, omega: float = 0.2, extra: float = 0.0) -> tuple[float, float]:
-    """P(S > F e^k), and the density of log(S / F) at k."""
+def read(model: Any, tau: float, k: float, omega: float = 0.2, extra: float = 0.0) -> Any:
+    """P(S > F e^k), the density of log(S / F) at k, and the call over its forward; shape (3,)."""
     far = model.rho * (model.v0 + model.kappa * model.theta * tau) / model.sigma  # where the ray turns to the other side
     turn = np.exp((1.0 if -k >= far else -1.0) * _I * np.longdouble(omega))
     z, weight = _panels(tau, model, k, turn, extra)
     with np.errstate(under="ignore"):
         term = np.exp(log_phi(z, tau, model, extra) - _I * z * np.longdouble(k)) * weight / np.pi
-    return float((term / (_I * z)).real.sum()), float(term.real.sum())
+    call = 1.0 - np.exp(np.longdouble(k)) * (term / (z * z + _I * z)).real.sum()
+    return np.array([(term / (_I * z)).real.sum(), term.real.sum(), call], dtype=np.longdouble)
 
 
-def above_with_jumps(model: Any, tau: float, k: float) -> tuple[float, float]:
+def read_with_jumps(model: Any, tau: float, k: float) -> Any:
     """The same under Bates: given n jumps the log price is Heston's, moved, with a normal variable beside it."""
-    growth, total, density = model.jump_mean + 0.5 * model.jump_std**2, 0.0, 0.0
-    rate = model.intensity * tau
+    growth, total, rate = model.jump_mean + 0.5 * model.jump_std**2, np.zeros(3, dtype=np.longdouble), np.longdouble(
+        model.intensity * tau
+    )
+    weight = np.exp(-rate)
     for n in range(int(rate + 12.0 * np.sqrt(rate) + 25.0)):
-        weight = float(np.exp(n * np.log(rate) - rate - gammaln(n + 1.0)))
-        if weight > 1e-18:
-            moved = k - n * growth + rate * np.expm1(growth)
-            p, f = above(model, tau, moved, extra=n * model.jump_std**2)
-            total, density = total + weight * p, density + weight * f
-    return total, density
+        if weight > 1e-20:
+            m = n * growth - float(rate) * np.expm1(growth)
+            given = read(model, tau, k - m, extra=n * model.jump_std**2)
+            total += weight * given * [1.0, 1.0, np.exp(m)]
+        weight *= rate / (n + 1.0)
+    return total
