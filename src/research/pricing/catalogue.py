@@ -105,7 +105,7 @@ CATALOGUE: tuple[Engine, ...] = (
            "1 us an option in a batch", "Black's formula for the forward in another measure", "quantos"),
     Engine("analytic", "Compo", "lognormal_cross_currency", "cross_currency", "1e-15 of the forward",
            "1 us an option in a batch", "Black's formula for the product", "compos"),
-    *(Engine("analytic", "VarianceSwap", needs, "variance", "1e-14; n observations: 1e-9",
+    *(Engine("analytic", "VarianceSwap", needs, "variance", "1e-14; n observations: 1e-13",
              "0.1 ms a swap; 0.1 ms an observation", "the model's expected quadratic variation")
       for needs in ("deterministic_vol", "real_characteristic_function")),
     *(Engine("replication", "VarianceSwap", needs, "variance", "stated with each price, about 1e-12 of variance",
