@@ -34,7 +34,7 @@ from scipy.special import digamma, ndtr
 from research.arrays import Float1D, Float2D
 from research.models import black
 from research.models.heston import Heston
-from research.models.jumps import Bates, Merton, VarianceGamma
+from research.models.jumps import Bates, VarianceGamma
 from research.pricing import _contour, mixtures
 from research.pricing._bounded import Bounded, exact
 
@@ -46,7 +46,7 @@ _FAR = 700.0
 
 @dataclass(frozen=True, slots=True)
 class _Cases:
-    """Cases of a mixture: weights (under the measure of `share`), log forwards, variances of Black's or beside Heston's."""
+    """Cases of a mixture: weights under the measure of `share`, log forwards, variances of Black (or beside Heston)."""
 
     weight: Float1D
     m: Float1D
@@ -240,7 +240,8 @@ def _on_a_clock(model: VarianceGamma, tau: float, k: Float1D, share: bool, more:
 
 def _clock_cases(model: VarianceGamma, tau: float, share: bool, shrink: float, part: int) -> _Cases:
     """Every other node of the clock, and the clock that stands still for what is left."""
-    weight, m, s, shift = mixtures.clock_cases(model, tau, share, shrink)
+    weight, m, s, _ = mixtures.clock_cases(model, tau, share, shrink)
+    shift = mixtures.drift(model) * tau
     at = slice(part, None, 2)
     weight, spent = 2.0 * weight[at], (s[at] / model.sigma) ** 2
     nu, alpha, sigma = model.nu, tau / model.nu, model.sigma

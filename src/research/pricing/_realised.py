@@ -10,7 +10,7 @@ in y = log s by the trapezoidal rule, which converges exponentially there. With 
 | Merton, Bates | and lambda T (E exp(-x J^2) - 1), J normal |
 | Variance Gamma | -T / nu (g(x a^2) + g(x b^2)), 1/a and 1/b the decay of up and down jumps |
 
-V of Variance Gamma is the sum of the squared jumps, whose Levy density is exp(-y / a) / (nu y) upwards, with b downwards:
+V of Variance Gamma is the sum of squared jumps, whose Levy density is exp(-y / a) / (nu y) upwards, with b downwards:
 
     g(z) = integral of (1 - exp(-z y^2)) e^-y / y dy,   z g'(z) = 1/2 - sqrt(pi / z) / 4 erfcx(1 / (2 sqrt(z))).
 
@@ -18,7 +18,7 @@ References
 ----------
 Cox, Ingersoll, Ross (1985), Econometrica 53, 385-407. Broadie, Jain (2008), International J. Theoretical and Applied
 Finance 11, 761-797. Carr, Geman, Madan, Yor (2005), "Pricing options on realized variance", Finance and Stochastics 9,
-453-475 (the transform of squared jumps). Madan, Carr, Chang (1998), European Finance Review 2, 79-105, eq. (14).
+453-475 (the transform of squared jumps). Madan, Carr, Chang (1998), European Finance Review 2, 79-105.
 """
 
 from __future__ import annotations

@@ -17,15 +17,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from research.arrays import Float1D, Float2D, reshape, vectors
+from research.arrays import Float1D, Float2D
 from research.core._tasks import share as shared
 from research.core.pricing.fourier import heston_values
-from research.errors import NumericalError, require_all, rule
+from research.errors import NumericalError, rule
 from research.instruments import European
 from research.market import Snapshot
 from research.models.heston import Heston
 from research.models.jumps import Bates
-from research.pricing._european import european_values
+from research.pricing._european import by_expiry, european_values, inputs, two_sides
 from research.pricing.catalogue import Values
 from research.pricing.fourier import most
 from research.pricing.mixtures import jump_cases
@@ -59,27 +59,12 @@ def price_with_error(
     NumericalError
         When the finest rule does not settle an option.
     """
-    sign = np.where(np.asarray(is_call, dtype=bool), 1.0, -1.0)
-    (f, k, t, d, s), shape = vectors(forward, strike, tau, df, sign)
-    for name, x in (("forward", f), ("strike", k), ("df", d)):
-        require_all((x > 0.0) & np.isfinite(x), name, x, "be finite and > 0")
-    require_all((t >= 0.0) & np.isfinite(t), "tau", t, "be finite and >= 0 years")
-    value, error = np.maximum(s * (f - k), 0.0), np.zeros_like(f)
-    for years in np.unique(t[t > 0.0]):
-        here = np.flatnonzero(t == years)
-        found, gap = otm(model, float(years), np.log(k[here] / f[here]))
-        value[here] += f[here] * found
-        error[here] = f[here] * gap + _ROUNDING * np.maximum(f[here], k[here])
-    return reshape(d * value, shape), reshape(d * error, shape)
+    return by_expiry(otm, _ROUNDING, model, inputs(forward, strike, tau, df, is_call))
 
 
 def otm(model: Bates, tau: float, log_strike: Float1D) -> tuple[Float1D, Float1D]:
     """Out-of-the-money options over the forward, and their errors; puts for log strikes up to 0."""
-    found, gap = np.empty_like(log_strike), np.empty_like(log_strike)
-    for share, here in ((False, log_strike <= 0.0), (True, log_strike > 0.0)):
-        if here.any():
-            found[here], gap[here] = _one_side(model, tau, log_strike[here], share)
-    return found, gap
+    return two_sides(lambda k, share: _one_side(model, tau, k, share), log_strike)
 
 
 def _one_side(model: Bates, tau: float, k: Float1D, share: bool) -> tuple[Float1D, Float1D]:

@@ -25,14 +25,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from research.arrays import Float1D, reshape, vectors
+from research.arrays import Float1D, reshape
 from research.core.models.heston import heston_log_cfs
 from research.core.models.levy import VARIANCE_GAMMA, levy_cumulants, levy_log_cfs
 from research.core.pricing.cosine import cosine_puts
-from research.errors import NumericalError, require_all, rule
+from research.errors import NumericalError, rule
 from research.instruments import European
 from research.market import Snapshot
-from research.pricing._european import european_values
+from research.pricing._european import european_values, inputs
 from research.pricing.catalogue import Values
 
 _WIDTHS = tuple(2.0**power for power in np.arange(2.0, 10.1, 0.5))  # half ranges, in standard deviations
@@ -69,12 +69,7 @@ def price_with_error(
     NumericalError
         When 65,536 terms do not bring the bound below 2e-5 of the strike.
     """
-    sign = np.where(np.asarray(is_call, dtype=bool), 1.0, -1.0)
-    (f, k, t, d, s), shape = vectors(forward, strike, tau, df, sign)
-    require_all((f > 0.0) & np.isfinite(f), "forward", f, "be finite and > 0")
-    require_all((k > 0.0) & np.isfinite(k), "strike", k, "be finite and > 0")
-    require_all((t >= 0.0) & np.isfinite(t), "tau", t, "be finite and >= 0 years")
-    require_all((d > 0.0) & np.isfinite(d), "df", d, "be finite and > 0")
+    (f, k, t, d, s), shape = inputs(forward, strike, tau, df, is_call)
     value, error = np.maximum(s * (f - k), 0.0), np.zeros_like(f)
     for years in np.unique(t[t > 0.0]):
         here = np.flatnonzero(t == years)
@@ -133,7 +128,8 @@ def _moments(kind: int, p: Float1D, tau: float, sign: float) -> tuple[Float1D, F
     if p[1] == 0.0 and p[3] == 0.0:
         size = 0.5 * p[0] * tau * power * (power - 1.0)
     else:
-        heston_log_cfs(np.zeros(power.size), 0.5 - power, tau, *p[:5].tolist(), size, angle)
+        v0, kappa, theta, sigma, rho = p[:5].tolist()
+        heston_log_cfs(np.zeros(power.size), 0.5 - power, tau, v0, kappa, theta, sigma, rho, size, angle)
     if p[5] > 0.0:
         with np.errstate(over="ignore"):
             jump = np.expm1(p[6] * power + 0.5 * p[7] ** 2 * power**2) - power * np.expm1(p[6] + 0.5 * p[7] ** 2)

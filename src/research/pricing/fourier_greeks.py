@@ -78,7 +78,10 @@ def _claims(items: Sequence[Any], snapshot: Snapshot) -> _Claims:
     for i, item in enumerate(items):
         tau = item.years(snapshot.as_of)
         if isinstance(item, Supershare):
-            rows += [(i, item.low, tau, 1.0, 0.0, 1.0 / item.low, 0.0), (i, item.high, tau, 1.0, 0.0, -1.0 / item.low, 0.0)]
+            rows += [
+                (i, item.low, tau, 1.0, 0.0, 1.0 / item.low, 0.0),
+                (i, item.high, tau, 1.0, 0.0, -1.0 / item.low, 0.0),
+            ]
             continue
         side = 1.0 if item.is_call else -1.0
         if isinstance(item, European):
@@ -93,7 +96,7 @@ def _claims(items: Sequence[Any], snapshot: Snapshot) -> _Claims:
 
 
 def _summed(each: Bounded, claims: _Claims, n: int) -> tuple[Float1D, Float1D]:
-    value, error = (np.bincount(claims.owner, part, n) for part in (each.value, each.error))
+    value, error = (np.asarray(np.bincount(claims.owner, part, n), np.float64) for part in (each.value, each.error))
     return value, error + _ROUNDING * np.abs(value)
 
 

@@ -30,13 +30,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import gammainc, gammaincc, ndtr
 
-from research.arrays import Float1D, reshape, vectors
-from research.errors import NumericalError, require_all, rule
+from research.arrays import Float1D
+from research.errors import NumericalError, rule
 from research.instruments import European
 from research.market import Snapshot
 from research.models import black
 from research.models.jumps import Merton, VarianceGamma
-from research.pricing._european import european_values
+from research.pricing._european import by_expiry, european_values, inputs, two_sides
 from research.pricing.catalogue import Values
 
 Cases = tuple[Float1D, Float1D, Float1D, float | None]  # weight, m, s; m of a clock that stands still, for what is left
@@ -75,29 +75,18 @@ def price_with_error(
     NumericalError
         When a mixture needs more than 200,000 cases (millions of jumps).
     """
-    sign = np.where(np.asarray(is_call, dtype=bool), 1.0, -1.0)
-    (f, k, t, d, s), shape = vectors(forward, strike, tau, df, sign)
-    for name, x in (("forward", f), ("strike", k), ("df", d)):
-        require_all((x > 0.0) & np.isfinite(x), name, x, "be finite and > 0")
-    require_all((t >= 0.0) & np.isfinite(t), "tau", t, "be finite and >= 0 years")
-    value, error = np.maximum(s * (f - k), 0.0), np.zeros_like(f)
-    for years in np.unique(t[t > 0.0]):
-        here = np.flatnonzero(t == years)
-        found, gap = otm(model, float(years), np.log(k[here] / f[here]))
-        value[here] += f[here] * found
-        error[here] = f[here] * gap + _EPS * np.maximum(f[here], k[here])
-    return reshape(d * value, shape), reshape(d * error, shape)
+    return by_expiry(otm, _EPS, model, inputs(forward, strike, tau, df, is_call))
 
 
 def otm(model: Any, tau: float, log_strike: Float1D) -> tuple[Float1D, Float1D]:
     """Out-of-the-money options over the forward, and their errors; puts for log strikes up to 0."""
-    found, gap = np.empty_like(log_strike), np.empty_like(log_strike)
-    for share, here in ((False, log_strike <= 0.0), (True, log_strike > 0.0)):
-        if here.any():
-            size = 1.0 if share else np.exp(log_strike[here])
-            value, error = mixed(model, tau, log_strike[here], share, _calls if share else _puts)
-            found[here], gap[here] = size * value, size * error
-    return found, gap
+
+    def one_side(k: Float1D, share: bool) -> tuple[Float1D, Float1D]:
+        size = 1.0 if share else np.exp(k)
+        value, error = mixed(model, tau, k, share, _calls if share else _puts)
+        return size * value, size * error
+
+    return two_sides(one_side, log_strike)
 
 
 def below(model: Any, tau: float, log_strike: Float1D) -> tuple[Float1D, Float1D]:

@@ -74,7 +74,9 @@ def digitals(items: Sequence[Digital], model: Any, snapshot: Snapshot) -> Values
     for (_, pays), at in groups.items():
         some = [items[i] for i in at]
         day = _Day(some[0], model, snapshot)
-        strike, is_call, amount = (np.array([getattr(item, n) for item in some]) for n in ("strike", "is_call", "amount"))
+        strike, is_call, amount = (
+            np.array([getattr(item, n) for item in some]) for n in ("strike", "is_call", "amount")
+        )
         low, gap = day.below(strike) if pays == "cash" else day.asset_below(strike)
         whole, unit = 1.0 if pays == "cash" else day.forward, amount * day.df
         found[at] = unit * np.where(is_call, whole - low, low)

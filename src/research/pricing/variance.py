@@ -151,7 +151,10 @@ def _moments(model: Any, tau: float, start: float) -> tuple[float, float]:
     u, weight = _graded(tau)
     ahead = sigma * shock(tau - u)
     expected = weight * (v * np.exp(-kappa * u) + kappa * theta * shock(u))
-    mean, variance = -0.5 * expected.sum(), expected @ ((1.0 - 0.5 * rho * ahead) ** 2 + 0.25 * (1.0 - rho**2) * ahead**2)
+    mean, variance = (
+        -0.5 * expected.sum(),
+        expected @ ((1.0 - 0.5 * rho * ahead) ** 2 + 0.25 * (1.0 - rho**2) * ahead**2),
+    )
     jumps = intensity * tau
     drift = jumps * (size - np.expm1(size + 0.5 * deviation**2))
     mixed = 0.25 * shock(tau) ** 2 * spread

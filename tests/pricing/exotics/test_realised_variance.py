@@ -1,7 +1,8 @@
-"""Expected variance at its dates, and expected volatility by Laplace transforms: independent integrals, moments, paths."""
+"""Expected variance at its dates, expected volatility by Laplace transforms: independent integrals, moments, paths."""
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -67,7 +68,7 @@ def test_expected_variance_keeps_its_digits_as_kappa_and_today_vanish() -> None:
     [(VarianceGamma(sigma=0.2, nu=0.2, theta=-0.1), 1.0), (VarianceGamma(sigma=0.1, nu=4.0, theta=0.2), 0.02)],
 )
 def test_squared_jumps_have_the_transform_of_their_levy_measure(model: VarianceGamma, tau: float) -> None:
-    # Madan, Carr, Chang (1998), eq. (14): exp(theta x / sigma^2 - sqrt(2 / nu + theta^2 / sigma^2) |x| / sigma) / (nu |x|)
+    # Madan, Carr, Chang (1998): exp(theta x / sigma^2 - sqrt(2 / nu + theta^2 / sigma^2) |x| / sigma) / (nu |x|)
     s2 = model.sigma**2
     fall, lean = np.sqrt(2.0 / model.nu + model.theta**2 / s2) / model.sigma, model.theta / s2
     s = np.exp(0.05 * np.arange(-700, 300)) / s2
@@ -79,7 +80,7 @@ def test_squared_jumps_have_the_transform_of_their_levy_measure(model: VarianceG
     found = log_laplace_gamma(s, model.characteristic()[1], tau)
     for i in (500, 650, 750, 900):
         edges = np.linspace(-40.0, 6.0, 24)
-        true = -tau * sum(quad(term, a, b, args=(s[i],), epsabs=1e-15)[0] for a, b in zip(edges[:-1], edges[1:]))
+        true = -tau * sum(quad(term, a, b, args=(s[i],), epsabs=1e-15)[0] for a, b in pairwise(edges))
         assert found[i] == pytest.approx(true, rel=1e-10)
 
 
@@ -97,7 +98,9 @@ def test_volatility_under_variance_gamma_agrees_with_simulated_jumps() -> None:
 def test_volatility_under_variance_gamma_in_its_limits() -> None:
     calm = VarianceGamma(sigma=0.3, nu=1e-6, theta=0.0)  # the variance of V over 2 years is 3 sigma^4 nu / tau
     assert fair_volatility(calm, 2.0)[0] == pytest.approx(0.3 * (1.0 - 3.0 * 1e-6 / 2.0 / 8.0), rel=1e-11)
-    rare = VarianceGamma(sigma=0.2, nu=10.0, theta=0.0)  # one jump counts in an hour: sqrt(tau) times the integral of |x|
+    rare = VarianceGamma(
+        sigma=0.2, nu=10.0, theta=0.0
+    )  # one jump counts in an hour: sqrt(tau) times the integral of |x|
     assert fair_volatility(rare, HOUR)[0] == pytest.approx(2.0 * np.sqrt(HOUR) / 10.0 * 0.2 * np.sqrt(5.0), rel=1e-4)
 
 
@@ -107,7 +110,10 @@ def cox_ingersoll_ross(s: float, model: Any, tau: float) -> float:
     x = np.longdouble(s) / t
     g = np.sqrt(k * k + 2.0 * x * sg * sg)
     bottom = (g + k) * np.expm1(g * t) + 2.0 * g
-    return float(2.0 * k * th / sg**2 * np.log(2.0 * g * np.exp(0.5 * (k + g) * t) / bottom) - 2.0 * x * np.expm1(g * t) / bottom * v0)
+    return float(
+        2.0 * k * th / sg**2 * np.log(2.0 * g * np.exp(0.5 * (k + g) * t) / bottom)
+        - 2.0 * x * np.expm1(g * t) / bottom * v0
+    )
 
 
 def test_the_transform_of_the_integrated_variance_keeps_its_digits() -> None:

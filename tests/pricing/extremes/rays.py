@@ -1,8 +1,8 @@
-"""Heston, and Bates by the number of jumps, by Gauss and Legendre's rule on panels of a ray, in 80-bit arithmetic: a slow twin for every extreme.
+"""Heston, and Bates by the number of jumps, by Gauss and Legendre's rule on panels of a ray, in 80-bit arithmetic.
 
 With z = r e^{+-i omega} - i/2, k = log(K / F) and phi(z) = E exp(i z X), r > 0,
 
-    P(S > K) = 1/pi Re integral of e^{-izk} phi(z) / (iz) dz,    density of X at k = 1/pi Re integral of e^{-izk} phi dz,
+    P(S > K) = 1/pi Re integral of e^{-izk} phi(z) / (iz) dz,   density of X at k = 1/pi Re integral of e^{-izk} phi dz,
     call over forward = 1 - e^k / pi Re integral of e^{-izk} phi(z) / (z^2 + iz) dz.
 
 Panels grow by a factor from far below every scale to where phi is dead, so that no scale is missed.
@@ -19,7 +19,7 @@ _I = np.clongdouble(1j)
 
 
 def log_phi(z: Any, tau: float, model: Any, extra: float = 0.0) -> Any:
-    """log E exp(i z log(S / F)) (Albrecher et al. 2007) with nothing that cancels; a normal variable of variance `extra` beside."""
+    """log E exp(i z log(S / F)), nothing cancels (Albrecher et al. 2007); a normal of variance `extra` beside."""
     v0, kappa, theta, sigma, rho = (np.longdouble(getattr(model, n)) for n in ("v0", "kappa", "theta", "sigma", "rho"))
     t, q = np.longdouble(tau), z * z + _I * z
     b = kappa - _I * rho * sigma * z
@@ -50,7 +50,9 @@ def _panels(tau: float, model: Any, k: float, turn: Any, extra: float) -> tuple[
 
 def read(model: Any, tau: float, k: float, omega: float = 0.2, extra: float = 0.0) -> Any:
     """P(S > F e^k), the density of log(S / F) at k, and the call over its forward; shape (3,)."""
-    far = model.rho * (model.v0 + model.kappa * model.theta * tau) / model.sigma  # where the ray turns to the other side
+    far = (
+        model.rho * (model.v0 + model.kappa * model.theta * tau) / model.sigma
+    )  # where the ray turns to the other side
     turn = np.exp((1.0 if -k >= far else -1.0) * _I * np.longdouble(omega))
     z, weight = _panels(tau, model, k, turn, extra)
     with np.errstate(under="ignore"):
@@ -61,8 +63,10 @@ def read(model: Any, tau: float, k: float, omega: float = 0.2, extra: float = 0.
 
 def read_with_jumps(model: Any, tau: float, k: float) -> Any:
     """The same under Bates: given n jumps the log price is Heston's, moved, with a normal variable beside it."""
-    growth, total, rate = model.jump_mean + 0.5 * model.jump_std**2, np.zeros(3, dtype=np.longdouble), np.longdouble(
-        model.intensity * tau
+    growth, total, rate = (
+        model.jump_mean + 0.5 * model.jump_std**2,
+        np.zeros(3, dtype=np.longdouble),
+        np.longdouble(model.intensity * tau),
     )
     weight = np.exp(-rate)
     for n in range(int(rate + 12.0 * np.sqrt(rate) + 25.0)):

@@ -1,4 +1,4 @@
-"""Probabilities, densities and Greeks under the integral against 80-bit integrals: every extreme, the error stated holds."""
+"""Probabilities, densities and Greeks under the integral against 80-bit integrals: at every extreme the error holds."""
 
 from __future__ import annotations
 
@@ -56,7 +56,10 @@ def test_digitals_gaps_and_supershares_are_never_refused_from_an_hour_to_fifty_y
         jumps = Bates(**model.to_json(), intensity=0.5, jump_mean=-0.2, jump_std=0.1)
         strike = 100.0 * float(np.exp(k))
         items = [Digital(strike=strike, tau=tau, pays=p, is_call=c) for p in ("cash", "asset") for c in (True, False)]
-        items += [Gap(strike=strike, trigger=1.02 * strike, tau=tau), Supershare(low=strike, high=1.1 * strike, tau=tau)]
+        items += [
+            Gap(strike=strike, trigger=1.02 * strike, tau=tau),
+            Supershare(low=strike, high=1.1 * strike, tau=tau),
+        ]
         for one in (model, jumps):
             found = price(items, one, MARKET)
             size = np.array([1.0, 1.0, 100.0, 100.0, max(100.0, strike), 100.0 / strike])
@@ -164,7 +167,9 @@ def test_all_greeks_under_the_integral_are_differences_of_prices(model: Any) -> 
             assert found["error"][name] <= 1e-9 * max(abs(found["value"][name]), 1.0)
         for name in (n for n in model.to_json() if getattr(model, n) > 1e-3):
             h = 1e-4 * getattr(model, name)
-            up, down = (float(price(item, replace(model, **{name: getattr(model, name) + s * h}), market)) for s in (1, -1))
+            up, down = (
+                float(price(item, replace(model, **{name: getattr(model, name) + s * h}), market)) for s in (1, -1)
+            )
             assert found["value"][f"by_{name}"] == pytest.approx((up - down) / (2.0 * h), rel=1e-5, abs=1e-6), name
 
 

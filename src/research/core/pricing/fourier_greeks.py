@@ -6,10 +6,10 @@ With q = xi^2 + 1/4, phi the characteristic function and phi_w that of Black's m
     row 2, 3, 4   1/pi integral of Re e^{i xi x} phi (1, i xi, (i xi)^2)
     row 5 + 3m    1/pi integral of Re e^{i xi x} phi M / q, then with i xi / q, then with 1
 
-where phi M is the m-th of these derivatives of phi: by the vol, twice by the vol (sqrt(v0) and sqrt(theta) together), by
-the time to expiry, by v0, kappa, theta, sigma, rho. Only rows 0 and 1 have poles, which phi_w takes out; w stays as the
-parameters move, since the price does not depend on it. Time enters by D' = -q e / (2 (1 + change)^2) in the letters of
-`models.heston`, in which nothing cancels late in the life.
+where phi M is the m-th of these derivatives of phi: by the vol (sqrt(v0) and sqrt(theta) together), twice by the vol,
+by the time to expiry, by v0, kappa, theta, sigma, rho. Only rows 0 and 1 have poles, which phi_w takes out; w stays as
+the parameters move, since the price does not depend on it. Time enters by D' = -q e / (2 (1 + change)^2) in the letters
+of `models.heston`: nothing cancels late in the life.
 
 The sums over even and odd nodes are kept apart, and beside them the sum of what the terms are in size: it says how much
 of a row is rounding, and what a difference between two rules is to be measured by.
