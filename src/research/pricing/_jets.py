@@ -32,6 +32,7 @@ import numpy as np
 from scipy.special import digamma, ndtr
 
 from research.arrays import Float1D, Float2D
+from research.core.pricing.fourier_greeks import PLAIN_ROWS, ROWS
 from research.models import black
 from research.models.heston import Heston
 from research.models.jumps import Bates, VarianceGamma
@@ -55,17 +56,17 @@ class _Cases:
     bends: tuple[Any, Any] | None = None  # second derivatives of m and u by the vol
 
 
-def jets(model: Any, tau: float, k: Float1D, *, more: bool = True) -> tuple[Jets, Float1D]:
-    """Jets at log strikes k = log(K / F), shape (n,) each, and the side of each."""
+def jets(model: Any, tau: float, k: Float1D, *, n_rows: int = ROWS) -> tuple[Jets, Float1D]:
+    """Jets at log strikes k = log(K / F), shape (n,) each, and the side of each; n_rows as for `_contour.rows`."""
     side = np.where(k > 0.0, 1.0, -1.0)
     if isinstance(model, Heston):
-        found = _contour.rows(model, tau, -k, side, np.zeros_like(k), more=more)
+        found = _contour.rows(model, tau, -k, side, np.zeros_like(k), n_rows=n_rows)
         return {name: each * np.exp(0.5 * k) for name, each in found.items()}, side
     out: Jets = {}
     for share, here in ((False, side < 0.0), (True, side > 0.0)):
         if not here.any():
             continue
-        part = _mixed(model, tau, k[here], share, more)
+        part = _mixed(model, tau, k[here], share, n_rows)
         for name, each in part.items():
             both = out.setdefault(name, Bounded(np.zeros_like(k), np.zeros_like(k)))
             both.value[here], both.error[here] = each.value, each.error
@@ -74,13 +75,13 @@ def jets(model: Any, tau: float, k: Float1D, *, more: bool = True) -> tuple[Jets
 
 def below(model: Any, tau: float, k: Float1D) -> tuple[Float1D, Float1D]:
     """Probability to end below log strikes, and its error."""
-    found, side = jets(model, tau, k, more=False)
+    found, side = jets(model, tau, k, n_rows=PLAIN_ROWS)
     return _under(found["q"] * np.exp(-k), side)
 
 
 def asset_below(model: Any, tau: float, k: Float1D) -> tuple[Float1D, Float1D]:
     """The underlying if it ends below log strikes, in units of its forward, and the error."""
-    found, side = jets(model, tau, k, more=False)
+    found, side = jets(model, tau, k, n_rows=PLAIN_ROWS)
     return _under(found["a"], side)
 
 
@@ -97,23 +98,23 @@ def log_ratio(a: Any, b: Any) -> Float1D:
     return out
 
 
-def _mixed(model: Any, tau: float, k: Float1D, share: bool, more: bool) -> Jets:
+def _mixed(model: Any, tau: float, k: Float1D, share: bool, n_rows: int) -> Jets:
     if isinstance(model, VarianceGamma):
-        return _on_a_clock(model, tau, k, share, more)
+        return _on_a_clock(model, tau, k, share, n_rows)
     cases = _jump_cases(model, tau, share)
-    return _sum(model, tau, k, share, cases, more)
+    return _sum(model, tau, k, share, cases, n_rows)
 
 
-def _sum(model: Any, tau: float, k: Float1D, share: bool, cases: _Cases, more: bool) -> Jets:
+def _sum(model: Any, tau: float, k: Float1D, share: bool, cases: _Cases, n_rows: int) -> Jets:
     """Weighted jets of all cases."""
     x = np.clip(cases.m[:, None] - k[None, :], -_FAR, _FAR)
     sign = 1.0 if share else -1.0
-    base = _of_cases(model, tau, x, sign, cases.u, more)
+    base = _of_cases(model, tau, x, sign, cases.u, n_rows)
     lift = 0.5 * (k[None, :] - cases.m[:, None]) if share else 0.5 * (k[None, :] + cases.m[:, None])
     scale = np.exp(np.clip(lift, -_FAR, _FAR))
     weight = cases.weight[:, None] * scale
     out = {name: _rounded(each.total(weight), cases) for name, each in base.items()}
-    if not more:
+    if n_rows <= PLAIN_ROWS:
         return out
     for name, (by_m, by_u, by_weight) in cases.moves.items():
         m, u, w = (np.broadcast_to(part, cases.m.shape)[:, None] * scale for part in (by_m, by_u, by_weight))
@@ -156,13 +157,13 @@ def _rounded(jet: Bounded, cases: _Cases) -> Bounded:
     return Bounded(jet.value, jet.error + _ULP * size * np.abs(jet.value))
 
 
-def _of_cases(model: Any, tau: float, x: Float2D, sign: float, u: Float1D, more: bool) -> Jets:
+def _of_cases(model: Any, tau: float, x: Float2D, sign: float, u: Float1D, n_rows: int) -> Jets:
     """Jets of every case and strike over sqrt(F K), shape (cases, strikes): Heston's, or Black's."""
     if not isinstance(model, Bates):
         return black_jets(x, np.broadcast_to(np.sqrt(u)[:, None], x.shape), sign)
     calm = Heston(v0=model.v0, kappa=model.kappa, theta=model.theta, sigma=model.sigma, rho=model.rho)
     flat = x.ravel()
-    found = _contour.rows(calm, tau, flat, np.full(flat.size, sign), np.repeat(u, x.shape[1]), more=more)
+    found = _contour.rows(calm, tau, flat, np.full(flat.size, sign), np.repeat(u, x.shape[1]), n_rows=n_rows)
     return {name: Bounded(each.value.reshape(x.shape), each.error.reshape(x.shape)) for name, each in found.items()}
 
 
@@ -214,13 +215,13 @@ def _jump_cases(model: Any, tau: float, share: bool) -> _Cases:
     return _Cases(weight, m, u + model.sigma**2 * tau, moves, (0.0, 2.0 * tau))
 
 
-def _on_a_clock(model: VarianceGamma, tau: float, k: Float1D, share: bool, more: bool) -> Jets:
+def _on_a_clock(model: VarianceGamma, tau: float, k: Float1D, share: bool, n_rows: int) -> Jets:
     """The trapezoidal rule over the gamma clock, halved until it settles; its even and odd nodes make the error."""
     out: Jets = {}
     rest = np.arange(k.size)
     noise = _ULP * (20.0 + abs(mixtures.drift(model)) * tau + float(np.sqrt(tau / model.nu)))
     for halvings in range(mixtures.FINEST):
-        both = [_sum(model, tau, k[rest], share, _clock_cases(model, tau, share, 0.5**halvings, part), more)
+        both = [_sum(model, tau, k[rest], share, _clock_cases(model, tau, share, 0.5**halvings, part), n_rows)
                 for part in (0, 1)]  # fmt: skip
         worst = np.zeros(rest.size)
         for name, one in both[0].items():

@@ -109,7 +109,7 @@ def _discounted(claims: _Claims, snapshot: Snapshot) -> Float1D:
 class _Moved:
     """The claims in units of the forward, undiscounted, and what D makes of them."""
 
-    def __init__(self, claims: _Claims, model: Any, snapshot: Snapshot, *, more: bool = True) -> None:
+    def __init__(self, claims: _Claims, model: Any, snapshot: Snapshot) -> None:
         self.claims = claims
         forward = np.asarray(snapshot.forward(claims.tau))
         k = log_ratio(claims.strike, forward)
@@ -117,7 +117,7 @@ class _Moved:
         side = np.empty_like(k)
         for years in np.unique(claims.tau):
             here = claims.tau == years
-            found, side[here] = jets(model, float(years), k[here], more=more)
+            found, side[here] = jets(model, float(years), k[here])
             for name, each in found.items():
                 whole = self.jets.setdefault(name, Bounded(np.zeros_like(k), np.zeros_like(k)))
                 whole.value[here], whole.error[here] = each.value, each.error

@@ -74,14 +74,14 @@ def _smiles() -> tuple[Any, ...]:
 
 
 def _row_group() -> tuple[Any, ...]:
-    return np.array([*EXTREME, 0.01]), 0.4, -1.0, 1, 8, X.copy(), 0.1, 1, np.zeros((3, ROWS, 9))
+    return np.array([*EXTREME, 0.01]), 0.4, -1.0, 1, 8, X.copy(), 0.1, ROWS, np.zeros((3, ROWS, 9))
 
 
 def _rows() -> tuple[Any, ...]:
     groups = 3
     x, first = np.tile(X, groups), np.arange(0, groups * X.size + 1, X.size)
     parameters, years = np.array([PLAIN, EXTREME, (0.04, 0.0, 0.0, 1e-9, 1.0)]), np.array([0.02, 2.0, 30.0])
-    return parameters, years, first, x, 0.1, 1, np.zeros(x.size), np.zeros((3, ROWS, x.size))
+    return parameters, years, first, x, 0.1, ROWS, np.zeros(x.size), np.zeros((3, ROWS, x.size))
 
 
 CASES: dict[str, Callable[[], tuple[Any, ...]]] = {

@@ -69,9 +69,10 @@ def read_with_jumps(model: Any, tau: float, k: float) -> Any:
         np.longdouble(model.intensity * tau),
     )
     weight = np.exp(-rate)
-    for n in range(int(rate + 12.0 * np.sqrt(rate) + 25.0)):
-        if weight > 1e-20:
-            m = n * growth - float(rate) * np.expm1(growth)
+    most = float(rate) * max(1.0, np.exp(growth))
+    for n in range(int(most + 12.0 * np.sqrt(most) + 25.0)):
+        m = n * growth - float(rate) * np.expm1(growth)
+        if weight * max(1.0, np.exp(m)) > 1e-20:
             given = read(model, tau, k - m, extra=n * model.jump_std**2)
             total += weight * given * [1.0, 1.0, np.exp(m)]
         weight *= rate / (n + 1.0)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from tests.pricing.extremes.rays import read, read_with_jumps
 
+from research.core.pricing.fourier_greeks import PLAIN_ROWS
 from research.instruments import Digital, European, Gap, LogContract, Supershare
 from research.market import flat_snapshot
 from research.models import Bates, Heston, Merton, VarianceGamma
@@ -41,7 +42,7 @@ def test_probability_and_density_are_within_the_stated_error_of_the_ray_at_every
         with np.errstate(all="ignore"):
             one, other = read(model, tau, k), read(model, tau, k, omega=0.3)
         unsure = np.abs(one - other) + 3e-16 * np.maximum(np.abs(one), 1.0)
-        found, side = jets(model, tau, np.array([k]), more=False)
+        found, side = jets(model, tau, np.array([k]), n_rows=PLAIN_ROWS)
         beyond, density = found["q"] * np.exp(-k), found["q1"] * np.exp(-k)
         chance = one[0] if side[0] > 0.0 else one[0] - 1.0
         assert abs(beyond.value[0] - chance) <= beyond.error[0] + unsure[0], (model, tau, k)
@@ -74,7 +75,7 @@ def test_bates_is_heston_given_the_number_of_jumps(rho: float) -> None:
         model = Bates(v0=0.02, kappa=1.0, theta=0.06, sigma=0.7, rho=rho, intensity=1.5, jump_mean=-0.1, jump_std=std)
         for k in (-0.3, 0.0, 0.2):
             true = read_with_jumps(model, tau, k)
-            found, side = jets(model, tau, np.array([k]), more=False)
+            found, side = jets(model, tau, np.array([k]), n_rows=PLAIN_ROWS)
             beyond, density = found["q"] * np.exp(-k), found["q1"] * np.exp(-k)
             chance = true[0] if side[0] > 0.0 else true[0] - 1.0
             assert abs(beyond.value[0] - chance) <= beyond.error[0] + 1e-15

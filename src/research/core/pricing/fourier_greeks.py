@@ -2,12 +2,12 @@
 
 With q = xi^2 + 1/4, phi the characteristic function and phi_w that of Black's model of total variance w, the rows are
 
-    row 0, 1      1/pi integral of Re e^{i xi x} (phi - phi_w) (i xi +- 1/2) / q
-    row 2, 3, 4   1/pi integral of Re e^{i xi x} phi (1, i xi, (i xi)^2)
-    row 5 + 3m    1/pi integral of Re e^{i xi x} phi M / q, then with i xi / q, then with 1
+    row 0, 1, 2   1/pi integral of Re e^{i xi x} (phi - phi_w) (1, i xi + 1/2, i xi - 1/2) / q
+    row 3, 4, 5   1/pi integral of Re e^{i xi x} phi (1, i xi, (i xi)^2)
+    row 6 + 3m    1/pi integral of Re e^{i xi x} phi M / q, then with i xi / q, then with 1
 
 where phi M is the m-th of these derivatives of phi: by the vol (sqrt(v0) and sqrt(theta) together), twice by the vol,
-by the time to expiry, by v0, kappa, theta, sigma, rho. Only rows 0 and 1 have poles, which phi_w takes out; w stays as
+by the time to expiry, by v0, kappa, theta, sigma, rho. Only rows 0 to 2 have poles, which phi_w takes out; w stays as
 the parameters move, since the price does not depend on it. Time enters by D' = -q e / (2 (1 + change)^2) in the letters
 of `models.heston`: nothing cancels late in the life.
 
@@ -55,7 +55,8 @@ from research.core.pricing.fourier import (
     split_sides,
 )
 
-PLAIN_ROWS = 5
+PRICE_ROWS = 3
+PLAIN_ROWS = 6
 DERIVATIVES = 8  # vol, vol twice, time, v0, kappa, theta, sigma, rho
 ROWS = PLAIN_ROWS + 3 * DERIVATIVES
 _NEGLIGIBLE = 1e-18  # a block that adds less to the sizes of all rows ends the integrand
@@ -125,8 +126,8 @@ def _derivatives(n: int, xi: complex, q: complex, tau: float, p: Float1D, model:
 
 
 @inlined
-def _row_block(p: Float1D, tau: float, w: float, x0: float, more: int, scratch: Float1D, weights: Float3D) -> None:
-    """Weights of all rows at the nodes of a block: re, im, size."""
+def _row_block(p: Float1D, tau: float, w: float, x0: float, rows: int, scratch: Float1D, weights: Float3D) -> None:
+    """Weights of the first rows at the nodes of a block: re, im, size."""
     extra = p[5] if p.size > 5 else 0.0
     for n in range(BLOCK):
         xi = complex(scratch[_RE + n], scratch[_IM + n])
@@ -136,33 +137,42 @@ def _row_block(p: Float1D, tau: float, w: float, x0: float, more: int, scratch: 
         log_cf = heston_log_cf(xi, tau, p[0], p[1], p[2], p[3], p[4]) - 0.5 * extra * q
         model, black = _exp(log_cf + turn) * slope, _exp(-0.5 * w * q + turn) * slope
         size = _size(model) + _size(black)
-        _store(0, n, (model - black) * (ixi + 0.5), size * _size(ixi + 0.5), weights)
-        _store(1, n, (model - black) * (ixi - 0.5), size * _size(ixi - 0.5), weights)
-        plain = model * q
-        _store(2, n, plain, _size(plain), weights)
-        _store(3, n, plain * ixi, _size(plain) * _size(xi), weights)
-        _store(4, n, plain * (ixi * ixi), _size(plain) * (_size(xi) * _size(xi)), weights)
-        if more != 0:
+        _store(0, n, model - black, size, weights)
+        _store(1, n, (model - black) * (ixi + 0.5), size * _size(ixi + 0.5), weights)
+        _store(2, n, (model - black) * (ixi - 0.5), size * _size(ixi - 0.5), weights)
+        if rows > PRICE_ROWS:
+            plain = model * q
+            _store(3, n, plain, _size(plain), weights)
+            _store(4, n, plain * ixi, _size(plain) * _size(xi), weights)
+            _store(5, n, plain * (ixi * ixi), _size(plain) * (_size(xi) * _size(xi)), weights)
+        if rows > PLAIN_ROWS:
             _derivatives(n, xi, q, tau, p, model, weights)
 
 
 @inlined
-def _add(i: int, dx: float, h: float, rows: int, scratch: Float1D, weights: Float3D, out: Float3D) -> None:
-    """One quote: turn the weights of the block and add them to the sums over even and odd nodes, and their sizes."""
-    c, s, grow = np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK)
+def _add(i: int, dx: float, h: float, rows: int, turn: Float2D, weights: Float3D, out: Float3D) -> None:
+    """One quote: turn the weights of the block and add them to the sums over even and odd nodes, and their sizes.
+
+    turn holds the nodes (re, im), and gets e^{i xi dx} (re, im) and its size; four chains in a fixed order.
+    """
     for n in range(BLOCK):
-        sine, cosine = _sincos(dx * scratch[_RE + n])
-        grow[n] = exp(-dx * scratch[_IM + n])
-        c[n], s[n] = grow[n] * cosine, grow[n] * sine
+        sine, cosine = _sincos(dx * turn[0, n])
+        grow = exp(-dx * turn[1, n])
+        turn[2, n], turn[3, n], turn[4, n] = grow * cosine, grow * sine, grow
     for row in range(rows):
-        here, there, size = 0.0, 0.0, 0.0
-        for n in range(0, BLOCK, 2):
-            here += c[n] * weights[0, row, n] - s[n] * weights[1, row, n]
-            there += c[n + 1] * weights[0, row, n + 1] - s[n + 1] * weights[1, row, n + 1]
-            size += grow[n] * weights[2, row, n] + grow[n + 1] * weights[2, row, n + 1]
-        out[0, row, i] += here * (h / pi)
-        out[1, row, i] += there * (h / pi)
-        out[2, row, i] += size * (h / pi)
+        s0, s1, s2, s3, t0, t1, t2, t3 = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+        for n in range(0, BLOCK, 4):
+            s0 += turn[2, n] * weights[0, row, n] - turn[3, n] * weights[1, row, n]
+            s1 += turn[2, n + 1] * weights[0, row, n + 1] - turn[3, n + 1] * weights[1, row, n + 1]
+            s2 += turn[2, n + 2] * weights[0, row, n + 2] - turn[3, n + 2] * weights[1, row, n + 2]
+            s3 += turn[2, n + 3] * weights[0, row, n + 3] - turn[3, n + 3] * weights[1, row, n + 3]
+            t0 += turn[4, n] * weights[2, row, n]
+            t1 += turn[4, n + 1] * weights[2, row, n + 1]
+            t2 += turn[4, n + 2] * weights[2, row, n + 2]
+            t3 += turn[4, n + 3] * weights[2, row, n + 3]
+        out[0, row, i] += (s0 + s2) * (h / pi)
+        out[1, row, i] += (s1 + s3) * (h / pi)
+        out[2, row, i] += ((t0 + t2) + (t1 + t3)) * (h / pi)
 
 
 @inlined
@@ -181,15 +191,14 @@ def _is_over(rows: int, weights: Float3D, largest: Float1D) -> bool:
 
 @kernel
 def heston_row_group(
-    p: Float1D, tau: float, side: float, start: int, stop: int, x: Float1D, h: float, more: int, out: Float3D
+    p: Float1D, tau: float, side: float, start: int, stop: int, x: Float1D, h: float, rows: int, out: Float3D
 ) -> float:
     """Quotes start..stop of one expiry and side, p and x as for `fourier.heston_group`: the control's variance.
 
-    out, shape (3, ROWS, n), gets the sums over even and over odd nodes, and of sizes; `more`: the derivatives too.
+    out, shape (3, rows, n), gets the sums over even and over odd nodes, and of sizes, of the first rows: 3, 6 or all.
     """
     w, a = heston_scales(tau, p[0], p[1], p[2], p[3], p[4])
     w += p[5] if p.size > 5 else 0.0
-    rows = ROWS if more != 0 else PLAIN_ROWS
     for part in range(3):
         for row in range(rows):
             for i in range(start, stop):
@@ -197,12 +206,15 @@ def heston_row_group(
     if w <= _NO_VARIANCE:
         return w
     b, x0 = contour_scale(w, a, max(abs(x[start]), abs(x[stop - 1]))), nearest(x, start, stop, side)
-    scratch, weights, largest = np.empty(SCRATCH), np.empty((3, ROWS, BLOCK)), np.zeros(ROWS)
+    scratch, turn = np.empty(SCRATCH), np.empty((5, BLOCK))
+    weights, largest = np.empty((3, ROWS, BLOCK)), np.zeros(ROWS)
     for block in range(MAX_BLOCKS):
         contour_block(block, h, b, side, scratch)
-        _row_block(p, tau, w, x0, more, scratch, weights)
+        _row_block(p, tau, w, x0, rows, scratch, weights)
+        for n in range(BLOCK):
+            turn[0, n], turn[1, n] = scratch[_RE + n], scratch[_IM + n]
         for i in range(start, stop):
-            _add(i, x[i] - x0, h, rows, scratch, weights, out)
+            _add(i, x[i] - x0, h, rows, turn, weights, out)
         if _is_over(rows, weights, largest):
             break
     return w
@@ -210,7 +222,7 @@ def heston_row_group(
 
 @kernel
 def heston_rows(
-    parameters: Float2D, tau: Float1D, first: Int1D, x: Float1D, h: float, more: int, control: Float1D, out: Float3D
+    parameters: Float2D, tau: Float1D, first: Int1D, x: Float1D, h: float, rows: int, control: Float1D, out: Float3D
 ) -> None:
     """Rows of the quotes of m groups, as `fourier.heston_values`; control[i] gets the variance of the control."""
     for g in range(tau.size):
@@ -219,6 +231,6 @@ def heston_rows(
         for part in range(2):  # one call: the compiler would write the function out at each
             low, high, side = (start, split, -1.0) if part == 0 else (split, stop, 1.0)
             if high > low:
-                w = heston_row_group(p, tau[g], side, low, high, x, h, more, out)
+                w = heston_row_group(p, tau[g], side, low, high, x, h, rows, out)
                 for i in range(low, high):
                     control[i] = w
