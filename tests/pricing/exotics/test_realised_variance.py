@@ -95,6 +95,12 @@ def test_volatility_under_variance_gamma_agrees_with_simulated_jumps() -> None:
     assert price(VolatilitySwap(strike=0.2, tau=tau), model, MARKET).method == "analytic"
 
 
+def test_paths_say_what_looking_now_and_then_costs_a_swap_on_jumps() -> None:
+    model, item = VarianceGamma(sigma=0.2, nu=0.02, theta=-0.1), VolatilitySwap(strike=0.2, tau=0.1)
+    true, found = price(item, model, MARKET), price(item, model, MARKET, method="paths", n_paths=16384, progress=False)
+    assert 8.0 * found.std_error < abs(found.value - true.value) < found.error
+
+
 def test_volatility_under_variance_gamma_in_its_limits() -> None:
     calm = VarianceGamma(sigma=0.3, nu=1e-6, theta=0.0)  # the variance of V over 2 years is 3 sigma^4 nu / tau
     assert fair_volatility(calm, 2.0)[0] == pytest.approx(0.3 * (1.0 - 3.0 * 1e-6 / 2.0 / 8.0), rel=1e-11)
