@@ -1,8 +1,9 @@
 """What any model that prices European options says of the price at one expiry: options, probabilities, integrals.
 
 Undiscounted, the forward is 1. Options come from the model's own engine; probabilities to end below a strike from the
-contour of its price or its mixture (`_jets`, `mixtures`), or from the slope of its smile: P = Phi(-d2) + dw/dk phi(d2) / (2 sqrt w), w(k) the total
-variance at log moneyness k. Any smooth pay-off is a bond, a forward and options (Carr and Madan):
+contour of its price or its mixture (`_jets`, `mixtures`), or from the slope of its smile, w(k) the total variance at
+log moneyness k: P = Phi(-d2) + dw/dk phi(d2) / (2 sqrt w). Any smooth pay-off is a bond, a forward and options (Carr
+and Madan):
 
     E g(X) = g(1) + integral over k of g''(e^k) O(k) e^k dk,    O the out-of-the-money option struck at e^k.
 
