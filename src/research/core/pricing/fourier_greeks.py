@@ -8,8 +8,8 @@ With q = xi^2 + 1/4, phi the characteristic function and phi_w that of Black's m
 
 where phi M is the m-th of these derivatives of phi: by the vol (sqrt(v0) and sqrt(theta) together), twice by the vol,
 by the time to expiry, by v0, kappa, theta, sigma, rho. Only rows 0 to 2 have poles, which phi_w takes out; w stays as
-the parameters move, since the price does not depend on it. Time enters by D' = -q e / (2 (1 + change)^2) in the letters
-of `models.heston`: nothing cancels late in the life.
+the parameters move, since the price does not depend on it. Time enters by D' = sigma^2 D^2 / 2 - beta D - q / 2 and
+C' = D; late in a life D' cancels, which its size says.
 
 The sums over even and odd nodes are kept apart, and beside them the sum of what the terms are in size: it says how much
 of a row is rounding, and what a difference between two rules is to be measured by.
@@ -27,17 +27,8 @@ import numpy as np
 
 from research.arrays import Float1D, Float2D, Float3D, Int1D
 from research.core._jit import inlined, kernel
-from research.core.math.complexes import csqrt
 from research.core.math.elementary import exp
-from research.core.models.heston import (
-    heston_exponents,
-    heston_log_cf,
-    heston_log_cf_gradient,
-    heston_scales,
-    heston_shift,
-    inverse,
-    one_minus_exp,
-)
+from research.core.models.heston import Six, heston_exponents, heston_scales, heston_shift
 from research.core.pricing.fourier import (
     _IM,
     _NO_VARIANCE,
@@ -60,6 +51,7 @@ PLAIN_ROWS = 6
 DERIVATIVES = 8  # vol, vol twice, time, v0, kappa, theta, sigma, rho
 ROWS = PLAIN_ROWS + 3 * DERIVATIVES
 _NEGLIGIBLE = 1e-18  # a block that adds less to the sizes of all rows ends the integrand
+_LEAST_SIGMA = 1e-30  # as in `models.heston`
 _SMALL_SIGMA = 1e-7  # below it the derivative by sigma is taken in proportion
 
 
@@ -67,24 +59,6 @@ _SMALL_SIGMA = 1e-7  # below it the derivative by sigma is taken in proportion
 def _size(a: complex) -> float:
     """The modulus, or up to 1.42 times it: what C's hypot gives differs from machine to machine."""
     return abs(a.real) + abs(a.imag)
-
-
-@inlined
-def _by_time(xi: complex, tau: float, p: Float1D, d_term: complex) -> complex:
-    """d log phi / d tau = v0 D' + kappa theta D."""
-    kappa, sigma, rho = p[1], max(p[3], 1e-30), p[4]
-    centre, turn = kappa - 0.5 * rho * sigma, rho * sigma
-    q = xi * xi + 0.25
-    square = (1.0 - rho) * (1.0 + rho) * sigma * sigma * (xi * xi) + complex(
-        centre * centre + 0.25 * sigma * sigma + 2.0 * turn * centre * xi.imag, -2.0 * turn * centre * xi.real
-    )
-    d_re, d_im = csqrt(square.real, square.imag)
-    d = complex(d_re, d_im)
-    total = d + complex(centre + turn * xi.imag, -turn * xi.real)
-    big_e = one_minus_exp(tau * d)
-    change = -0.5 * sigma * sigma * (q * inverse(total) * big_e * inverse(d))
-    over = inverse(1.0 + change)
-    return p[0] * (-0.5 * (q * (1.0 - big_e) * (over * over))) + kappa * p[2] * d_term
 
 
 @inlined
@@ -102,27 +76,41 @@ def _store_three(row: int, n: int, xi: complex, q: complex, weight: complex, mor
 
 
 @inlined
-def _derivatives(n: int, xi: complex, q: complex, tau: float, p: Float1D, model: complex, weights: Float3D) -> None:
-    """Rows of phi M; `model` is phi e^{i xi x0} times the slope over q."""
-    sigma = max(p[3], _SMALL_SIGMA)
-    _, g0, g1, g2, g3, g4 = heston_log_cf_gradient(xi, tau, p[0], p[1], p[2], p[3], p[4])
-    d_term, c_term, d_beta, c_beta, d_sigma, c_sigma = heston_exponents(xi, tau, p[1], sigma, p[4])
-    if p[3] < _SMALL_SIGMA:
-        by_beta, mean = p[0] * d_beta + p[1] * p[2] * c_beta, p[1] * p[2]
-        own = (p[3] / _SMALL_SIGMA) * (p[0] * d_sigma + mean * c_sigma)
-        g3 = p[4] * complex(xi.imag - 0.5, -xi.real) * by_beta + own
-    root, level = 2.0 * sqrt(p[0]), 2.0 * sqrt(p[2])
-    vol = root * g0 + level * g2
-    size = _size(model)
+def _derivatives(n: int, xi: complex, q: complex, p: Float1D, model: complex, terms: Six, weights: Float3D) -> None:
+    """Rows of phi M; `model` is phi e^{i xi x0} times the slope over q, terms those of `heston_exponents`."""
+    d_term, c_term, d_beta, c_beta, d_sigma, c_sigma = terms
+    v0, kappa, theta, sigma, rho = p[0], p[1], p[2], p[3], p[4]
+    minus_iz, mean, size = complex(xi.imag - 0.5, -xi.real), kappa * theta, _size(model)
+    by_beta = v0 * d_beta + mean * c_beta
+    vol = 2.0 * sqrt(v0) * d_term + 2.0 * sqrt(theta) * (kappa * c_term)
+    bent, pulled = 0.5 * sigma * sigma * (d_term * d_term), (kappa + rho * sigma * minus_iz) * d_term
+    by_time = v0 * (bent - pulled - 0.5 * q) + mean * d_term
+    late = v0 * (_size(bent) + _size(pulled) + _size(q))
     _store_three(PLAIN_ROWS, n, xi, q, model * vol, 0.0, weights)
-    twice = model * (vol * vol + 2.0 * (g0 + g2))
+    twice = model * (vol * vol + 2.0 * (d_term + kappa * c_term))
     _store_three(PLAIN_ROWS + 3, n, xi, q, twice, size * _size(vol) * _size(vol), weights)
-    _store_three(PLAIN_ROWS + 6, n, xi, q, model * _by_time(xi, tau, p, d_term), 0.0, weights)
-    _store_three(PLAIN_ROWS + 9, n, xi, q, model * g0, 0.0, weights)
-    _store_three(PLAIN_ROWS + 12, n, xi, q, model * g1, size * p[2] * _size(c_term), weights)
-    _store_three(PLAIN_ROWS + 15, n, xi, q, model * g2, 0.0, weights)
-    _store_three(PLAIN_ROWS + 18, n, xi, q, model * g3, size * p[1] * p[2] * _size(c_term) / sigma, weights)
-    _store_three(PLAIN_ROWS + 21, n, xi, q, model * g4, 0.0, weights)
+    _store_three(PLAIN_ROWS + 6, n, xi, q, model * by_time, size * late, weights)
+    _store_three(PLAIN_ROWS + 9, n, xi, q, model * d_term, 0.0, weights)
+    _store_three(PLAIN_ROWS + 12, n, xi, q, model * (by_beta + theta * c_term), size * theta * _size(c_term), weights)
+    _store_three(PLAIN_ROWS + 15, n, xi, q, model * (kappa * c_term), 0.0, weights)
+    by_sigma = rho * minus_iz * by_beta + v0 * d_sigma + mean * c_sigma
+    lost = size * mean * _size(c_term) / max(sigma, _SMALL_SIGMA)
+    _store_three(PLAIN_ROWS + 18, n, xi, q, model * by_sigma, lost, weights)
+    _store_three(PLAIN_ROWS + 21, n, xi, q, model * (sigma * minus_iz * by_beta), 0.0, weights)
+
+
+@inlined
+def _terms(xi: complex, tau: float, p: Float1D, rows: int) -> Six:
+    """`heston_exponents`; where sigma is tiny its derivatives, which rounding eats, in proportion to a larger one."""
+    sigma = max(p[3], _LEAST_SIGMA)
+    d_term, c_term, d_beta, c_beta, d_sigma, c_sigma = xi, xi, xi, xi, xi, xi
+    for k in range(2 if rows > PLAIN_ROWS and sigma < _SMALL_SIGMA else 1):  # one call: it is written out at each
+        d, c, db, cb, ds, cs = heston_exponents(xi, tau, p[1], sigma if k == 0 else _SMALL_SIGMA, p[4])
+        if k == 0:
+            d_term, c_term, d_beta, c_beta, d_sigma, c_sigma = d, c, db, cb, ds, cs
+        else:
+            d_sigma, c_sigma = (sigma / _SMALL_SIGMA) * ds, (sigma / _SMALL_SIGMA) * cs
+    return d_term, c_term, d_beta, c_beta, d_sigma, c_sigma
 
 
 @inlined
@@ -134,7 +122,8 @@ def _row_block(p: Float1D, tau: float, w: float, x0: float, rows: int, scratch: 
         slope = complex(scratch[_SLOPE_RE + n], scratch[_SLOPE_IM + n])
         q = xi * xi + 0.25
         turn, ixi = complex(-x0 * xi.imag, x0 * xi.real), complex(-xi.imag, xi.real)
-        log_cf = heston_log_cf(xi, tau, p[0], p[1], p[2], p[3], p[4]) - 0.5 * extra * q
+        terms = _terms(xi, tau, p, rows)
+        log_cf = p[0] * terms[0] + p[1] * p[2] * terms[1] - 0.5 * extra * q
         model, black = _exp(log_cf + turn) * slope, _exp(-0.5 * w * q + turn) * slope
         size = _size(model) + _size(black)
         _store(0, n, model - black, size, weights)
@@ -146,7 +135,7 @@ def _row_block(p: Float1D, tau: float, w: float, x0: float, rows: int, scratch: 
             _store(4, n, plain * ixi, _size(plain) * _size(xi), weights)
             _store(5, n, plain * (ixi * ixi), _size(plain) * (_size(xi) * _size(xi)), weights)
         if rows > PLAIN_ROWS:
-            _derivatives(n, xi, q, tau, p, model, weights)
+            _derivatives(n, xi, q, p, model, terms, weights)
 
 
 @inlined
