@@ -10,6 +10,7 @@ S. L. Heston, "A closed-form solution for options with stochastic volatility", R
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import ClassVar
@@ -71,6 +72,9 @@ class Heston:
         t = numbers(tau, "tau")
         require_all(t >= 0.0, "tau", t, "be >= 0 years")
         x = self.kappa * t
-        with np.errstate(invalid="ignore", divide="ignore"):
-            weight = np.where(x > 0.0, -np.expm1(-x) / np.where(x > 0.0, x, 1.0), 1.0)
-        return np.asarray(self.theta + (self.v0 - self.theta) * weight)
+        some = np.where(x > 0.0, x, 1.0)
+        now = np.where(x > 0.0, -np.expm1(-some) / some, 1.0)
+        near = np.minimum(x, 0.5)  # 1 - now cancels there: its series
+        series = sum((-near) ** n / math.factorial(n + 2) for n in range(14)) * near
+        later = np.where(x < 0.5, series, 1.0 - now)
+        return np.asarray(self.v0 * now + self.theta * later)

@@ -16,6 +16,7 @@
 | `analytic`, `fourier` | ForwardStart | deterministic_vol, characteristic function | a later return | Kruse, Noegel |
 | `convolution` | Cliquet | deterministic_vol, characteristic function | laws convolved | see `forward_start` |
 | `analytic` | Digital, Gap, Supershare, Power, LogContract | a smile | probabilities, options | Carr & Madan (1998) |
+| `analytic` | Digital, Gap, Supershare | characteristic function | on the price's contour, with Greeks | see `_jets` |
 | `analytic`, `replication` | VarianceSwap, VolatilitySwap | a smile | closed forms; options | Demeterfi et al. (1999) |
 | `replication` | CorridorVarianceSwap | a smile | options inside, four on the way | Carr & Lewis (2004) |
 | `analytic`, `replication` | GammaSwap | a smile | the share measure; options | Lee (2010) |

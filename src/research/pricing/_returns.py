@@ -6,9 +6,10 @@ mean exp(A(u) + D(u) v); v is a scaled noncentral chi-square, whose moment gener
     log E exp(D v) = -2 kappa theta / sigma^2 log(1 - D c) + D exp(-kappa t) v0 / (1 - D c),
     c = sigma^2 (1 - exp(-kappa t)) / (2 kappa).
 
-Under the measure of the underlying kappa becomes kappa - rho sigma and kappa theta stays. Increments of Merton's model
-and of Variance Gamma do not depend on the past. Puts, and probabilities to end below, come from the cosine series (Fang
-and Oosterlee); terms are doubled and the range widened until two rounds agree, and their difference is the error.
+Under the measure of the underlying kappa becomes kappa - rho sigma and kappa theta stays. Puts come from the cosine
+series (Fang and Oosterlee); terms are doubled and the range widened until two rounds agree, and their difference and a
+bound of the terms left out are the error. A return from today on, and one that does not depend on the past (Merton,
+Variance Gamma), has the model's own options.
 
 References
 ----------
@@ -19,7 +20,7 @@ and Stochastics 9, 233-250. Fang, Oosterlee (2008), SIAM J. Scientific Computing
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -28,17 +29,16 @@ from scipy.special import ndtr
 
 from research.arrays import Float1D
 from research.core.models.levy import AFFINE, VARIANCE_GAMMA, levy_log_cfs
-from research.core.pricing.cosine import cosine_puts
 from research.errors import NoEngineError, NumericalError, rule
 from research.models import black
 from research.pricing import _clock
 from research.pricing._flat import sensitivity_to_rounding
-from research.pricing.cosine import log_price_range
 
 Complex = NDArray[np.complex128]
 LogCharacteristic = Callable[[Float1D], Complex]
 _ROUNDS = tuple((2**power, 2.0 * power - 4.0) for power in range(7, 17))  # terms, half width in spreads
-_ENOUGH, _ROUNDING = 1e-6, 2e-16
+_ENOUGH, _ROUNDING = 1e-4, 2e-16  # the worst that is given away, with its error; of a term
+_LATER = np.array([1.0, 1.1, 1.3, 1.7, 2.5, 5.0, 20.0, 100.0])  # frequencies at which phi is looked at again
 _CHUNK = 1 << 21  # cosines at a time
 
 
@@ -50,61 +50,63 @@ class Return:
     centre: float
     spread: float
     reach: float
-    levy: tuple[int, Float1D, float] | None = None  # kind, parameters, years: then puts come from the compiled series
     agree: float = 1e-12  # two rounds that differ by less, relative to the larger of strike and forward, are enough
 
     def puts(self, log_strike: Float1D) -> tuple[Float1D, Float1D]:
-        """E[max(K - exp X, 0)] and its error, shape (n,) each."""
-        put, gap = self._settled(log_strike, 0, np.maximum(1.0, np.exp(log_strike)))
+        """E[max(K - exp X, 0)] and its error, shape (n,) each; rounds until two agree, each strike for itself."""
         strike = np.exp(log_strike)
-        return np.clip(put, np.maximum(strike - 1.0, 0.0), strike), gap
-
-    def below(self, log_strike: Float1D) -> tuple[Float1D, Float1D]:
-        """P(X < log K) and its error, shape (n,) each."""
-        found, gap = self._settled(log_strike, 1, np.ones_like(log_strike))
-        return np.clip(found, 0.0, 1.0), gap
-
-    def _settled(self, log_strike: Float1D, row: int, size: Float1D) -> tuple[Float1D, Float1D]:
-        """Rounds until two agree, each strike for itself."""
+        size = np.maximum(1.0, strike)
         found, gap = np.full(log_strike.size, np.nan), np.full(log_strike.size, np.inf)
         rest = np.arange(log_strike.size)
         for n_terms, width in _ROUNDS:
             half = width * self.spread + 0.1 * width * self.reach
-            trial = self._series(log_strike[rest], self.centre - half, 2.0 * half, n_terms, row)
+            trial = self._series(log_strike[rest], self.centre - half, 2.0 * half, n_terms)
             change = np.abs(trial - found[rest])
             found[rest] = trial
-            gap[rest] = np.where(np.isnan(change), np.inf, change) + _ROUNDING * n_terms * size[rest]
+            left = self._left_out(np.pi * n_terms / (2.0 * half)) * strike[rest]
+            gap[rest] = np.where(np.isnan(change), np.inf, change + left) + _ROUNDING * n_terms * size[rest]
             rest = rest[gap[rest] > self.agree * size[rest]]
             if rest.size == 0:
                 break
         if not np.all(gap <= _ENOUGH * size):
             raise NumericalError(rule("the cosine series", "settle", f"a change of {float((gap / size).max()):.1e}"))
-        return found, gap
+        return np.clip(found, np.maximum(strike - 1.0, 0.0), strike), gap
 
-    def _series(self, log_strike: Float1D, low: float, width: float, n_terms: int, row: int) -> Float1D:
-        """Puts (row 0) or probabilities (row 1) by one series."""
-        if self.levy is not None and row == 0:
-            compiled = np.empty(log_strike.size)
-            cosine_puts(*self.levy, low, width, n_terms, np.ascontiguousarray(log_strike), compiled)
-            return compiled * np.exp(log_strike)
+    def _left_out(self, u: float) -> float:
+        """What the terms beyond frequency u add to a put over its strike at most, as in `cosine`."""
+        return float(4.0 / np.pi * np.exp(self.log_cf(u * _LATER).real.max()) / u)
+
+    def _series(self, log_strike: Float1D, low: float, width: float, n_terms: int) -> Float1D:
         u: Any = np.pi * np.arange(n_terms) / width
         weight = np.exp(self.log_cf(u) - 1j * u * low).real * (2.0 / width)
         weight[0] *= 0.5
-        over_u = np.concatenate([[0.0], 1.0 / u[1:]])
+        over_u, bent = np.concatenate([[0.0], 1.0 / u[1:]]), weight / (1.0 + u * u)
         out = np.empty(log_strike.size)
         step = max(1, _CHUNK // n_terms)
         for at in range(0, log_strike.size, step):
-            strike = np.exp(log_strike[at : at + step])
             k = np.clip(log_strike[at : at + step], low, low + width)
             angle = u * (k - low)[:, None]
             sine = np.sin(angle)
             below = sine @ (over_u * weight) + (k - low) * weight[0]
-            if row == 0:
-                bent = weight / (1.0 + u * u)
-                spent = np.exp(k) * (np.cos(angle) @ bent + sine @ (u * bent)) - np.exp(low) * bent.sum()
-                below = strike * below - spent
-            out[at : at + step] = below
+            spent = np.exp(k) * (np.cos(angle) @ bent + sine @ (u * bent)) - np.exp(low) * bent.sum()
+            out[at : at + step] = np.exp(log_strike[at : at + step]) * below - spent
         return out
+
+
+@dataclass(frozen=True, slots=True)
+class Today:
+    """The same answers for a return from today on, or one that does not depend on the past: the model's own options."""
+
+    model: Any
+    tau: float
+
+    def puts(self, log_strike: Float1D) -> tuple[Float1D, Float1D]:
+        """E[max(K - exp X, 0)] and its error, shape (n,) each."""
+        from research.pricing import _smile
+
+        value, error = _smile.otm(self.model, 1.0, self.tau, log_strike)
+        strike = np.exp(log_strike)
+        return value + np.where(log_strike > 0.0, strike - 1.0, 0.0), error + 2e-16 * np.maximum(1.0, strike)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +157,9 @@ def _log_variance_mean(d: Complex, p: Float1D, t: float, share: bool) -> Complex
     return out
 
 
-def law(model: Any, tau: float, start: float = 0.0, *, share: bool = True, agree: float = 1e-12) -> Return | Lognormal:
+def law(
+    model: Any, tau: float, start: float = 0.0, *, share: bool = True, agree: float = 1e-12
+) -> Return | Today | Lognormal:
     """The return over `tau` years from `start` on, under the measure of the underlying at the start, or of money."""
     if "deterministic_vol" in model.abilities:
         if hasattr(model, "sigma"):
@@ -164,10 +168,10 @@ def law(model: Any, tau: float, start: float = 0.0, *, share: bool = True, agree
     kind, p = model.characteristic()
     if kind not in (AFFINE, VARIANCE_GAMMA):
         raise NoEngineError(rule("model", "be Heston, Merton, Bates or VarianceGamma", type(model).__name__))
-    if kind == VARIANCE_GAMMA or start == 0.0 or is_independent(model):
-        moved = _aged(p, start) if kind == AFFINE else p
-        given = (kind, moved, tau)
-        return Return(lambda u: _levy(*given, u), *log_price_range(*given), levy=given, agree=agree)
+    if start == 0.0 or "black_mixture" in model.abilities:
+        return Today(model, tau)
+    if is_independent(model):  # the variance moves as expected
+        return Today(replace(model, v0=p[2] + (p[0] - p[2]) * float(np.exp(-p[1] * start))), tau)
     still, unit = p.copy(), p.copy()
     still[0], unit[0], unit[2], unit[5] = 0.0, 1.0, 0.0, 0.0
 
@@ -196,13 +200,6 @@ def is_stationary(model: Any) -> bool:
         return hasattr(model, "sigma")
     kind, p = model.characteristic()
     return bool(kind == VARIANCE_GAMMA or (kind == AFFINE and p[3] == 0.0 and p[1] == 0.0))
-
-
-def _aged(p: Float1D, start: float) -> Float1D:
-    """Parameters from `start` on where the variance moves as expected."""
-    out = p.copy()
-    out[0] = p[2] + (p[0] - p[2]) * np.exp(-p[1] * start)
-    return out
 
 
 def _range(calm: LogCharacteristic, p: Float1D, tau: float) -> tuple[float, float, float]:

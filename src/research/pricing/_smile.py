@@ -1,8 +1,9 @@
 """What any model that prices European options says of the price at one expiry: options, probabilities, integrals.
 
-Undiscounted, the forward is 1. Options come from the model's own engine; probabilities to end below a strike from its
-characteristic function, or from the slope of its smile: P = Phi(-d2) + dw/dk phi(d2) / (2 sqrt w), w(k) the total
-variance at log moneyness k. Any smooth pay-off is a bond, a forward and options (Carr and Madan):
+Undiscounted, the forward is 1. Options come from the model's own engine; probabilities to end below a strike from the
+contour of its price or its mixture (`_jets`, `mixtures`), or from the slope of its smile, w(k) the total variance at
+log moneyness k: P = Phi(-d2) + dw/dk phi(d2) / (2 sqrt w). Any smooth pay-off is a bond, a forward and options (Carr
+and Madan):
 
     E g(X) = g(1) + integral over k of g''(e^k) O(k) e^k dk,    O the out-of-the-money option struck at e^k.
 
@@ -122,8 +123,9 @@ def below(model: Any, forward: float, tau: float, k: Float1D) -> tuple[Float1D, 
 
         return mixtures.below(model, tau, k)
     if vol is None:
-        law = _returns.law(model, tau)
-        return law.below(k)
+        from research.pricing import _jets
+
+        return _jets.below(model, tau, k)
     if "deterministic_vol" in abilities(model):
         return _returns.Lognormal(float(_clock.std(model, tau))).below(k)
     k = _moved(model, forward, k)[1]

@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from research.arrays import reshape, vectors
-from research.errors import require_all
+from research.arrays import reshape
 from research.instruments import European
 from research.market import Snapshot
 from research.models import black
-from research.pricing._european import european_values
+from research.pricing._european import european_values, inputs
 from research.pricing.catalogue import Values
 
 
@@ -27,14 +26,12 @@ def price_with_error(
     is_call: ArrayLike = True,
 ) -> tuple[Any, Any]:
     """Present values under a model with `vol(log_moneyness, tau)`, and the rounding error of each, price units."""
-    (f, k, t, d, call), shape = vectors(forward, strike, tau, df, np.asarray(is_call, dtype=bool))
-    require_all((f > 0.0) & np.isfinite(f), "forward", f, "be finite and > 0")
-    require_all((k > 0.0) & np.isfinite(k), "strike", k, "be finite and > 0")
+    (f, k, t, d, sign), shape = inputs(forward, strike, tau, df, is_call)
     vol = np.zeros_like(f)
     for years in np.unique(t[t > 0.0]):
         here = t == years
         vol[here] = model.vol(np.log(k[here] / f[here]), float(years))
-    value = np.asarray(black.price(f, k, t, vol, df=d, is_call=call > 0.5))
+    value = np.asarray(black.price(f, k, t, vol, df=d, is_call=sign > 0.0))
     return reshape(value, shape), reshape(d * 4e-16 * np.maximum(f, k), shape)
 
 

@@ -17,22 +17,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from research.arrays import Float1D, Float2D, reshape, vectors
-from research.core._tasks import share as shared
-from research.core.pricing.fourier import heston_values
-from research.errors import NumericalError, require_all, rule
+from research.arrays import Float1D
+from research.core.pricing.fourier_greeks import PRICE_ROWS
 from research.instruments import European
 from research.market import Snapshot
-from research.models.heston import Heston
 from research.models.jumps import Bates
-from research.pricing._european import european_values
+from research.pricing._european import by_expiry, european_values, inputs
+from research.pricing._jets import jets
 from research.pricing.catalogue import Values
-from research.pricing.fourier import most
-from research.pricing.mixtures import jump_cases
 
-_STEPS = (0.1, 0.05, 0.025, 0.0125)
-_RULES_AGREE, _POWER, _ROUNDING = 2e-9, 1.15, 8e-15  # as in `fourier`
-_LEAST = 1e-17  # numbers of jumps that are less likely are left out, and counted as error
+_ROUNDING = 8e-15
 
 
 def price_with_error(
@@ -53,101 +47,14 @@ def price_with_error(
     tau : array-like, years (ACT/365F)
     df : array-like, default 1.0
     is_call : array-like of bool, default True
-
-    Raises
-    ------
-    NumericalError
-        When the finest rule does not settle an option.
     """
-    sign = np.where(np.asarray(is_call, dtype=bool), 1.0, -1.0)
-    (f, k, t, d, s), shape = vectors(forward, strike, tau, df, sign)
-    for name, x in (("forward", f), ("strike", k), ("df", d)):
-        require_all((x > 0.0) & np.isfinite(x), name, x, "be finite and > 0")
-    require_all((t >= 0.0) & np.isfinite(t), "tau", t, "be finite and >= 0 years")
-    value, error = np.maximum(s * (f - k), 0.0), np.zeros_like(f)
-    for years in np.unique(t[t > 0.0]):
-        here = np.flatnonzero(t == years)
-        found, gap = otm(model, float(years), np.log(k[here] / f[here]))
-        value[here] += f[here] * found
-        error[here] = f[here] * gap + _ROUNDING * np.maximum(f[here], k[here])
-    return reshape(d * value, shape), reshape(d * error, shape)
+    return by_expiry(otm, _ROUNDING, model, inputs(forward, strike, tau, df, is_call))
 
 
 def otm(model: Bates, tau: float, log_strike: Float1D) -> tuple[Float1D, Float1D]:
     """Out-of-the-money options over the forward, and their errors; puts for log strikes up to 0."""
-    found, gap = np.empty_like(log_strike), np.empty_like(log_strike)
-    for share, here in ((False, log_strike <= 0.0), (True, log_strike > 0.0)):
-        if here.any():
-            found[here], gap[here] = _one_side(model, tau, log_strike[here], share)
-    return found, gap
-
-
-def _one_side(model: Bates, tau: float, k: Float1D, share: bool) -> tuple[Float1D, Float1D]:
-    """Calls (`share`: weights under the measure of the underlying, strikes moved) or puts (forwards moved)."""
-    weight, count, m = jump_cases(model.intensity, model.jump_mean, model.jump_std, tau, share)
-    kept = weight > _LEAST
-    weight, count, m = weight[kept], count[kept], m[kept]
-    order = np.argsort(-k, kind="stable")  # x = log(F / K) increases
-    x = np.clip(m[:, None] - k[order][None, :], -700.0, 700.0)
-    forward = np.ones_like(x) if share else np.exp(x) * np.exp(k[order])
-    strike = np.exp(-x) if share else np.broadcast_to(np.exp(k[order]), x.shape)
-    forward, strike = np.ascontiguousarray(forward), np.ascontiguousarray(strike)
-    value, gap = _settled(model, tau, count * model.jump_std**2, x, forward, strike)
-    value += np.maximum((forward - strike) if share else (strike - forward), 0.0)
-    size = 1.0 if share else np.exp(k[order])
-    rounding = 2.3e-16 * float(np.abs(m).max() + 0.1 * m.size) + _LEAST * 100.0
-    found, error = np.empty_like(k), np.empty_like(k)
-    found[order] = weight @ value
-    error[order] = weight @ (np.sqrt(forward * strike) * gap**_POWER) + rounding * size
-    return found, error
-
-
-def _settled(model: Bates, tau: float, extra: Float1D, x: Any, forward: Any, strike: Any) -> tuple[Any, Any]:
-    """Time values, shape (cases, strikes), and the gaps between their rules; refined until two rules agree."""
-    calm = Heston(v0=model.v0, kappa=model.kappa, theta=model.theta, sigma=model.sigma, rho=model.rho)
-    one = [calm.v0, calm.kappa, calm.theta, calm.sigma, calm.rho]
-    side = calm.rho * (calm.v0 + calm.kappa * calm.theta * tau) / max(calm.sigma, 1e-30)
-    x_all, f_all, k_all = x.ravel(), forward.ravel(), strike.ravel()
-    case = np.repeat(np.arange(extra.size), x.shape[1])
-    value, gap = np.empty_like(x_all), np.empty_like(x_all)
-    rest = np.arange(x_all.size)
-    tries = [(h, ()) for h in _STEPS] + [(h, (shift,)) for shift in (0.0, side) for h in _STEPS[1:]]
-    for i, (h, given) in enumerate(tries):
-        if i == 2:  # strikes that are worth nothing: their gaps hide those of their neighbours
-            bound = most(calm, x_all[rest], np.full(rest.size, tau), extra[case[rest]])
-            lost = bound <= 4e-15 * np.exp(0.5 * np.abs(x_all[rest]))
-            value[rest[lost]], gap[rest[lost]] = 0.0, 0.0
-            rest = rest[~lost]
-            if rest.size == 0:
-                break
-        start = np.flatnonzero(np.diff(case[rest], prepend=-1))
-        p = np.array([[*one, extra[c], *given] for c in case[rest[start]]])
-        found = _one_rule(p, tau, np.append(start, rest.size), x_all[rest], f_all[rest], k_all[rest], h)
-        value[rest], gap[rest] = found
-        done = gap[rest] <= _RULES_AGREE
-        if given:  # as in `fourier`
-            gap[rest] **= 1.0 / _POWER
-        rest = rest[~done]
-        if rest.size == 0:
-            break
-    if rest.size:
-        what = f"settle for every option; got a gap of {gap[rest[0]]:.1e} after {case[rest[0]]} jumps"
-        raise NumericalError(rule("the Fourier integral", what, model))
-    return value.reshape(x.shape), gap.reshape(x.shape)
-
-
-def _one_rule(
-    p: Float2D, tau: float, first: Any, x: Float1D, forward: Float1D, strike: Float1D, h: float
-) -> tuple[Float1D, Float1D]:
-    """Values and gaps, group g with parameters p[g]."""
-    value, gap, years = np.empty_like(x), np.empty_like(x), np.full(p.shape[0], tau)
-
-    def work(part: slice) -> None:
-        ends = first[part.start : part.stop + 1]
-        heston_values(p[part], years[part], ends, x, forward, strike, h, value, gap)
-
-    shared(years.size, work, small=x.size < 512)
-    return value, gap
+    found = jets(model, tau, log_strike, n_rows=PRICE_ROWS)[0]["c"]
+    return np.maximum(found.value, 0.0), found.error
 
 
 def value(items: Sequence[European], model: Bates, snapshot: Snapshot) -> Values:

@@ -62,7 +62,7 @@ def spot_table(
         "rho": lambda: tau * (forward * g["delta"] - g["price"]),
     }
     if set(wanted) & {"theta", "charm"}:
-        lift, carry = _along_the_curve(snapshot, tau, df)
+        lift, carry = along_the_curve(snapshot, tau, df)
         forms["theta"] = lambda: g["theta"] + lift * g["price"] - carry * (forward * g["delta"])
         forms["charm"] = lambda: growth * (g["charm"] + (lift - carry) * g["delta"] - carry * (forward * g["gamma"]))
     found = {name: forms[name]() for name in wanted}
@@ -74,7 +74,7 @@ def spot_table(
     return {name: entry(v, error[name], "closed form") for name, v in found.items()}
 
 
-def _along_the_curve(snapshot: Snapshot, tau: Any, df: Any) -> tuple[Any, Any]:
+def along_the_curve(snapshot: Snapshot, tau: Any, df: Any) -> tuple[Any, Any]:
     """At each expiry: how far the forward rate lies above the zero rate, and the growth of the forward, 1/year."""
     t, where = np.unique(tau, return_inverse=True)
     early, late = np.maximum(t - _STEP, 0.0), t + _STEP

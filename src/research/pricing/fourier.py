@@ -13,16 +13,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from research.arrays import Float1D, Float2D, Int1D, marks_nan, reshape, vectors
+from research.arrays import Float1D, Float2D, Int1D, marks_nan, reshape
 from research.core._tasks import share
 from research.core.models.heston import heston_log_cfs
 from research.core.pricing.fourier import heston_values
 from research.core.pricing.fourier_smile import heston_smiles
-from research.errors import NumericalError, require, require_all, rule
+from research.errors import NumericalError, require, rule
 from research.instruments import European
 from research.market import Snapshot
 from research.models.heston import Heston
-from research.pricing._european import european_values
+from research.pricing._european import european_values, inputs
 from research.pricing.catalogue import Values
 from research.pricing.cosine import explosion
 
@@ -101,20 +101,9 @@ def price_with_error(
 def _inputs(
     model: Heston, forward: ArrayLike, strike: ArrayLike, tau: ArrayLike, df: ArrayLike, is_call: ArrayLike
 ) -> tuple[list[Float1D], tuple[int, ...]]:
-    """Checked vectors of forward, strike, tau, df and sign; a look at the extremes is enough where all is well."""
-    require(
-        isinstance(model, Heston), "model", model, "be a Heston", hint="pricing.price has an engine for each model."
-    )
-    flags = np.asarray(is_call)
-    require(flags.dtype == bool, "is_call", is_call, "be True or False, or an array of these")
-    sign = np.where(flags, 1.0, -1.0)
-    inputs, shape = vectors(forward, strike, tau, df, sign)
-    for name, x, rest in zip(("forward", "strike", "tau", "df"), inputs, ("> 0", "> 0", ">= 0 years", "> 0")):
-        least = x.min(initial=np.inf)
-        if not ((least >= 0.0 if name == "tau" else least > 0.0) and x.max(initial=0.0) < np.inf):
-            sound = (x >= 0.0) if name == "tau" else (x > 0.0)
-            require_all(sound & np.isfinite(x), name, x, f"be finite and {rest}")
-    return inputs, shape
+    hint = "pricing.price has an engine for each model."
+    require(isinstance(model, Heston), "model", model, "be a Heston", hint=hint)
+    return inputs(forward, strike, tau, df, is_call)
 
 
 def _settled(forward: Float1D, strike: Float1D, df: Float1D, sign: Float1D, time_value: Float1D) -> Float1D:

@@ -1,84 +1,174 @@
-"""Delta, gamma and speed of European options under the integral: no bump, from the cosine series of the density.
+"""Greeks of European options, digitals, gaps and supershares under the integral: no bump, under Heston, Bates, Merton,
+Variance Gamma.
 
-With x = log(S_T / F), density f and k = log(K / F), undiscounted and by the forward,
+All of them are sums of three claims on the price beyond a strike: the option, the underlying, the strike itself. Their
+derivatives in the forward, the vol, time and every parameter are jets (`_jets`): contour integrals of the same quality
+as the price under Heston, mixtures of these or of Black's under the others. With D = F d/dF,
 
-    put delta = -E[e^x; x < k],    gamma = K f(k) / F^2,    speed = -(K / F^3) (2 f(k) + f'(k)).
+    delta = D V / S,   gamma = (D - 1) D V / S^2,   speed = (D - 2)(D - 1) D V / S^3,   rho = tau (D - 1) V,
+    theta = r V - (r - q) D V - df dv/dtau,
 
-The vol of such a model does not depend on the level of the spot, so
-that delta is the model's own (sticky moneyness). Terms are doubled until gamma settles; a sum of Black prices
-(`mixtures`) has these of its own.
+r and q the forward rates at expiry. The vol of such a model does not depend on the level of the spot, so that delta is
+the model's own (sticky moneyness). Vega moves sqrt(v0) and sqrt(theta) together, or sigma (`_bumps.shifted`).
 
 References
 ----------
-Fang & Oosterlee (2008), SIAM J. Scientific Computing 31, 826-848, eqs. (11), (22), (56).
+Haug (2007), The Complete Guide to Option Pricing Formulas, 2nd ed., chapter 2 (the Greeks).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from research.arrays import Float1D
-from research.core.models.levy import levy_log_cfs
-from research.errors import NumericalError, rule
-from research.instruments import European
+from research.instruments import Digital, European, Gap, Supershare
 from research.market import Snapshot
-from research.pricing import mixtures
-from research.pricing.cosine import log_price_range
+from research.models.heston import Heston
+from research.models.jumps import Bates, Merton, VarianceGamma
+from research.pricing._bounded import Bounded
+from research.pricing._greek_tables import Table, entry
+from research.pricing._jets import Jets, jets, log_ratio
+from research.pricing.black_greeks import along_the_curve
 
-_ROUNDS = tuple((2**power, 2.0 * power - 4.0) for power in range(8, 16))
-_AGREE = 1e-10
-
-
-def spot_greeks(items: Sequence[European], model: Any, snapshot: Snapshot) -> dict[str, Float1D]:
-    """delta, gamma, speed by the spot, shape (n,) each."""
-    strike, is_call = np.array([i.strike for i in items]), np.array([i.is_call for i in items])
-    tau = np.array([i.years(snapshot.as_of) for i in items])
-    forward, df = np.asarray(snapshot.forward(tau)), np.asarray(snapshot.discount.df(tau))
-    growth, k = forward / snapshot.spot, np.log(strike / forward)
-    below, density, slope = (np.zeros(k.size) for _ in range(3))
-    below[(tau == 0.0) & (k > 0.0)] = 1.0
-    for years in np.unique(tau[tau > 0.0]):
-        here = np.flatnonzero(tau == years)
-        law = mixtures.density if "black_mixture" in model.abilities else _settled
-        below[here], density[here], slope[here] = law(model, float(years), k[here])
-    delta = df * (np.where(is_call, 1.0, 0.0) - below)
-    gamma = df * strike / forward**2 * density
-    speed = -df * strike / forward**3 * (2.0 * density + slope)
-    return {"delta": growth * delta, "gamma": growth**2 * gamma, "speed": growth**3 * speed}
+CONTRACTS = (European, Digital, Gap, Supershare)
+_HOW = "under the integral"
+_ROUNDING = 1e-15
 
 
-def _settled(model: Any, tau: float, k: Float1D) -> tuple[Float1D, Float1D, Float1D]:
-    """E[e^x; x < k], f(k), f'(k)."""
-    kind, p = model.characteristic()
-    centre, spread, reach = log_price_range(kind, p, tau)
-    before: Any = None
-    for n_terms, width in _ROUNDS:
-        half = width * spread + 0.1 * width * reach
-        found = _series(kind, p, tau, centre - half, 2.0 * half, n_terms, k)
-        if before is not None:
-            gap = max(float(np.abs(found[0] - before[0]).max()), spread * float(np.abs(found[1] - before[1]).max()))
-            if gap < _AGREE:
-                return found
-        before = found
-    raise NumericalError(rule("the density", "settle to 1e-10", model, "Its tails may be too heavy: use differences."))
+def takes(item: Any, model: Any, snapshot: Snapshot) -> bool:
+    """Whether Greeks of this contract under this model need no bump; a clock without noise has no density."""
+    known = isinstance(model, (Heston, Bates, Merton)) or (isinstance(model, VarianceGamma) and model.sigma > 0.0)
+    alive = known and isinstance(item, CONTRACTS) and item.years(snapshot.as_of) > 0.0
+    return alive and snapshot.cash_dividends is None
 
 
-def _series(
-    kind: int, p: Float1D, tau: float, low: float, width: float, n: int, k: Float1D
-) -> tuple[Float1D, Float1D, Float1D]:
-    u: Float1D = np.pi * np.arange(n, dtype=np.float64) / width
-    re, im = np.empty(n), np.empty(n)
-    levy_log_cfs(kind, u, tau, p, re, im)
-    weight = 2.0 / width * np.exp(re) * np.cos(im - u * low)
-    weight[0] *= 0.5
-    at = np.clip(k, low, low + width)
-    angle = u[None, :] * (at - low)[:, None]
-    c, s = np.cos(angle), np.sin(angle)
-    grown = np.exp(at)[:, None]
-    chi = (c * grown - np.exp(low) + u * s * grown) / (1.0 + u * u)
-    outside = at != k
-    density, slope = np.where(outside, 0.0, c @ weight), np.where(outside, 0.0, -(s @ (weight * u)))
-    return chi @ weight, density, slope
+@dataclass(frozen=True, slots=True)
+class _Claims:
+    """n pieces of contracts: strike, years, whose, above the strike or below, and how much of each."""
+
+    owner: Any
+    strike: Float1D
+    tau: Float1D
+    above: Any
+    option: Float1D
+    asset: Float1D
+    cash: Float1D
+
+
+def greek_table(items: Sequence[Any], model: Any, snapshot: Snapshot, wanted: Sequence[str]) -> Table:
+    """The Greeks of the module, each with its error, shape (n,) each."""
+    claims = _claims(items, snapshot)
+    found = _by_claim(claims, model, snapshot)
+    return {name: entry(*_summed(found[name](), claims, len(items)), _HOW) for name in wanted if name in found}
+
+
+def parameter_table(item: Any, model: Any, snapshot: Snapshot, names: Sequence[str]) -> Table:
+    """Derivatives of one contract's value by parameters of the model."""
+    claims = _claims([item], snapshot)
+    z, unit = _Moved(claims, model, snapshot), _discounted(claims, snapshot)
+    return {f"by_{n}": entry(*_summed(z.value(f"{n}.") * unit, claims, 1), _HOW) for n in names}
+
+
+def _claims(items: Sequence[Any], snapshot: Snapshot) -> _Claims:
+    rows: list[tuple[float, ...]] = []
+    for i, item in enumerate(items):
+        tau = item.years(snapshot.as_of)
+        if isinstance(item, Supershare):
+            rows += [
+                (i, item.low, tau, 1.0, 0.0, 1.0 / item.low, 0.0),
+                (i, item.high, tau, 1.0, 0.0, -1.0 / item.low, 0.0),
+            ]
+            continue
+        side = 1.0 if item.is_call else -1.0
+        if isinstance(item, European):
+            rows.append((i, item.strike, tau, side, 1.0, 0.0, 0.0))
+        elif isinstance(item, Gap):
+            rows.append((i, item.trigger, tau, side, 0.0, 1.0, -item.strike / item.trigger))
+        else:
+            cash, unit = item.pays == "cash", side * item.amount
+            rows.append((i, item.strike, tau, side, 0.0, 0.0 if cash else unit, unit / item.strike if cash else 0.0))
+    owner, *rest = np.array(rows).T
+    return _Claims(owner.astype(np.int64), *(np.ascontiguousarray(part) for part in rest))
+
+
+def _summed(each: Bounded, claims: _Claims, n: int) -> tuple[Float1D, Float1D]:
+    value, error = (np.asarray(np.bincount(claims.owner, part, n), np.float64) for part in (each.value, each.error))
+    return value, error + _ROUNDING * np.abs(value)
+
+
+def _discounted(claims: _Claims, snapshot: Snapshot) -> Float1D:
+    """Forward times discount factor."""
+    out: Float1D = np.asarray(snapshot.forward(claims.tau)) * np.asarray(snapshot.discount.df(claims.tau))
+    return out
+
+
+class _Moved:
+    """The claims in units of the forward, undiscounted, and what D makes of them."""
+
+    def __init__(self, claims: _Claims, model: Any, snapshot: Snapshot) -> None:
+        self.claims = claims
+        forward = np.asarray(snapshot.forward(claims.tau))
+        k = log_ratio(claims.strike, forward)
+        self.jets: Jets = {}
+        side = np.empty_like(k)
+        for years in np.unique(claims.tau):
+            here = claims.tau == years
+            found, side[here] = jets(model, float(years), k[here])
+            for name, each in found.items():
+                whole = self.jets.setdefault(name, Bounded(np.zeros_like(k), np.zeros_like(k)))
+                whole.value[here], whole.error[here] = each.value, each.error
+        ahead = (side < 0.0) * 1.0 - (claims.above < 0.0)  # from the side out of the money to the contract's own
+        ratio = claims.strike / forward
+        self.jets["a"], self.jets["q"] = self.jets["a"] + ahead, self.jets["q"] + ahead * ratio
+        self.jets["c"] = self.jets["c"] + ahead * (1.0 - ratio)
+
+    def __getitem__(self, name: str) -> Bounded:
+        return self.jets[name]
+
+    def _of(self, option: Bounded, asset: Bounded, cash: Bounded) -> Bounded:
+        return self.claims.option * option + self.claims.asset * asset + self.claims.cash * cash
+
+    def value(self, by: str = "") -> Bounded:
+        """V, or its derivative by a direction ("vol.")."""
+        return self._of(self[f"{by}c"], self[f"{by}a"], self[f"{by}q"])
+
+    def slope(self, by: str = "") -> Bounded:
+        """D V."""
+        q1 = self[f"{by}q1"]
+        return self._of(self[f"{by}a"], self[f"{by}a"] + q1, q1)
+
+    def less(self) -> Bounded:
+        """(D - 1) V."""
+        return self._of(self["q"], self["q1"], self["q1"] - self["q"])
+
+    def bend(self) -> Bounded:
+        """(D - 1) D V."""
+        return self._of(self["q1"], self["q2"], self["q2"] - self["q1"])
+
+    def turn(self) -> Bounded:
+        """(D - 2)(D - 1) D V."""
+        one, two, three = self["q1"], self["q2"], self["q3"]
+        return self._of(two - 2.0 * one, three - 2.0 * two, three - 3.0 * two + 2.0 * one)
+
+
+def _by_claim(claims: _Claims, model: Any, snapshot: Snapshot) -> dict[str, Callable[[], Bounded]]:
+    z, spot, unit, tau = _Moved(claims, model, snapshot), snapshot.spot, _discounted(claims, snapshot), claims.tau
+    df = np.asarray(snapshot.discount.df(tau))
+    lift, carry = along_the_curve(snapshot, tau, df)
+    short = lift - np.log(df) / tau
+    return {
+        "value": lambda: z.value() * unit,
+        "delta": lambda: z.slope() * (unit / spot),
+        "gamma": lambda: z.bend() * (unit / spot**2),
+        "speed": lambda: z.turn() * (unit / spot**3),
+        "vega": lambda: z.value("vol.") * unit,
+        "volga": lambda: z.value("vol twice.") * unit,
+        "vanna": lambda: z.slope("vol.") * (unit / spot),
+        "rho": lambda: z.less() * (unit * tau),
+        "theta": lambda: (z.value() * short - z.slope() * carry - z.value("time.")) * unit,
+        "charm": lambda: (z.slope() * (short - carry) - z.bend() * carry - z.slope("time.")) * (unit / spot),
+    }  # fmt: skip

@@ -30,22 +30,22 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import gammainc, gammaincc, ndtr
 
-from research.arrays import Float1D, reshape, vectors
-from research.errors import NumericalError, require_all, rule
+from research.arrays import Float1D
+from research.errors import NumericalError, rule
 from research.instruments import European
 from research.market import Snapshot
 from research.models import black
 from research.models.jumps import Merton, VarianceGamma
-from research.pricing._european import european_values
+from research.pricing._european import by_expiry, european_values, inputs, two_sides
 from research.pricing.catalogue import Values
 
 Cases = tuple[Float1D, Float1D, Float1D, float | None]  # weight, m, s; m of a clock that stands still, for what is left
 Kernel = Callable[[Any, Any, Any], Any]  # of m, s and the log strike
 _LEAST, _MOST = 1e-40, 200_000  # weight of the largest; cases
 _LEFT, _FAR, _STEP = -80.0, 45.0, 0.16
-_FINEST = 11  # halvings of the step
+FINEST = 11  # halvings of the step
 # rules of step h and 2h that agree so well; the finer one's error is about the square of the gap, stated is a power
-_AGREE, _POWER = 1e-9, 1.3
+AGREE, POWER = 1e-9, 1.3
 _ENOUGH = 1e-6  # the worst that is given away, with its error
 _EPS = 2.3e-16
 _CHUNK = 1 << 18  # Black prices at a time
@@ -75,29 +75,18 @@ def price_with_error(
     NumericalError
         When a mixture needs more than 200,000 cases (millions of jumps).
     """
-    sign = np.where(np.asarray(is_call, dtype=bool), 1.0, -1.0)
-    (f, k, t, d, s), shape = vectors(forward, strike, tau, df, sign)
-    for name, x in (("forward", f), ("strike", k), ("df", d)):
-        require_all((x > 0.0) & np.isfinite(x), name, x, "be finite and > 0")
-    require_all((t >= 0.0) & np.isfinite(t), "tau", t, "be finite and >= 0 years")
-    value, error = np.maximum(s * (f - k), 0.0), np.zeros_like(f)
-    for years in np.unique(t[t > 0.0]):
-        here = np.flatnonzero(t == years)
-        found, gap = otm(model, float(years), np.log(k[here] / f[here]))
-        value[here] += f[here] * found
-        error[here] = f[here] * gap + _EPS * np.maximum(f[here], k[here])
-    return reshape(d * value, shape), reshape(d * error, shape)
+    return by_expiry(otm, _EPS, model, inputs(forward, strike, tau, df, is_call))
 
 
 def otm(model: Any, tau: float, log_strike: Float1D) -> tuple[Float1D, Float1D]:
     """Out-of-the-money options over the forward, and their errors; puts for log strikes up to 0."""
-    found, gap = np.empty_like(log_strike), np.empty_like(log_strike)
-    for share, here in ((False, log_strike <= 0.0), (True, log_strike > 0.0)):
-        if here.any():
-            size = 1.0 if share else np.exp(log_strike[here])
-            value, error = mixed(model, tau, log_strike[here], share, _calls if share else _puts)
-            found[here], gap[here] = size * value, size * error
-    return found, gap
+
+    def one_side(k: Float1D, share: bool) -> tuple[Float1D, Float1D]:
+        size = 1.0 if share else np.exp(k)
+        value, error = mixed(model, tau, k, share, _calls if share else _puts)
+        return size * value, size * error
+
+    return two_sides(one_side, log_strike)
 
 
 def below(model: Any, tau: float, log_strike: Float1D) -> tuple[Float1D, Float1D]:
@@ -120,30 +109,6 @@ def _below(m: Any, s: Any, k: Any) -> Any:
         return ndtr(np.where(s > 0.0, (k - m) / s + 0.5 * s, np.where(k > m, np.inf, -np.inf)))
 
 
-def _share_below(m: Any, s: Any, k: Any) -> Any:
-    """As `_below`, under the measure of the underlying."""
-    return _below(m + s * s, s, k)
-
-
-def density(model: Any, tau: float, log_strike: Float1D) -> tuple[Float1D, Float1D, Float1D]:
-    """E[exp x; x < k], f(k) and f'(k), f the density of x = log(S / F), for `fourier_greeks`."""
-    found = [
-        mixed(model, tau, log_strike, *how)[0] for how in ((True, _share_below), (False, _density), (False, _slope))
-    ]
-    return found[0], found[1], found[2]
-
-
-def _density(m: Any, s: Any, k: Any) -> Any:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        z = (k - m) / s + 0.5 * s
-        return np.where(s > 0.0, np.exp(-0.5 * np.minimum(z * z, 1400.0)) / (s * np.sqrt(2.0 * np.pi)), 0.0)
-
-
-def _slope(m: Any, s: Any, k: Any) -> Any:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(s > 0.0, -((k - m) / s + 0.5 * s) / s * _density(m, s, k), 0.0)
-
-
 def mixed(model: Any, tau: float, k: Float1D, share: bool, what: Kernel) -> tuple[Float1D, Float1D]:
     """The sum over the cases of weight times what(m, s, k), and its error; `share`: weights w'."""
     if isinstance(model, Merton):
@@ -153,19 +118,19 @@ def mixed(model: Any, tau: float, k: Float1D, share: bool, what: Kernel) -> tupl
         return _still(model, tau, k, share, what)
     found, gap = np.full(k.size, np.nan), np.full(k.size, np.inf)
     rest = np.arange(k.size)
-    noise = _EPS * (20.0 + abs(_drift(model)) * tau + np.sqrt(tau / model.nu))
-    for halvings in range(_FINEST):
-        weight, m, s, still = _clock(model, tau, share, 0.5**halvings)
+    noise = _EPS * (20.0 + abs(drift(model)) * tau + np.sqrt(tau / model.nu))
+    for halvings in range(FINEST):
+        weight, m, s, still = clock_cases(model, tau, share, 0.5**halvings)
         trial = []
         for part in (slice(0, None, 2), slice(1, None, 2)):
             trial.append(_sum((2.0 * weight[part], m[part], s[part], still), k[rest], what))
         found[rest], gap[rest] = 0.5 * (trial[0] + trial[1]), np.abs(trial[0] - trial[1])
-        rest = rest[gap[rest] > _AGREE]
+        rest = rest[gap[rest] > AGREE]
         if rest.size == 0:
             break
     if not (gap <= _ENOUGH).all():
         raise NumericalError(rule("the integral over the gamma clock", "settle", model, f"A gap of {gap.max():.1e}."))
-    return found, np.where(gap > _AGREE, gap, gap**_POWER) + noise
+    return found, np.where(gap > AGREE, gap, gap**POWER) + noise
 
 
 def _sum(cases: Cases, k: Float1D, what: Kernel) -> Float1D:
@@ -215,12 +180,12 @@ def _jumps(model: Merton, tau: float, share: bool) -> tuple[Cases, float]:
     return (weight, m, s, None), size
 
 
-def _drift(model: VarianceGamma) -> float:
+def drift(model: VarianceGamma) -> float:
     """omega."""
     return float(np.log1p(-model.theta * model.nu - 0.5 * model.sigma**2 * model.nu) / model.nu)
 
 
-def _clock(model: VarianceGamma, tau: float, share: bool, shrink: float) -> Cases:
+def clock_cases(model: VarianceGamma, tau: float, share: bool, shrink: float) -> Cases:
     """Nodes in t = log y, y the clock over nu: weights alpha exp(alpha t - y) / Gamma(1 + alpha) dt, t from its peak.
 
     Under the measure of the underlying y is a gamma variable over 1 - theta nu - sigma^2 nu / 2.
@@ -237,20 +202,18 @@ def _clock(model: VarianceGamma, tau: float, share: bool, shrink: float) -> Case
     weight *= alpha / float(weight @ clock)
     own = 1.0 - model.theta * model.nu - 0.5 * model.sigma**2 * model.nu
     spent = model.nu * clock / (own if share else 1.0)
-    shift = _drift(model) * tau
+    shift = drift(model) * tau
     return weight, shift + (model.theta + 0.5 * model.sigma**2) * spent, model.sigma * np.sqrt(spent), shift
 
 
 def _still(model: VarianceGamma, tau: float, k: Float1D, share: bool, what: Kernel) -> tuple[Float1D, Float1D]:
     """sigma = 0: the log price is a drift and a gamma variable times theta nu."""
     alpha, slope, own = tau / model.nu, model.theta * model.nu, 1.0 - model.theta * model.nu
-    y = np.maximum((k - _drift(model) * tau) / slope, 0.0)
+    y = np.maximum((k - drift(model) * tau) / slope, 0.0)
     lower, upper = (gammainc, gammaincc) if slope > 0.0 else (gammaincc, gammainc)
-    error = np.full(k.size, 1e-13 + _EPS * (20.0 + abs(_drift(model)) * tau))
-    if what in (_below, _share_below):
-        return lower(alpha, own * y if share else y), error
-    if what in (_density, _slope):
-        raise NumericalError(rule("sigma", "be > 0 for a finite gamma", model, "Use price differences."))
+    error = np.full(k.size, 1e-13 + _EPS * (20.0 + abs(drift(model)) * tau))
+    if what is _below:
+        return lower(alpha, y), error
     if what is _puts:
         return np.maximum(lower(alpha, y) - np.exp(-k) * lower(alpha, own * y), 0.0), error * (1.0 + np.exp(-k))
     return np.maximum(upper(alpha, own * y) - np.exp(k) * upper(alpha, y), 0.0), error * (1.0 + np.exp(k))

@@ -16,7 +16,7 @@ How each is found stands in the column `how`:
 | how | where | error |
 |---|---|---|
 | closed form | European options under a surface or one vol (`sticky="strike"`) | rounding |
-| under the integral | delta, gamma, speed of European options by `fourier` and `cosine` | 1e-9 of the largest |
+| under the integral | European, Digital, Gap, Supershare under Heston, Bates, Merton, VG | column `error` |
 | on the grid | value, delta, gamma, speed, theta by `pde` and `adi`: read at the spot | column `error` |
 | differences on one grid | the rest by `pde` and `adi`, unless `spot_bump` is given | column `error` |
 | differences | all else that is deterministic: central, of eighth order where prices are exact, | column `error` |
@@ -49,7 +49,7 @@ from research.market import Snapshot
 from research.models import BlackScholes
 from research.pricing import _calls, carry
 from research.pricing._bumps import Shifted, noisy_step, spot_step, vol_step
-from research.pricing._greek_tables import DERIVED, GREEKS, UNITS, Table, entry, long, wide
+from research.pricing._greek_tables import DERIVED, GREEKS, UNITS, Table, long, wide
 from research.pricing._signs import check_signs
 from research.pricing.black_greeks import closed_form
 from research.pricing.catalogue import Values
@@ -57,6 +57,7 @@ from research.pricing.difference_greeks import GRIDS, NARROW, WIDE, differences,
 from research.pricing.normal import refuse_zero_spot
 from research.pricing.price import check_currencies, choose, price, rows_of, warn_of
 
+_TRANSFORMS = ("analytic", "fourier", "cosine")
 _SIMULATIONS = ("monte_carlo", "longstaff_schwartz", "paths")
 _SEEDS = 8
 _OWN = ("n_seeds", "estimator")  # options of simulated Greeks, not of an engine
@@ -197,8 +198,15 @@ def _meant(engines: list[Any], model: Any, method: str, alike: bool, options: di
 
 
 def by_parameter(item: Any, model: Any, snapshot: Snapshot, *, method: str = "auto", **options: Any) -> Table:
-    """Derivative of the value by each parameter of the model, by central differences of fourth order."""
+    """Derivative of the value by each parameter of the model: under the integral, or by differences of fourth order."""
+    from research.pricing import fourier_greeks
+
     out: Table = {}
+    if method in ("auto", *_TRANSFORMS) and fourier_greeks.takes(item, model, snapshot):
+        names = [f.name for f in fields(model)]
+        for name in names:
+            UNITS.setdefault(f"by_{name}", f"price per 1.00 of {name}")
+        return fourier_greeks.parameter_table(item, model, snapshot, names)
     for name in (f.name for f in fields(model)):
         at = getattr(model, name)
         if not isinstance(at, float):
@@ -256,6 +264,13 @@ def _group(
     used = first.method[0]
     if used != engine.method and (used in ("pde", "adi") or used in _SIMULATIONS):  # the best engine has refused
         return _group(items, model, snapshot, str(used), wanted, bumps, options)
+    from research.pricing import fourier_greeks
+
+    if used in _TRANSFORMS and all(fourier_greeks.takes(item, model, snapshot) for item in items):
+        given = fourier_greeks.greek_table(items, model, snapshot, wanted)
+        if "value" in given:
+            given["value"] |= {"value": first.value, "error": first.error}
+        return [(everyone, str(used), given)]
     return _by_differences(items, model, snapshot, str(used), wanted, bumps, options, first)
 
 
@@ -263,7 +278,7 @@ def _by_differences(
     items: list[Any], model: Any, snapshot: Snapshot, used: str, wanted: list[str], bumps: dict[str, Any],
     options: dict[str, Any], first: Any,
 ) -> list[tuple[list[int], str, Table]]:  # fmt: skip
-    """A table for each step in spot; what the model says under the integral takes the place of differences."""
+    """A table for each step in spot."""
     noisy = bool(np.any(first.std_error > 0.0))
     kept = noisy or used in GRIDS or bool(bumps["spot"])  # steps that do not follow the contract
     own = kept or bumps["vol"] or bumps["rate"]
@@ -279,25 +294,8 @@ def _by_differences(
         table = differences(some, model, snapshot, used, wanted, bumps | {"spot": float(step)}, options, prices, width)
         if "value" in table:
             table["value"] |= {"std_error": prices.std_error, "error": prices.error}
-        out.append(([int(i) for i in at], used, table | _under_the_integral(some, model, snapshot, used, wanted)))
+        out.append(([int(i) for i in at], used, table))
     return out
-
-
-def _under_the_integral(items: list[Any], model: Any, snapshot: Snapshot, used: str, wanted: list[str]) -> Table:
-    """Delta, gamma and speed of European options under a characteristic function."""
-    exact = [n for n in ("delta", "gamma", "speed") if n in wanted]
-    transformed = isinstance(items[0], European) and used in ("analytic", "fourier", "cosine")
-    if not (exact and transformed and _proportional(model, snapshot)):
-        return {}
-    from research.pricing.fourier_greeks import spot_greeks
-
-    given = spot_greeks(items, model, snapshot)
-    errors = {name: 1e-9 * max(float(np.abs(given[name]).max()), 1e-300) for name in exact}
-    return {name: entry(given[name], errors[name], "under the integral") for name in exact}
-
-
-def _proportional(model: Any, snapshot: Snapshot) -> bool:
-    return hasattr(model, "characteristic") and snapshot.cash_dividends is None
 
 
 def _simulated(

@@ -22,10 +22,12 @@ from typing import Any
 
 import numpy as np
 
+from research.arrays import reshape
 from research.errors import require
 from research.instruments import Digital, Gap, LogContract, Power, Supershare
 from research.market import Snapshot
-from research.pricing import _clock, _smile
+from research.pricing import _clock, _jets, _smile
+from research.pricing._jets import log_ratio
 from research.pricing.catalogue import Values, abilities
 
 _ROUNDING = 1e-14
@@ -40,35 +42,45 @@ class _Day:
         self.model, self.forward = model, snapshot.forward(self.tau)
         self.df = snapshot.discount.df(self.tau)
 
-    def below(self, strike: float) -> tuple[float, float]:
-        """Probability to end below a strike, and its error."""
-        found, error = _smile.below(self.model, self.forward, self.tau, np.array([np.log(strike / self.forward)]))
-        return float(found[0]), float(error[0])
+    def below(self, strike: Any) -> tuple[Any, Any]:
+        """Probability to end below a strike, and its error; shape (n,), or a number for one."""
+        k = log_ratio(np.atleast_1d(strike), self.forward)
+        found, error = _smile.below(self.model, self.forward, self.tau, k)
+        return reshape(found, np.shape(strike)), reshape(error, np.shape(strike))
 
-    def option(self, strike: float, is_call: bool) -> tuple[float, float]:
-        """European option, and its error."""
-        k = np.log(strike / self.forward)
-        value, error = _smile.otm(self.model, self.forward, self.tau, np.array([k]))
-        inside = max(self.forward - strike, 0.0) if is_call else max(strike - self.forward, 0.0)
-        return float(value[0]) * self.forward + inside, float(error[0]) * self.forward
+    def option(self, strike: Any, is_call: bool) -> tuple[Any, Any]:
+        """European option, and its error; shape (n,), or a number for one."""
+        value, error = _smile.otm(self.model, self.forward, self.tau, log_ratio(np.atleast_1d(strike), self.forward))
+        inside = np.maximum(self.forward - strike, 0.0) if is_call else np.maximum(strike - self.forward, 0.0)
+        shape = np.shape(strike)
+        return reshape(value, shape) * self.forward + inside, reshape(error, shape) * self.forward
 
-    def asset_below(self, strike: float) -> tuple[float, float]:
-        """E[S; S < strike] = strike P - put."""
+    def asset_below(self, strike: Any) -> tuple[Any, Any]:
+        """E[S; S < strike]: under the integral of its own, or strike P - put."""
+        if abilities(self.model) & {"characteristic_function", "heston_mixture"}:
+            found, error = _jets.asset_below(self.model, self.tau, log_ratio(np.atleast_1d(strike), self.forward))
+            return reshape(self.forward * found, np.shape(strike)), reshape(self.forward * error, np.shape(strike))
         p, p_error = self.below(strike)
         put, error = self.option(strike, False)
         return strike * p - put, strike * p_error + error
 
 
 def digitals(items: Sequence[Digital], model: Any, snapshot: Snapshot) -> Values:
-    """Cash-or-nothing and asset-or-nothing options."""
+    """Cash-or-nothing and asset-or-nothing options; those of one expiry and kind together."""
     found, error = np.empty(len(items)), np.empty(len(items))
+    groups: dict[tuple[float, str], list[int]] = {}
     for i, item in enumerate(items):
-        day = _Day(item, model, snapshot)
-        cash = item.pays == "cash"
-        low, gap = day.below(item.strike) if cash else day.asset_below(item.strike)
-        whole = 1.0 if cash else day.forward
-        unit = item.amount * day.df
-        found[i], error[i] = unit * (whole - low if item.is_call else low), unit * (gap + _ROUNDING * whole)
+        groups.setdefault((item.years(snapshot.as_of), item.pays), []).append(i)
+    for (_, pays), at in groups.items():
+        some = [items[i] for i in at]
+        day = _Day(some[0], model, snapshot)
+        strike, is_call, amount = (
+            np.array([getattr(item, n) for item in some]) for n in ("strike", "is_call", "amount")
+        )
+        low, gap = day.below(strike) if pays == "cash" else day.asset_below(strike)
+        whole, unit = 1.0 if pays == "cash" else day.forward, amount * day.df
+        found[at] = unit * np.where(is_call, whole - low, low)
+        error[at] = unit * (gap + _ROUNDING * whole)
     return Values(found, np.zeros_like(found), error)
 
 

@@ -4,19 +4,18 @@
 |---|---|---|
 | Black-Scholes, one vol or a term structure | the mean square of sigma | its root |
 | Heston, Merton, Bates | closed, jumps with their squares | from the Laplace transform |
-| Variance Gamma | closed | - |
+| Variance Gamma | closed | from the Laplace transform of its squared jumps |
 | smiles (SVI, SABR) | Carr and Madan's integral of options, for continuous paths | - |
 
 With n observations the squared drift of each period is added, and under the closed models what the variance's own
-randomness adds, exactly (cumulants of the forward returns; Broadie and Jain); a smile says nothing of that part, so the
-whole correction is counted in its error. E sqrt(V) = 1 / (2 sqrt(pi)) times the integral of (1 - E exp(-s V)) s^(-3/2),
-in log s by the trapezoidal rule, which converges exponentially there.
+randomness adds, exactly (moments of the forward returns; Broadie and Jain); a smile says nothing of that part, so the
+whole correction is counted in its error. Expected volatilities come from the transforms of `_realised`.
 
 References
 ----------
 Demeterfi, Derman, Kamal, Zou (1999), "A guide to volatility and variance swaps", J. Derivatives 6(4), 9-32.
 Broadie, Jain (2008), "The effect of jumps and discrete sampling on volatility and variance swaps", International J.
-Theoretical and Applied Finance 11, 761-797. Cox, Ingersoll, Ross (1985), Econometrica 53, 385-407 (the transform).
+Theoretical and Applied Finance 11, 761-797.
 """
 
 from __future__ import annotations
@@ -31,14 +30,14 @@ from research.core.models.levy import AFFINE, VARIANCE_GAMMA
 from research.errors import NoEngineError, require, rule
 from research.instruments import VarianceSwap, VolatilitySwap
 from research.market import Snapshot
-from research.models.jumps import Bates
 from research.pricing import _clock, _returns
+from research.pricing._realised import lag, log_laplace_affine, log_laplace_gamma, root_mean
 from research.pricing.catalogue import Values, abilities
 from research.pricing.static import log_mean
 
 _ROUNDING = 1e-14
-_SERIES = 1e-9  # relative: of cumulants by differences
-_SMALL = 0.01  # step of the differences, in inverse standard deviations
+_SAMPLED = 1e-13  # relative: sums of squared means and of variances
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(16)
 
 
 def fair_variance(
@@ -112,8 +111,8 @@ def _closed(model: Any, tau: float) -> float:
     if kind == VARIANCE_GAMMA:
         return float(p[0] ** 2 + p[1] * p[2] ** 2)
     x = p[1] * tau
-    weight = -np.expm1(-x) / x if x > 0.0 else 1.0
-    return float(p[2] + (p[0] - p[2]) * weight + p[5] * (p[6] ** 2 + p[7] ** 2))
+    now, later = (-np.expm1(-x) / x, float(lag(np.array([x]))[0]) / x) if x > 0.0 else (1.0, 0.0)
+    return float(p[0] * now + p[2] * later + p[5] * (p[6] ** 2 + p[7] ** 2))
 
 
 def _sampled(model: Any, snapshot: Snapshot, tau: float, n: int) -> tuple[float, float]:
@@ -126,26 +125,49 @@ def _sampled(model: Any, snapshot: Snapshot, tau: float, n: int) -> tuple[float,
         if i == 0 or not alike:
             mean, variance = _moments(model, tau / n, float(times[i]))
         total += (carry[i] + mean) ** 2 + variance
-    return float(total / tau), float(_SERIES * total / tau)
+    return float(total / tau), float(_SAMPLED * total / tau)
 
 
 def _moments(model: Any, tau: float, start: float) -> tuple[float, float]:
-    """Mean and variance of the return less its forward: jumps in closed form, the rest by differences of order 4."""
+    """Mean and variance of the return over `tau` from `start` on, less its forward.
+
+    Under Heston the variance v of that day has a mean and a variance, and given it, with B(t) = (1 - exp(-kappa t)) /
+    kappa what a shock of v adds to the variance of the next t years,
+
+        Var X = integral of E[v_u] (1 - rho sigma B(tau - u) + sigma^2 B(tau - u)^2 / 4) du,  u from 0 to tau.
+    """
     kind, p = _affine_or_gamma(model)
     if kind == VARIANCE_GAMMA:
         sigma, nu, theta = p.tolist()
         omega = np.log1p(-theta * nu - 0.5 * sigma**2 * nu) / nu
         return float((theta + omega) * tau), float((sigma**2 + nu * theta**2) * tau)
     v0, kappa, theta, sigma, rho, intensity, size, deviation = p.tolist()
-    calm = Bates(v0=v0, kappa=kappa, theta=theta, sigma=sigma, rho=rho, intensity=0.0, jump_mean=0.0, jump_std=0.0)
-    law = _returns.law(calm, tau, start, share=False)
-    assert isinstance(law, _returns.Return)
-    h = _SMALL / max(law.spread, 1e-12)
-    one, two = law.log_cf(np.array([h, 2.0 * h]))
-    mean, variance = (8.0 * one.imag - two.imag) / (6.0 * h), -(16.0 * one.real - two.real) / (6.0 * h * h)
+
+    def shock(t: Any) -> Any:
+        return -np.expm1(-kappa * t) / kappa if kappa > 0.0 else t
+
+    v = v0 * np.exp(-kappa * start) + kappa * theta * shock(start)
+    spread = sigma**2 * shock(start) * (v0 * np.exp(-kappa * start) + 0.5 * kappa * theta * shock(start))
+    u, weight = _graded(tau)
+    ahead = sigma * shock(tau - u)
+    expected = weight * (v * np.exp(-kappa * u) + kappa * theta * shock(u))
+    mean, variance = (
+        -0.5 * expected.sum(),
+        expected @ ((1.0 - 0.5 * rho * ahead) ** 2 + 0.25 * (1.0 - rho**2) * ahead**2),
+    )
     jumps = intensity * tau
     drift = jumps * (size - np.expm1(size + 0.5 * deviation**2))
-    return float(mean + drift), float(variance + jumps * (size**2 + deviation**2))
+    mixed = 0.25 * shock(tau) ** 2 * spread
+    return float(mean + drift), float(variance + mixed + jumps * (size**2 + deviation**2))
+
+
+def _graded(tau: float) -> tuple[Float1D, Float1D]:
+    """Gauss and Legendre's nodes and weights on [0, tau], on panels that shrink by half towards both ends."""
+    edges = 0.5 * tau * np.concatenate([[0.0], 0.5 ** np.arange(13.0, -1.0, -1.0)])
+    half = 0.5 * np.diff(edges)
+    left = (edges[:-1, None] + half[:, None] * (1.0 + _NODES)).ravel()
+    weight = (half[:, None] * _WEIGHTS).ravel()
+    return np.concatenate([left, tau - left]), np.concatenate([weight, weight])
 
 
 def fair_volatility(model: Any, tau: float) -> tuple[float, float]:
@@ -154,39 +176,11 @@ def fair_volatility(model: Any, tau: float) -> tuple[float, float]:
     if "deterministic_vol" in abilities(model):
         return float(_clock.std(model, tau) / np.sqrt(tau)), 0.0
     kind, p = _affine_or_gamma(model)
-    if kind == VARIANCE_GAMMA:
-        must = "be BlackScholes, Heston, Merton or Bates for method='analytic'"
-        raise NoEngineError(rule("model", must, "VarianceGamma", "Use method='paths'."))
     size = _closed(model, tau)
     if size == 0.0:
         return 0.0, 0.0
-    fine, coarse = (_root_mean(p, tau, size, h) for h in (0.05, 0.1))
-    return fine, abs(fine - coarse) + _ROUNDING * fine
-
-
-def _root_mean(p: Float1D, tau: float, size: float, h: float) -> float:
-    """E sqrt(V) by the trapezoidal rule in y = log(s size)."""
-    y = np.arange(-80.0, 80.0 + h, h)
-    gain = -np.expm1(_log_laplace(np.exp(y) / size, p, tau))
-    return float(h * (gain * np.exp(-0.5 * y)).sum() * np.sqrt(size) / (2.0 * np.sqrt(np.pi)))
-
-
-def _log_laplace(s: Float1D, p: Float1D, tau: float) -> Float1D:
-    """log E exp(-s V), V the mean of the variance over tau (Cox, Ingersoll, Ross) and the squared jumps over tau."""
-    v0, kappa, theta, sigma = p[:4]
-    x, square = s / tau, sigma * sigma
-    gamma = np.sqrt(kappa**2 + 2.0 * x * square)
-    part = -np.expm1(-gamma * tau)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        length = np.where(gamma * tau > 1e-9, part / gamma, tau)
-        by_variance = -2.0 * x * length / ((gamma + kappa) * length + 2.0 * (1.0 - part))
-        a, b = x * length / (kappa + gamma), x * tau / (kappa + gamma)
-        bent = np.where(square * a > 1e-9, -np.log1p(-square * a) / max(square, 1e-300), a + 0.5 * square * a * a)
-        level = 2.0 * kappa * theta * (bent - b) if kappa * theta > 0.0 else np.zeros_like(s)
-    wide = 2.0 * x * p[7] ** 2
-    jumps = p[5] * tau * np.expm1(-x * p[6] ** 2 / (1.0 + wide) - 0.5 * np.log1p(wide))
-    out: Float1D = np.asarray(level + by_variance * v0 + jumps)
-    return out
+    transform = log_laplace_gamma if kind == VARIANCE_GAMMA else log_laplace_affine
+    return root_mean(lambda s: transform(s, p, tau), size)
 
 
 def value(items: Sequence[VarianceSwap], model: Any, snapshot: Snapshot) -> Values:
@@ -211,7 +205,7 @@ def _swaps(items: Sequence[VarianceSwap], model: Any, snapshot: Snapshot, *, rep
 
 
 def volatility_swaps(items: Sequence[VolatilitySwap], model: Any, snapshot: Snapshot) -> Values:
-    """Volatility swaps under Black-Scholes, Heston, Merton and Bates."""
+    """Volatility swaps under Black-Scholes, Heston, Merton, Bates and Variance Gamma."""
     tau = np.array([item.years(snapshot.as_of) for item in items])
     fair, gap = np.array([fair_volatility(model, float(t)) for t in tau]).T
     unit = np.array([item.notional for item in items]) * snapshot.discount.df(tau)

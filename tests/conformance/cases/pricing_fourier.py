@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from research.core.pricing.fourier_greeks import ROWS
+
 PLAIN = (0.04, 1.5, 0.06, 0.5, -0.7)
 EXTREME = (0.2, 15.0, 0.07, 3.3, 0.98)
 X = np.linspace(-0.6, 0.6, 9)
@@ -71,11 +73,24 @@ def _smiles() -> tuple[Any, ...]:
     )
 
 
+def _row_group() -> tuple[Any, ...]:
+    return np.array([*EXTREME, 0.01]), 0.4, -1.0, 1, 8, X.copy(), 0.1, ROWS, np.zeros((3, ROWS, 9))
+
+
+def _rows() -> tuple[Any, ...]:
+    groups = 3
+    x, first = np.tile(X, groups), np.arange(0, groups * X.size + 1, X.size)
+    parameters, years = np.array([PLAIN, EXTREME, (0.04, 0.0, 0.0, 1e-9, 1.0)]), np.array([0.02, 2.0, 30.0])
+    return parameters, years, first, x, 0.1, ROWS, np.zeros(x.size), np.zeros((3, ROWS, x.size))
+
+
 CASES: dict[str, Callable[[], tuple[Any, ...]]] = {
     "research.core.models.heston.heston_log_cfs": _log_cfs,
     "research.core.pricing.fourier.heston_group": _group,
     "research.core.pricing.fourier.heston_group_gradient": _group_gradient,
     "research.core.pricing.fourier.heston_values": _values,
+    "research.core.pricing.fourier_greeks.heston_row_group": _row_group,
+    "research.core.pricing.fourier_greeks.heston_rows": _rows,
     "research.core.pricing.fourier_smile.add_block": _add,
     "research.core.pricing.fourier_smile.heston_smile": _smile,
     "research.core.pricing.fourier_smile.heston_smiles": _smiles,

@@ -208,10 +208,6 @@ def test_what_cannot_be_replicated_is_refused():
         fair_variance(MERTON, MARKET, 1.0, replicate=True)
     with pytest.raises(NumericalError, match="the left wing must fall fast enough"):
         fair_variance(SABR(alpha=0.2, beta=1.0, rho=-0.3, nu=0.5), MARKET, 1.0)
-    with pytest.raises(NoEngineError, match="model must be BlackScholes, Heston, Merton or Bates"):
-        price(
-            VolatilitySwap(strike=0.2, tau=1.0), VarianceGamma(sigma=0.2, nu=0.2, theta=-0.1), MARKET, method="analytic"
-        )
     with pytest.raises(NoEngineError, match="VolatilitySwap"):
         price(VolatilitySwap(strike=0.2, tau=1.0), SMILE, MARKET)
 

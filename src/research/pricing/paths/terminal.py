@@ -153,7 +153,7 @@ def variance_swap(item: VarianceSwap, terms: Terms) -> Payoff:
         total = item.elapsed_variance + realised(block, snapshot.spot, discrete)
         return np.asarray(unit * (total / life - item.strike**2))
 
-    return Payoff(times=looks(tau, terms, item.n_observations), value=value)
+    return Payoff(times=looks(tau, terms, item.n_observations), value=value, bridged=not discrete)
 
 
 def corridor_swap(item: CorridorVarianceSwap, terms: Terms) -> Payoff:
@@ -208,7 +208,7 @@ def volatility_swap(item: VolatilitySwap, terms: Terms) -> Payoff:
     def value(block: Block) -> Float1D:
         return np.asarray(unit * (np.sqrt(realised(block, snapshot.spot, False) / tau) - item.strike))
 
-    return Payoff(times=looks(tau, terms), value=value)
+    return Payoff(times=looks(tau, terms), value=value, bridged=True)  # jumps between two looks count as one
 
 
 PAYOFFS |= {
