@@ -8,7 +8,7 @@ import numpy as np
 
 from research.arrays import Float1D, FloatND, Int1D
 from research.calibration.fit import AT_BOUND, CONVERGED, MAX_ITERATIONS
-from research.core.calibration.svi import svi_fit
+from research.core.calibration.svi import svi_climb, svi_fit
 from research.core.calibration.svi_surface import svi_surface_climb, svi_surface_terms
 from research.errors import NumericalError, require
 from research.market import Smile
@@ -62,16 +62,18 @@ class _Penalised:
 
 
 def search(
-    smiles: list[Smile], weight: list[FloatND], arbitrage_free: bool, least_width: float, max_iter: int, box: Box
-) -> Search:
+    smiles: list[Smile], weight: list[FloatND], arbitrage_free: bool, least_width: float, max_iter: int, box: Box,
+    start: SVISurface | None,
+) -> Search:  # fmt: skip
     """Least squares over all slices; free of butterflies and calendars if so asked. `box` bounds (m, sigma)."""
     problem = _problem(smiles, weight, _FLOOR if arbitrage_free else 1e-3, least_width, box)
-    x, status, n_iter = _alone(problem, max_iter)
+    warm = None if start is None else _begin(problem, start)
+    x, status, n_iter = _alone(problem, warm, max_iter)
     strength, grid = np.zeros(3), np.zeros(1)
     fair = min(_least(x)) >= 0.0 and (not arbitrage_free or _model(problem, x).arbitrage().empty)
     if not fair:
         on = np.array([1.0, float(arbitrage_free), float(arbitrage_free)])
-        best = _together(problem, x, on, max_iter)
+        best = _together(problem, x, warm, on, max_iter)
         x, grid, strength, status, n_iter = best.x, best.grid, best.strength, best.status, n_iter + best.n_iter
     at_bound = bool(((x <= problem.lower) | (x >= problem.upper)).any())
     return Search(
@@ -107,7 +109,18 @@ def _problem(smiles: list[Smile], weight: list[FloatND], floor: float, least_wid
     )
 
 
-def _alone(p: _Problem, max_iter: int) -> tuple[Float1D, int, int]:
+def _begin(p: _Problem, start: SVISurface) -> Float1D:
+    """A surface in the search's parameters: of each expiry the nearest slice, its vols as they are."""
+    rows, times = [], np.array(start.tau)
+    for tau in p.tau:
+        near = int(np.argmin(np.abs(np.log(times / tau))))
+        one, grow = start.slices[near], float(tau / times[near])
+        left, right = one.wing_slopes
+        rows.append([grow * (one.a + one.b * one.sigma), grow * left, grow * right, one.m, one.sigma])
+    return np.clip(np.array(rows).reshape(-1), p.lower, p.upper)
+
+
+def _alone(p: _Problem, warm: Float1D | None, max_iter: int) -> tuple[Float1D, int, int]:
     """Each slice by itself, without penalties."""
     x, status, total = np.empty(p.lower.size), CONVERGED, 0
     for s, tau in enumerate(p.tau):
@@ -129,18 +142,27 @@ def _alone(p: _Problem, max_iter: int) -> tuple[Float1D, int, int]:
             max_iter,
             x[own],
         )
+        if warm is not None:
+            other = warm[own].copy()
+            value, how, more = svi_climb(
+                k, p.vol[lo:hi], p.root_weight[lo:hi], tau, p.lower[own], p.upper[own], max_iter, other
+            )
+            n_iter += more
+            if value < sse:
+                x[own], sse, outcome = other, value, how
         if not np.isfinite(sse):
             raise NumericalError(f"the SVI search must find a smile with positive variance; none fits at tau {tau:g}.")
         status, total = max(status, int(outcome == MAX_ITERATIONS)), total + int(n_iter)
     return x, status, total
 
 
-def _together(p: _Problem, x: Float1D, on: Float1D, max_iter: int) -> _Penalised:
-    """All slices at once with growing penalties, from flat smiles and from the slices alone; the better one.
+def _together(p: _Problem, x: Float1D, warm: Float1D | None, on: Float1D, max_iter: int) -> _Penalised:
+    """All slices at once with growing penalties, from flat smiles, the slices alone and a start; the best one.
 
     Strikes at which a violation is left join the grid, and the penalties grow on, until none is left.
     """
-    found = [_climb_with_penalties(p, start, on, max_iter) for start in (_flat(p), _lifted(p, x))]
+    starts = [_flat(p), _lifted(p, x), *([] if warm is None else [_lifted(p, warm)])]
+    found = [_climb_with_penalties(p, start, on, max_iter) for start in starts]
     fair = [one for one in found if one.fair]
     best = min(fair or found, key=lambda one: one.value)
     return replace(best, n_iter=sum(one.n_iter for one in found))
