@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -67,19 +68,13 @@ def test_one_wrong_quote_moves_alone_and_by_no_more_than_it_must(seed: int) -> N
     smile = quotes.smiles[3]
     vol = smile.vol.copy()
     vol[3 + seed] += 0.03
-    wrong = Surface(
-        as_of=quotes.as_of, spot=100.0,
-        smiles=(*quotes.smiles[:3], Smile(tau=1.0, forward=100.0, df=1.0, strike=smile.strike, vol=vol), quotes.smiles[4]),
-    )  # fmt: skip
-    done = repair_quotes(wrong)
+    one = replace(smile, vol=vol)
+    done = repair_quotes(replace(quotes, smiles=(*quotes.smiles[:3], one, quotes.smiles[4])))
     assert done.changes["strike"].tolist() == [smile.strike[3 + seed]] and done.changes["tau"].tolist() == [1.0]
     change = done.changes["change"].item()
     assert -0.03 <= change < 0.0
     vol[3 + seed] += 0.999 * change  # a thousandth less and it is wrong still
-    less = Surface(
-        as_of=quotes.as_of, spot=100.0, smiles=(Smile(tau=1.0, forward=100.0, df=1.0, strike=smile.strike, vol=vol),)
-    )
-    assert not find_arbitrage(less).empty
+    assert not find_arbitrage(replace(quotes, smiles=(replace(smile, vol=vol),))).empty
 
 
 def test_one_smile_agrees_with_a_programme_in_prices() -> None:
@@ -133,17 +128,9 @@ def test_a_move_inside_bid_and_ask_is_preferred() -> None:
     assert all(np.array_equal(a.half_spread, b.half_spread) for a, b in zip(done.surface, quotes))
     tight = [s.half_spread.copy() for s in quotes]
     worst = done.changes.iloc[0]
-    at = [
-        (i, int(np.flatnonzero(s.strike == worst["strike"])[0])) for i, s in enumerate(quotes) if s.tau == worst["tau"]
-    ]
-    tight[at[0][0]][at[0][1]] = 1e-5  # the quote that moved most is now firm
-    firm = Surface(
-        as_of=quotes.as_of, spot=100.0,
-        smiles=tuple(
-            Smile(tau=s.tau, forward=100.0, df=1.0, strike=s.strike, vol=s.vol, half_spread=h)
-            for s, h in zip(quotes, tight)
-        ),
-    )  # fmt: skip
+    for smile, half in zip(quotes, tight):
+        half[(smile.strike == worst["strike"]) & (smile.tau == worst["tau"])] = 1e-5  # what moved most is now firm
+    firm = replace(quotes, smiles=tuple(replace(s, half_spread=h) for s, h in zip(quotes, tight)))
     again = repair_quotes(firm).changes
     moved = again[(again["strike"] == worst["strike"]) & (again["tau"] == worst["tau"])]["change"].abs().sum()
     assert moved < 0.2 * abs(worst["change"])
@@ -185,5 +172,5 @@ def test_the_50etf_chains_are_repaired_day_by_day() -> None:
 def test_bad_input_is_refused_by_name() -> None:
     with pytest.raises(InputError, match=r"data must be a market\.Surface or Snapshot; got 'list'"):
         repair_quotes([1.0])
-    with pytest.raises(InputError, match="beyond must be finite and >= 1; got 0.5"):
+    with pytest.raises(InputError, match=r"beyond must be finite and >= 1; got 0\.5"):
         repair_quotes(noisy(0, 0.01), beyond=0.5)

@@ -20,8 +20,8 @@ from research.market.surface import Smile
 class Gaps:
     """Every rule that quotes must keep, side by side: `size` > 0 is by how much one is broken.
 
-    size = sign (x of the quote - weights . x of the others) + what no quote changes; x is the undiscounted call, or total
-    variance for calendars. `quote` is the one that offends.
+    size = sign (x of the quote - weights . x of the others) + what no quote changes; x is the undiscounted call, or the
+    total variance for calendars. `quote` is the one that offends.
     """
 
     kind: str
