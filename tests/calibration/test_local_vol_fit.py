@@ -104,9 +104,7 @@ def test_quotes_with_arbitrage_are_refused_by_name_or_missed_by_less_than_they_a
         as_of=DAY, spot=100.0,
         smiles=(Smile(tau=smile.tau, forward=100.0, df=1.0, strike=smile.strike, vol=vol),),
     )  # fmt: skip
-    with pytest.raises(
-        InputError, match=r"free of arbitrage within 0\.0025 vol; got .* butterfly at tau"
-    ):
+    with pytest.raises(InputError, match=r"free of arbitrage within 0\.0025 vol; got .* butterfly at tau"):
         calibration.fit(LocalVol, bad)
     found = calibration.fit(LocalVol, bad, allow_arbitrage=True)
     assert 0.002 < np.abs(found.residuals["residual"]).max() < 0.05
