@@ -20,6 +20,7 @@ MODULES: dict[str, str] = {
     "ArbitrageFreeSABR": "arbitrage_free_sabr",
     "Bachelier": "forwards",
     "Bates": "jumps",
+    "BlackScholes": "term_structure",
     "BlackTermStructure": "term_structure",
     "CEV": "forwards",
     "DisplacedDiffusion": "forwards",
@@ -29,6 +30,7 @@ MODULES: dict[str, str] = {
     "LocalStochasticVol": "local_stochastic_vol",
     "LocalVol": "local_vol",
     "Merton": "jumps",
+    "MultiAssetBlackScholes": "multi_asset",
     "RoughBergomi": "rough_bergomi",
     "SABR": "sabr",
     "SSVI": "ssvi",
@@ -39,7 +41,7 @@ MODULES: dict[str, str] = {
     "VarianceGamma": "jumps",
 }
 ONE_SMILE = {"ArbitrageFreeSABR", "SABR", "SVI", "SVIJumpWings", "SVINatural"}  # fitted to one expiry
-SERIES = {"GARCH"}  # fitted to a series, which may be a frame
+SERIES = {"GARCH", "MultiAssetBlackScholes"}  # fitted to a series, which may be a frame
 FITS: dict[type, Callable[..., Any]] = {}
 
 
