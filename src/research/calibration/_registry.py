@@ -5,6 +5,7 @@ Modules load when their model is first fitted, so that a run's code closure hold
 
 from __future__ import annotations
 
+import functools
 import importlib
 import inspect
 from collections.abc import Callable
@@ -55,6 +56,7 @@ def fits(model: type) -> Callable[[F], F]:
     return register
 
 
+@functools.cache
 def option_takers(function: Callable[..., Any]) -> tuple[Callable[..., Any], ...]:
     """Whose signatures say what a fit takes: its own, and that of whom its module hands **options to, OPTIONS_OF."""
     if "options" in inspect.signature(function).parameters:

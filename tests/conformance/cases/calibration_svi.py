@@ -52,11 +52,11 @@ def _slices() -> tuple[Any, ...]:
 
 
 def _lanes() -> tuple[Any, ...]:
-    return *_slices()[:6], 0.05, np.zeros((N, 32)), np.zeros(86 * 8)
+    return *_slices()[:6], 0.05, np.zeros((N + 12, 32)), np.zeros(87 * 8)
 
 
 def _rows() -> Any:
-    return np.linspace(0.5, 1.5, 86 * 8)
+    return np.linspace(0.5, 1.5, 87 * 8)
 
 
 def _surface(x: Any) -> tuple[Any, ...]:
@@ -82,9 +82,10 @@ CASES: dict[str, Callable[[], tuple[Any, ...]]] = {
     "research.core.calibration.svi_lanes.svi_slices": _slices,
     "research.core.calibration.svi_lanes.svi_lanes": _lanes,
     "research.core.calibration.svi_lanes._sum_quotes": lambda: (N, np.full((N, 32), 0.3), _rows()),
-    "research.core.calibration.svi_lanes._start": lambda: (N, np.full((N, 32), 0.3), _rows()),
+    "research.core.calibration.svi_lanes._start": lambda: (1, N, np.full((N, 32), 0.3), _rows()),
     "research.core.calibration.svi_lanes._step": lambda: (_rows(),),
     "research.core.calibration.svi_lanes._expect": lambda: (_rows(),),
+    "research.core.calibration.svi_lanes._finish": lambda: (_rows(),),
     "research.core.calibration.svi_lanes._judge": lambda: (_rows(),),
     "research.core.calibration.svi_surface.svi_surface_terms": _terms,
     "research.core.calibration.svi_surface.svi_surface_climb": _surface_climb,
