@@ -107,6 +107,9 @@ def fit_local_vol(
     if weights is not None:
         parts = zip(surface, quote_weights(surface.smiles, weights))
         surface = replace(surface, smiles=tuple(replace(smile, weight=weight) for smile, weight in parts))
+    for smile in surface:
+        total = 1.0 if smile.weight is None else float(np.sum(smile.weight))
+        require(total > 0.0, "weights", total, f"be > 0 for a quote at least at tau {smile.tau:.6g}")
     began = perf_counter()
     if method == "dupire":
         own = {"start": start} if isinstance(start, SVISurface) else {}
