@@ -161,7 +161,7 @@ FAULTS: dict[str, Callable[[], Surface]] = {
 }  # fmt: skip
 
 
-@pytest.mark.slow
+@pytest.mark.deep
 @pytest.mark.parametrize("fault", list(FAULTS))
 @pytest.mark.parametrize("model", EVERY, ids=lambda model: model.__name__)
 def test_bad_quotes_end_in_an_answer_or_in_an_error_with_a_name(model: Any, fault: str) -> None:
