@@ -208,7 +208,7 @@ def _climb_with_penalties(
         model = _model(p, x)
         table = model.arbitrage() if on[1] else None
         fair = table is None or table.empty
-        if fair or i + 1 == _MAX_ROUNDS:
+        if table is None or fair or i + 1 == _MAX_ROUNDS:
             break
         grid = np.unique(np.concatenate([grid, _violations(table)]))
         if not table["tau"].isin(model.tau).any():  # butterflies between expiries

@@ -92,21 +92,16 @@ def fit_local_stochastic_vol(
     require(known, "data", type(data).__name__, "be a LocalVol, or a Snapshot or Surface of quotes")
     require(heston is None or isinstance(heston, Heston), "heston", type(heston).__name__, "be a Heston")
     require(start is None or isinstance(start, LocalStochasticVol), "start", start, "be a LocalStochasticVol")
+    require(n_time >= 20, "n_time", n_time, "be at least 20")
     options: dict[str, Any] = {"weights": weights, "allow_arbitrage": allow_arbitrage}
-    local, said = data, ""
-    if not isinstance(data, LocalVol):
-        first = fit(LocalVol, data, **options)
-        local, said = first.model, f"local vol fitted to the quotes, rmse {first.rmse_bp:.2g} bp; "
-        quotes = data.quotes if isinstance(data, Snapshot) else data
-        times = quotes.tau[sorted({0, len(quotes) // 2, len(quotes) - 1})] if tau is None else vector(tau, "tau")
-        snapshot = snapshot or (data if isinstance(data, Snapshot) else None)
-    else:
-        times = vector((0.25, 0.5, 1.0) if tau is None else tau, "tau")
-        quotes = None
-    if heston is not None:
-        table = None
-    else:
-        require_all((times > 0.0) & (np.diff(times, prepend=0.0) > 0.0), "tau", times, "be > 0 and increase")
+    local, quotes, said = _local_vol(data, options)
+    if tau is None and quotes is not None:
+        tau = quotes.tau[sorted({0, len(quotes) // 2, len(quotes) - 1})]
+    times = vector((0.25, 0.5, 1.0) if tau is None else tau, "tau")
+    require_all((times > 0.0) & (np.diff(times, prepend=0.0) > 0.0), "tau", times, "be > 0 and increase")
+    snapshot = snapshot or (data if isinstance(data, Snapshot) else None)
+    table = None
+    if heston is None:
         begin = None if start is None else start.heston
         own = fit(Heston, quotes or _smiles(local, times), bounds=bounds, start=begin, **options)
         heston, table = own.model, own.parameters
@@ -114,8 +109,6 @@ def fit_local_stochastic_vol(
         said += f" ({'; '.join(own.warnings)}); " if own.warnings else "; "
     require(heston.sigma > 0.0, "sigma", heston.sigma, "be > 0")
     require(heston.v0 > 0.0, "v0", heston.v0, "be > 0")
-    require(n_time >= 20, "n_time", n_time, "be at least 20")
-    require_all((times > 0.0) & (np.diff(times, prepend=0.0) > 0.0), "tau", times, "be > 0 and increase")
     began = perf_counter()
     leverage = _march(local, heston, float(times[-1]), n_time)
     model = LocalStochasticVol(heston=heston, leverage=leverage)
@@ -128,6 +121,15 @@ def fit_local_stochastic_vol(
         rmse=float(np.sqrt(sse / miss.size)), unit="vol", sse=sse, status=0, n_iter=n_time, seconds=seconds,
         message=f"{said}largest repricing error {1e4 * np.abs(miss).max():.2g} bp of vol",
     )  # fmt: skip
+
+
+def _local_vol(data: LocalVol | Snapshot | Surface, options: dict[str, Any]) -> tuple[LocalVol, Surface | None, str]:
+    """The local vol, the quotes that it was fitted to (None: it was given), and what to say of it."""
+    if isinstance(data, LocalVol):
+        return data, None, ""
+    first = fit(LocalVol, data, **options)
+    quotes = data.quotes if isinstance(data, Snapshot) else data
+    return first.model, quotes, f"local vol fitted to the quotes, rmse {first.rmse_bp:.2g} bp; "
 
 
 def _table(heston: pd.DataFrame | None, leverage: LocalVol) -> pd.DataFrame:

@@ -112,8 +112,8 @@ def fit_local_vol(
         require(total > 0.0, "weights", total, f"be > 0 for a quote at least at tau {smile.tau:.6g}")
     began = perf_counter()
     if method == "dupire":
-        own = {"start": start} if isinstance(start, SVISurface) else {}
-        found = fit(SVISurface, surface, allow_arbitrage=True, bounds=bounds, **own, **options)
+        own = start if isinstance(start, SVISurface) else None
+        found = fit(SVISurface, surface, allow_arbitrage=True, bounds=bounds, start=own, **options)
         model, status, n_iter, values = dupire(found.model), found.status, found.n_iter, found.parameters
     else:
         require(not options, "options", ", ".join(options), "be none for method='andreasen_huge'")

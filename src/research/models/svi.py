@@ -215,9 +215,9 @@ class SVISurface:
         found = []
         for i, (near, far) in enumerate(pairwise(self.slices)):
             k = np.unique(np.concatenate([near._search_grid(), far._search_grid()]))
-            both = [np.array([one.a, one.b, one.rho, one.m, one.sigma]) for one in (near, far)]
+            one, other = (np.array([s.a, s.b, s.rho, s.m, s.sigma]) for s in (near, far))
             out = np.empty((2, k.size))
-            svi_between(k, *both, out)
+            svi_between(k, one, other, out)
             lowest, share = out
             for start, stop in _runs(lowest < 0.0):
                 worst = start + int(np.argmin(lowest[start:stop]))
