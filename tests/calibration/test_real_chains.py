@@ -41,4 +41,5 @@ def test_a_day_that_starts_from_the_last_is_fitted_no_worse_than_one_that_starts
     options = {} if model is CEV else {"allow_arbitrage": True}
     warm, cold = (fit_history(model, chains, warm=w, **options).days for w in (True, False))
     assert warm["start"].tolist() == ["cold"] + ["warm"] * 4
-    assert (warm["rmse_bp"] <= cold["rmse_bp"] * (1.0 + 1e-6)).all()
+    assert warm["rmse_bp"].isna().equals(cold["rmse_bp"].isna())  # a day with too few quotes for SVI is lost to both
+    assert not (warm["rmse_bp"] > cold["rmse_bp"] * (1.0 + 1e-6)).any()
