@@ -23,6 +23,7 @@ from research.models import (
     ArbitrageFreeSABR,
     Bachelier,
     Bates,
+    BlackScholes,
     BlackTermStructure,
     DisplacedDiffusion,
     Heston,
@@ -197,12 +198,14 @@ def test_standard_errors_cover_the_truth_as_often_as_they_say(name: str) -> None
     assert 0.915 < np.mean(inside) < 0.985  # 0.95 is stated
 
 
-@pytest.mark.parametrize("name", [*NAMES, "ESSVI", "SVISurface", "ArbitrageFreeSABR", "BlackTermStructure", "LocalVol"])
+@pytest.mark.parametrize(
+    "name", [*NAMES, "ESSVI", "SVISurface", "ArbitrageFreeSABR", "BlackScholes", "BlackTermStructure", "LocalVol"]
+)
 def test_weights_are_named_the_same_way_by_all(name: str) -> None:
     case = CASES.get(name) or Case(CASES["SSVI"].truth)
     kind = {
-        "ESSVI": ESSVI, "SVISurface": SVISurface, "BlackTermStructure": BlackTermStructure, "LocalVol": LocalVol,
-        "ArbitrageFreeSABR": ArbitrageFreeSABR,
+        "ESSVI": ESSVI, "SVISurface": SVISurface, "BlackScholes": BlackScholes, "LocalVol": LocalVol,
+        "BlackTermStructure": BlackTermStructure, "ArbitrageFreeSABR": ArbitrageFreeSABR,
     }.get(name, case.kind)  # fmt: skip
     data = quotes(case) if kind is not ArbitrageFreeSABR else smile(CASES["SABR"].truth, 0.6)
     options = {"allow_arbitrage": True} if name in ("SVI", "SVISurface") else {}
@@ -325,3 +328,18 @@ def test_huber_reaches_svi_in_other_letters_and_is_refused_where_there_are_no_we
         fit(SVI, plain, huber=0.0)
     with pytest.raises(InputError, match="huber must be None: fit_garch takes no weights"):
         fit(GARCH, np.zeros(300), huber=0.1)
+
+
+def test_one_vol_is_the_weighted_mean_of_a_smile_or_of_all_quotes() -> None:
+    data = quotes(CASES["Heston"])
+    vol = np.concatenate([s.vol for s in data])
+    found = fit(BlackScholes, data, weights="equal")
+    assert found.model.sigma == pytest.approx(vol.mean(), rel=1e-12)
+    assert found.parameters["std_error"].item() == pytest.approx(vol.std(ddof=1) / np.sqrt(vol.size), rel=1e-12)
+    assert fit(BlackScholes, data.smiles[1], weights="equal").model.sigma == pytest.approx(data.smiles[1].vol.mean())
+    near = fit(BlackScholes, data)  # by vega
+    assert abs(near.model.sigma - data.smiles[2].vol[8]) < abs(found.model.sigma - data.smiles[2].vol[8])
+    held = fit(BlackScholes, data, bounds={"sigma": (0.5, 0.9)})
+    assert held.model.sigma == 0.5 and held.status == 2 and held.warnings
+    pooled = fit(BlackTermStructure, data, bounds={"implied": (0.2, 0.22)})
+    assert all(0.2 <= v <= 0.22 for v in pooled.model.implied) and pooled.status == 2

@@ -202,7 +202,7 @@ def with_vol(surface: Surface, expiry: int, strike: int, vol: float) -> Surface:
 
 def test_butterfly_arbitrage_is_refused_with_its_place() -> None:
     bad = with_vol(model_surface(TRUTH), 2, 4, 0.45)
-    with pytest.raises(InputError, match=r"quotes must be free of arbitrage within 0.01 vol; got a butterfly"):
+    with pytest.raises(InputError, match=r"quotes must be free of arbitrage within 0.01 vol; got .* butterfly at tau"):
         fit(Heston, bad)
     assert fit(Heston, bad, allow_arbitrage=True).rmse > 0.01
 
@@ -211,7 +211,7 @@ def test_calendar_arbitrage_is_refused() -> None:
     surface = model_surface(TRUTH)
     last = surface.smiles[-1]
     low = Smile(tau=last.tau, forward=last.forward, df=last.df, strike=last.strike, vol=last.vol * 0.5)
-    with pytest.raises(InputError, match="got a calendar arbitrage"):
+    with pytest.raises(InputError, match=r"got .* calendar at tau"):
         fit(Heston, Surface(as_of=surface.as_of, spot=100.0, smiles=(*surface.smiles[:-1], low)))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,7 @@ from research import calibration
 from research.calibration import local_stochastic_vol as lsv
 from research.errors import InputError
 from research.instruments import Barrier, European
-from research.market import flat_snapshot
+from research.market import Smile, Surface, flat_snapshot
 from research.models import SVI, Heston, LocalStochasticVol, SVISurface, dupire
 from research.pricing import price
 
@@ -89,9 +91,38 @@ def test_json_gives_the_model_back():
 
 
 def test_bad_input_is_refused_by_name():
-    with pytest.raises(InputError, match=r"data must be a LocalVol; got 'SVISurface'"):
+    with pytest.raises(InputError, match=r"data must be a LocalVol, or a Snapshot or Surface .*; got 'SVISurface'"):
         calibration.fit(LocalStochasticVol, SURFACE, heston=HESTON)
     with pytest.raises(InputError, match="tau must be > 0 and increase"):
         calibration.fit(LocalStochasticVol, LOCAL, heston=HESTON, tau=(1.0, 0.5))
     with pytest.raises(InputError, match="n_time must be at least 20; got 5"):
         calibration.fit(LocalStochasticVol, LOCAL, heston=HESTON, n_time=5)
+
+
+def quotes(noise: float = 0.0) -> Surface:
+    """The surface as quotes, nine a smile."""
+    rng, smiles = np.random.default_rng(3), []
+    for t, one in zip(SURFACE.tau, SURFACE.slices):
+        k = np.linspace(-1.5, 1.2, 9) * 0.25 * np.sqrt(t)
+        vol = one.vol(k, t) + noise * rng.standard_normal(k.size)
+        smiles.append(Smile(tau=t, forward=100.0, df=1.0, strike=100.0 * np.exp(k), vol=vol))
+    return Surface(as_of=date(2024, 1, 2), spot=100.0, smiles=tuple(smiles))
+
+
+def test_quotes_alone_are_enough_and_what_was_fitted_first_is_said():
+    found = calibration.fit(LocalStochasticVol, quotes(), n_time=60)
+    assert "local vol fitted to the quotes" in found.message and "Heston fitted to the quotes" in found.message
+    assert found.rmse_bp < 5.0 and found.residuals["tau"].unique().tolist() == [0.25, 1.0]
+    alone = calibration.fit(Heston, quotes())
+    assert found.model.heston == alone.model
+    five = found.parameters.head(5)
+    assert five["name"].tolist() == ["v0", "kappa", "theta", "sigma", "rho"]
+    assert five["std_error"].to_numpy() == pytest.approx(alone.parameters["std_error"].to_numpy())
+    again = calibration.fit(LocalStochasticVol, quotes(), n_time=60, start=found.model)
+    assert again.rmse_bp == pytest.approx(found.rmse_bp, rel=0.05)
+
+
+def test_a_local_vol_alone_gets_the_heston_of_its_smiles():
+    found = calibration.fit(LocalStochasticVol, LOCAL, n_time=60)
+    assert "Heston fitted to its smiles, rmse" in found.message
+    assert found.rmse_bp < 5.0 and found.model.heston.rho < 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -104,7 +105,7 @@ def test_quotes_with_arbitrage_are_refused_by_name_or_missed_by_less_than_they_a
         as_of=DAY, spot=100.0,
         smiles=(Smile(tau=smile.tau, forward=100.0, df=1.0, strike=smile.strike, vol=vol),),
     )  # fmt: skip
-    with pytest.raises(InputError, match=r"quotes must be free of arbitrage within 0\.0025 vol; got a butterfly"):
+    with pytest.raises(InputError, match=r"free of arbitrage within 0\.0025 vol; got .* butterfly at tau"):
         calibration.fit(LocalVol, bad)
     found = calibration.fit(LocalVol, bad, allow_arbitrage=True)
     assert 0.002 < np.abs(found.residuals["residual"]).max() < 0.05
@@ -117,3 +118,31 @@ def test_options_are_refused_by_name():
         calibration.fit(LocalVol, SURFACE, smoothness=-1.0)
     with pytest.raises(InputError, match=r"data must be a market\.Snapshot or Surface; got 'list'"):
         calibration.fit(LocalVol, [1.0])
+
+
+def test_a_bound_is_kept_and_said_and_a_start_ends_where_the_quotes_alone_do():
+    found = calibration.fit(LocalVol, SURFACE, bounds={"theta": (0.05, 0.25)})
+    assert found.parameters["value"].between(0.05, 0.25).all() and found.status == 2
+    assert (found.parameters["lower"] == 0.05).all() and (found.parameters["upper"] == 0.25).all()
+    assert any("a bound holds" in one for one in found.warnings)
+    warm = calibration.fit(LocalVol, SURFACE, start=FIT.model)
+    assert warm.parameters["value"].to_numpy() == pytest.approx(FIT.parameters["value"].to_numpy(), abs=1e-7)
+    with pytest.raises(InputError, match="bounds must name one of theta; got 'vol'"):
+        calibration.fit(LocalVol, SURFACE, bounds={"vol": (0.1, 0.2)})
+    with pytest.raises(InputError, match="start must be a LocalVol"):
+        calibration.fit(LocalVol, SURFACE, start=TRUTH)
+
+
+@pytest.mark.slow
+def test_standard_errors_are_those_of_noisy_quotes_fitted_again():
+    few = Surface(as_of=DAY, spot=100.0, smiles=SURFACE.smiles[:3])
+    rng, noise, values = np.random.default_rng(0), 5e-5, []
+    for _ in range(60):
+        smiles = tuple(replace(s, vol=s.vol + noise * rng.standard_normal(s.vol.size)) for s in few)
+        found = calibration.fit(LocalVol, replace(few, smiles=smiles), quote_error=noise, allow_arbitrage=True)
+        values.append(found.parameters["value"].to_numpy())
+    stated = found.parameters["std_error"].to_numpy()
+    ratio = np.std(values, axis=0, ddof=1) / stated
+    assert (np.abs(ratio - 1.0) < 0.35).all() and abs(ratio.mean() - 1.0) < 0.06
+    spread = replace(few, smiles=tuple(replace(s, half_spread=np.full(len(s), noise)) for s in few))
+    assert calibration.fit(LocalVol, spread).parameters["std_error"].to_numpy() == pytest.approx(stated, rel=0.05)

@@ -88,10 +88,10 @@ def test_vogts_quotes_are_refused_and_fitted_without_their_butterfly():
     smile = smile_of(VOGT, k=np.linspace(-1.5, 1.5, 31), tau=1.0)
     with pytest.raises(InputError) as caught:
         fit(SVI, smile)
-    assert str(caught.value).startswith(
-        "quotes must be free of arbitrage; got a slope at strike 182.212, tau 1, against "
-    )
-    assert "allow_arbitrage=True fits them all the same." in str(caught.value)
+    assert str(caught.value).startswith("quotes must be free of arbitrage within 0 vol; got ")
+    assert "slope at tau 1, strike 1" in str(caught.value)
+    assert "market.repair_quotes" in str(caught.value)
+    assert "allow_arbitrage=True fits them as they are." in str(caught.value)
     plain = fit(SVI, smile, allow_arbitrage=True, arbitrage_free=False)
     assert plain.rmse < 1e-9 and plain.model.butterflies()
     fair = fit(SVI, smile, allow_arbitrage=True)
@@ -103,7 +103,7 @@ def test_crossing_slices_are_fitted_without_crossing():
     near = smile_of(TRUE, tau=0.5)
     far = smile_of(replace(TRUE, a=0.012, b=0.06), tau=0.6)
     surface = Surface(as_of=date(2024, 3, 1), spot=100.0, smiles=(near, far))
-    with pytest.raises(InputError, match="quotes must be free of arbitrage; got a calendar at strike"):
+    with pytest.raises(InputError, match=r"quotes must be free of arbitrage within 0 vol; got .* calendar at tau"):
         fit(SVISurface, surface)
     plain = fit(SVISurface, surface, allow_arbitrage=True, arbitrage_free=False)
     assert plain.model.crossings()

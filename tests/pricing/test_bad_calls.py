@@ -128,7 +128,7 @@ ROWS: list[tuple[Any, str]] = [
     (lambda: calibration.fit(SVI, SMILES[0], wieghts="vega"), "got 'wieghts'. Did you mean weights?"),
     (lambda: calibration.fit(SVI(a=0.02, b=0.1, rho=0.0, m=0.0, sigma=0.2), SMILES[0]), "Pass the class, not an obje"),
     (lambda: calibration.fit(Heston, CALENDAR, start="x"), "start must be a Heston, or None; got 'x'."),
-    (lambda: calibration.fit(SVISurface, CALENDAR), "calendar at strike 90, tau 0.5, against tau 1: 0.04 total varia"),
+    (lambda: calibration.fit(SVISurface, CALENDAR), "calendar at tau 0.5, strike 90 against tau 1: 0.04 total varia"),
     # numbers
     (lambda: black.price(100.0, 100.0, 1.0, -0.2), "vol must be finite and >= 0; got -0.2"),
     (lambda: black.price("a", 100.0, 1.0, 0.2), "arguments must be numbers"),

@@ -4,13 +4,15 @@
 |---|---|---|---|
 | `Heston` | `Snapshot` | `heston` | Levenberg-Marquardt on implied vols, analytic gradient (Cui et al. 2017) |
 | `Merton`, `Bates`, `VarianceGamma` | `Snapshot` | `jumps` | Levenberg-Marquardt on implied vols, analytic gradients |
+| `BlackScholes` | `Smile`, `Surface`, `Snapshot` | `term_structure` | one vol, the weighted mean |
 | `BlackTermStructure` | `Snapshot`, `Surface` | `term_structure` | weighted means, pooled where variance would fall |
+| `MultiAssetBlackScholes` | returns of several names | `multi_asset` | sample vols and correlations, repaired |
 | `Bachelier`, `DisplacedDiffusion`, `CEV` | `Smile`, `NormalSmile`, `Surface` | `forwards` | trust region |
-| `RoughBergomi` | `Snapshot` | `rough_bergomi` | trust region on implied vols, the same paths at every step |
+| `RoughBergomi` | `Snapshot` | `rough_bergomi` | Broyden on implied vols, the same paths at every step |
 | `SVINatural`, `SVIJumpWings` | `Smile` | `svi_forms` | the raw fit in other parameters |
 | `SSVI`, `ESSVI` | `Snapshot`, `Surface` | `ssvi` | least squares in a box of fair surfaces (Mingone 2022) |
 | `LocalVol` | `Snapshot`, `Surface` | `local_vol` | Andreasen and Huge (2011), or SVI and Dupire |
-| `LocalStochasticVol` | `LocalVol`, and a `Heston` | `local_stochastic_vol` | leverage by the forward equation |
+| `LocalStochasticVol` | `Snapshot`, `Surface`, `LocalVol` | `local_stochastic_vol` | leverage by the forward equation |
 | `SVI`, `SVISurface` | `Smile`, `Surface` | `svi` | raw SVI, free of arbitrage; `svi_slices.fit_slices` for many |
 | `SABR` | `Smile` | `sabr` | Levenberg-Marquardt, analytic gradient; `fit_slices` for many |
 | any of a surface | a history of chains | `history` | day after day, warm: `fit_history` |

@@ -5,6 +5,7 @@ Modules load when their model is first fitted, so that a run's code closure hold
 
 from __future__ import annotations
 
+import functools
 import importlib
 import inspect
 from collections.abc import Callable
@@ -20,6 +21,7 @@ MODULES: dict[str, str] = {
     "ArbitrageFreeSABR": "arbitrage_free_sabr",
     "Bachelier": "forwards",
     "Bates": "jumps",
+    "BlackScholes": "term_structure",
     "BlackTermStructure": "term_structure",
     "CEV": "forwards",
     "DisplacedDiffusion": "forwards",
@@ -29,6 +31,7 @@ MODULES: dict[str, str] = {
     "LocalStochasticVol": "local_stochastic_vol",
     "LocalVol": "local_vol",
     "Merton": "jumps",
+    "MultiAssetBlackScholes": "multi_asset",
     "RoughBergomi": "rough_bergomi",
     "SABR": "sabr",
     "SSVI": "ssvi",
@@ -39,7 +42,7 @@ MODULES: dict[str, str] = {
     "VarianceGamma": "jumps",
 }
 ONE_SMILE = {"ArbitrageFreeSABR", "SABR", "SVI", "SVIJumpWings", "SVINatural"}  # fitted to one expiry
-SERIES = {"GARCH"}  # fitted to a series, which may be a frame
+SERIES = {"GARCH", "MultiAssetBlackScholes"}  # fitted to a series, which may be a frame
 FITS: dict[type, Callable[..., Any]] = {}
 
 
@@ -53,6 +56,7 @@ def fits(model: type) -> Callable[[F], F]:
     return register
 
 
+@functools.cache
 def option_takers(function: Callable[..., Any]) -> tuple[Callable[..., Any], ...]:
     """Whose signatures say what a fit takes: its own, and that of whom its module hands **options to, OPTIONS_OF."""
     if "options" in inspect.signature(function).parameters:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
 
 import numpy as np
 
 from research.arrays import Float1D, FloatND, Int1D
 from research.calibration.fit import AT_BOUND, CONVERGED, MAX_ITERATIONS
-from research.core.calibration.svi import svi_fit
+from research.core.calibration.svi import svi_climb, svi_fit
 from research.core.calibration.svi_surface import svi_surface_climb, svi_surface_terms
 from research.errors import NumericalError, require
-from research.market import Smile
+from research.market import Smile, Surface
 from research.models.svi import LEE, SVI, SVISurface
 
 LEAST = 5  # parameters of a slice
@@ -54,7 +56,7 @@ class _Penalised:
 
     x: Float1D
     grid: Float1D
-    strength: Float1D  # of (floor, butterflies, calendars)
+    strength: Float1D  # of (floor, butterflies, calendars, butterflies between expiries)
     value: float  # objective
     status: int
     n_iter: int
@@ -62,16 +64,18 @@ class _Penalised:
 
 
 def search(
-    smiles: list[Smile], weight: list[FloatND], arbitrage_free: bool, least_width: float, max_iter: int, box: Box
-) -> Search:
+    smiles: list[Smile], weight: list[FloatND], arbitrage_free: bool, least_width: float, max_iter: int, box: Box,
+    start: SVISurface | None,
+) -> Search:  # fmt: skip
     """Least squares over all slices; free of butterflies and calendars if so asked. `box` bounds (m, sigma)."""
     problem = _problem(smiles, weight, _FLOOR if arbitrage_free else 1e-3, least_width, box)
-    x, status, n_iter = _alone(problem, max_iter)
-    strength, grid = np.zeros(3), np.zeros(1)
+    warm = None if start is None else _begin(problem, start)
+    x, status, n_iter = _alone(problem, warm, max_iter)
+    strength, grid = np.zeros(4), np.zeros(1)
     fair = min(_least(x)) >= 0.0 and (not arbitrage_free or _model(problem, x).arbitrage().empty)
     if not fair:
-        on = np.array([1.0, float(arbitrage_free), float(arbitrage_free)])
-        best = _together(problem, x, on, max_iter)
+        on = np.array([1.0, float(arbitrage_free), float(arbitrage_free), 0.0])
+        best = _together(problem, x, warm, on, max_iter)
         x, grid, strength, status, n_iter = best.x, best.grid, best.strength, best.status, n_iter + best.n_iter
     at_bound = bool(((x <= problem.lower) | (x >= problem.upper)).any())
     return Search(
@@ -107,7 +111,18 @@ def _problem(smiles: list[Smile], weight: list[FloatND], floor: float, least_wid
     )
 
 
-def _alone(p: _Problem, max_iter: int) -> tuple[Float1D, int, int]:
+def _begin(p: _Problem, start: SVISurface) -> Float1D:
+    """A surface in the search's parameters: of each expiry the nearest slice, its vols as they are."""
+    rows, times = [], np.array(start.tau)
+    for tau in p.tau:
+        near = int(np.argmin(np.abs(np.log(times / tau))))
+        one, grow = start.slices[near], float(tau / times[near])
+        left, right = one.wing_slopes
+        rows.append([grow * (one.a + one.b * one.sigma), grow * left, grow * right, one.m, one.sigma])
+    return np.clip(np.array(rows).reshape(-1), p.lower, p.upper)
+
+
+def _alone(p: _Problem, warm: Float1D | None, max_iter: int) -> tuple[Float1D, int, int]:
     """Each slice by itself, without penalties."""
     x, status, total = np.empty(p.lower.size), CONVERGED, 0
     for s, tau in enumerate(p.tau):
@@ -129,38 +144,75 @@ def _alone(p: _Problem, max_iter: int) -> tuple[Float1D, int, int]:
             max_iter,
             x[own],
         )
+        if warm is not None:
+            other = warm[own].copy()
+            value, how, more = svi_climb(
+                k, p.vol[lo:hi], p.root_weight[lo:hi], tau, p.lower[own], p.upper[own], max_iter, other
+            )
+            n_iter += more
+            if value < sse:
+                x[own], sse, outcome = other, value, how
         if not np.isfinite(sse):
             raise NumericalError(f"the SVI search must find a smile with positive variance; none fits at tau {tau:g}.")
         status, total = max(status, int(outcome == MAX_ITERATIONS)), total + int(n_iter)
     return x, status, total
 
 
-def _together(p: _Problem, x: Float1D, on: Float1D, max_iter: int) -> _Penalised:
-    """All slices at once with growing penalties, from flat smiles and from the slices alone; the better one.
+def _together(p: _Problem, x: Float1D, warm: Float1D | None, on: Float1D, max_iter: int) -> _Penalised:
+    """All slices at once with growing penalties, from flat smiles, the slices alone and a start; the best one.
 
     Strikes at which a violation is left join the grid, and the penalties grow on, until none is left.
     """
-    found = [_climb_with_penalties(p, start, on, max_iter) for start in (_flat(p), _lifted(p, x))]
+    starts = [_flat(p), _lifted(p, x), *([] if warm is None else [_lifted(p, warm)])]
+    found = [_climb_with_penalties(p, start, on, max_iter) for start in starts]
+    if not any(one.fair for one in found):  # from a surface that is fair by construction, and strict at once
+        found.append(_climb_with_penalties(p, _of_ssvi(p), on, max_iter, 1e3 * _FIRST_STRENGTH))
     fair = [one for one in found if one.fair]
     best = min(fair or found, key=lambda one: one.value)
+    if on[1] and not fair:
+        row = _model(p, best.x).arbitrage().nlargest(1, "size").iloc[0]
+        raise NumericalError(
+            f"the fitted surface must be free of arbitrage; a {row['kind']} of {row['size']:.2g} is left at tau "
+            f"{row['tau']:.4g}, log moneyness {row['low']:.4g} to {row['high']:.4g}. Fit the quotes of "
+            f"market.repair_quotes, raise least_width, or take the plain least squares of arbitrage_free=False."
+        )
     return replace(best, n_iter=sum(one.n_iter for one in found))
 
 
-def _climb_with_penalties(p: _Problem, start: Float1D, on: Float1D, max_iter: int) -> _Penalised:
+def _of_ssvi(p: _Problem) -> Float1D:
+    """The slices of the ESSVI surface nearest to the quotes."""
+    from research.calibration.ssvi import fit_essvi
+
+    smiles, ends = [], zip(p.tau, p.offset[:-1], p.offset[1:])
+    for tau, lo, hi in ends:
+        smiles.append(
+            Smile(tau=float(tau), forward=1.0, df=1.0, strike=np.exp(p.k[lo:hi]), vol=p.vol[lo:hi],
+                  weight=p.root_weight[lo:hi] ** 2)
+        )  # fmt: skip
+    near = fit_essvi(Surface(as_of=date.min, spot=1.0, smiles=tuple(smiles)), allow_arbitrage=True).model
+    return _begin(p, near.to_svi())
+
+
+def _climb_with_penalties(
+    p: _Problem, start: Float1D, on: Float1D, max_iter: int, strength: float = _FIRST_STRENGTH
+) -> _Penalised:
     x, grid, total = start.copy(), _grid(p), 0
     args = (p.offset, p.k, p.vol, p.root_weight, p.tau, p.floor)
-    strength, fair = _FIRST_STRENGTH, False
+    fair, growing = False, _GROWING if strength == _FIRST_STRENGTH else 0
     for i in range(_MAX_ROUNDS):
         value, status, n_iter = svi_surface_climb(x, *args, grid, strength * on, p.lower, p.upper, max_iter)
         total += int(n_iter)
-        if i < _GROWING:
+        if i < growing:
             strength *= 10.0
             continue
-        left = _violations(_model(p, x)) if on[1] else np.empty(0)
-        fair = not left.size
-        if fair or i + 1 == _MAX_ROUNDS:
+        model = _model(p, x)
+        table = model.arbitrage() if on[1] else None
+        fair = table is None or table.empty
+        if table is None or fair or i + 1 == _MAX_ROUNDS:
             break
-        grid = np.unique(np.concatenate([grid, left]))
+        grid = np.unique(np.concatenate([grid, _violations(table)]))
+        if not table["tau"].isin(model.tau).any():  # butterflies between expiries
+            on = np.ones(4)
         strength *= 2.0
     return _Penalised(
         x=x, grid=grid, strength=strength * on, value=float(value), status=int(status), n_iter=total, fair=fair
@@ -193,10 +245,10 @@ def _grid(p: _Problem) -> Float1D:
     return np.concatenate([-far[::-1], np.linspace(-reach, reach, 121)[1:-1], far])
 
 
-def _violations(model: SVISurface) -> Float1D:
+def _violations(table: Any) -> Float1D:
     """Points inside every interval that still has arbitrage."""
     points: list[float] = []
-    for row in model.arbitrage().itertuples(index=False):
+    for row in table.itertuples(index=False):
         low = row.low if np.isfinite(row.low) else 2.0 * min(row.high, -1.0) - 1.0
         high = row.high if np.isfinite(row.high) else 2.0 * max(row.low, 1.0) + 1.0
         points += np.linspace(low, high, 7)[1:-1].tolist()
@@ -226,7 +278,7 @@ def _standard_errors(p: _Problem, x: Float1D, grid: Float1D, strength: Float1D) 
     n = x.size
     matrix, gradient = np.empty((n, n)), np.empty(n)
     svi_surface_terms(x, p.offset, p.k, p.vol, p.root_weight, p.tau, p.floor, grid, strength, matrix, gradient)
-    unused, none = np.empty((n, n)), np.zeros(3)
+    unused, none = np.empty((n, n)), np.zeros(4)
     sse = svi_surface_terms(x, p.offset, p.k, p.vol, p.root_weight, p.tau, p.floor, grid, none, unused, gradient)
     freedom = int((p.root_weight > 0.0).sum()) - n
     scale = np.sqrt(np.diag(matrix))

@@ -2,7 +2,8 @@
 
 Quotes are lognormal vols (`Smile`, `Surface`, `Snapshot`) or normal vols (`NormalSmile`); residuals are in what was
 quoted. The search is SciPy's trust region within bounds, from a few starts, in coordinates free of units: the vol at
-the money, and shift over forward or beta. A flat smile does not tell shift or beta: the message says so.
+the money, and shift over forward or beta. Gradients are analytic, but for CEV: its law has no closed derivative in
+beta. A flat smile does not tell shift or beta: the message says so.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from research.arrays import Float1D
+from research.arrays import Float1D, Float2D
 from research.calibration._options import Bounds, Weights, check_max_iter, quote_weights, smiles_of
 from research.calibration._registry import fits
 from research.calibration._ssvi_search import check_bounds
@@ -109,9 +110,15 @@ def _fit(
         vol = _vols(_model(model, y, quotes), quotes)
         return root * (np.where(np.isfinite(vol), vol, _FAR * scale) - quotes.vol) / scale
 
+    def slope(y: Float1D) -> Float2D:
+        found = _model(model, y, quotes)
+        by_y = _derivatives(found, _vols(found, quotes), quotes)
+        return np.where(np.isfinite(by_y), root[:, None] * by_y / scale, 0.0)
+
+    exact = model is not CEV  # the law of CEV has no closed derivative in beta
     ends = [
         least_squares(residual, np.clip(y, lower + 1e-6, upper - 1e-6), bounds=(lower, upper), x_scale="jac",
-                      ftol=1e-13, xtol=1e-12, gtol=1e-14, max_nfev=max_iter)
+                      jac=slope if exact else "2-point", ftol=1e-13, xtol=1e-12, gtol=1e-14, max_nfev=max_iter)
         for y in starts
     ]  # fmt: skip
     best = min(ends, key=lambda end: float(end.cost))
@@ -177,6 +184,37 @@ def _vols(model: Any, quotes: _Quotes) -> Float1D:
     implied = bachelier.implied_vol if quotes.normal else black.implied_vol
     out: Float1D = np.asarray(implied(value, f, k, t, is_call=k >= f, on_error="nan"))
     return out
+
+
+def _density(x: Float1D) -> Float1D:
+    return np.asarray(np.exp(-0.5 * x * x) / np.sqrt(2.0 * np.pi))
+
+
+def _derivatives(model: Any, vol: Float1D, quotes: _Quotes) -> Float2D:
+    """Of the vols as quoted, by the coordinates (log normal vol, log shift) of Bachelier and displaced diffusion.
+
+    A price's derivative over the vega of the quoted vol. With sigma (F + shift) = exp(y0) and shift = exp(y1) - lowest,
+    sigma falls as shift rises.
+    """
+    from scipy.special import ndtr
+
+    f, k, root = quotes.forward, quotes.strike, np.sqrt(quotes.tau)
+    x = f - k
+    if quotes.normal:
+        vega = root * _density(x / (vol * root))
+    else:
+        vega = f * root * _density(np.log(f / k) / (vol * root) + 0.5 * vol * root)
+    if isinstance(model, Bachelier):
+        by_level = model.sigma * root * _density(x / (model.sigma * root))
+        return np.asarray((by_level / vega)[:, None])
+    std = model.sigma * root
+    d1 = np.log((f + model.shift) / (k + model.shift)) / std + 0.5 * std
+    by_sigma = (f + model.shift) * root * _density(d1)
+    by_shift = ndtr(d1) - ndtr(d1 - std)  # of the call, and of the put: they differ by F - K
+    grow = model.shift + float(np.min([f, k]))  # d shift / d y1
+    level = float(np.mean(f)) + model.shift
+    by_shape = grow * (by_shift - by_sigma * model.sigma / level)
+    return np.stack([by_sigma * model.sigma / vega, by_shape / vega], axis=1)
 
 
 def _answer(

@@ -131,12 +131,13 @@ def _transform(p: Float1D) -> Float1D:
 
 
 def _best_start(quotes: Quotes, lower: Float1D, upper: Float1D) -> Float1D:
-    """The candidate with the least sum of squares over the first, the middle and the last expiry."""
+    """The candidate with the least sum of squares over every other strike of the first, middle and last expiry."""
     short, long = quotes.at_the_money_variance()
     rho = -0.6 if quotes.skew() <= 0.0 else 0.6
     few = sorted({0, quotes.tau.size // 2, quotes.tau.size - 1})
-    table = np.hstack([quotes.table[:, quotes.first[g] : quotes.first[g + 1]] for g in few])
-    first = np.concatenate([[0], np.cumsum(np.diff(quotes.first)[few])]).astype(np.int64)
+    parts = [quotes.table[:, quotes.first[g] : quotes.first[g + 1] : 2] for g in few]
+    table = np.hstack(parts)
+    first = np.concatenate([[0], np.cumsum([part.shape[1] for part in parts])]).astype(np.int64)
     tau, n = quotes.tau[few], table.shape[1]
     best, least = np.empty(5), np.inf
     model, jacobian = np.empty((3, n)), np.empty((5, n))

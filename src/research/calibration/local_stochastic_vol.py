@@ -1,4 +1,7 @@
-"""The leverage that makes Heston reprice a local vol: `fit(LocalStochasticVol, local_vol, heston=..., snapshot=...)`.
+"""The leverage that makes Heston reprice a local vol: `fit(LocalStochasticVol, snapshot)`.
+
+What is not given is fitted first: the local vol to the quotes of a snapshot or surface, and Heston to the same quotes;
+or, where the data is a local vol, Heston to its own smiles. `Fit.message` says so.
 
 The density of (log spot, variance) is marched forward by the transposed matrix of the pricing engine (alternating
 directions, `core.pricing.adi`), and at each step L^2(t, y) = sigma_local^2(t, y) / E[v | y], with E[v | y] from the
@@ -19,6 +22,8 @@ Guyon, Henry-Labordere (2012), "Being particular about calibration", Risk 25(1),
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import date
 from time import perf_counter
 from typing import Any
 
@@ -27,12 +32,14 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from research.arrays import Float1D, Float2D, vector
+from research.calibration._options import Bounds, Weights
 from research.calibration._registry import fits
-from research.calibration.fit import Fit
+from research.calibration.fit import Fit, fit
+from research.calibration.local_vol import reprice
 from research.core.pricing.adi import CRAIG_SNEYD, DAMPED, adi_march
 from research.errors import NumericalError, require, require_all
 from research.instruments import European
-from research.market import Snapshot, flat_snapshot
+from research.market import Smile, Snapshot, Surface, flat_snapshot
 from research.models import Heston, LocalStochasticVol, LocalVol, black
 from research.pricing import price
 from research.pricing._pde_grid import WIDTH, nodes, variance_nodes
@@ -45,40 +52,63 @@ _DAMPED = 4
 
 @fits(LocalStochasticVol)
 def fit_local_stochastic_vol(
-    local: LocalVol,
+    data: LocalVol | Snapshot | Surface,
     *,
-    heston: Heston,
+    heston: Heston | None = None,
     snapshot: Snapshot | None = None,
-    tau: ArrayLike = (0.25, 0.5, 1.0),
+    tau: ArrayLike | None = None,
     n_time: int = 200,
+    weights: Weights = None,
+    bounds: Bounds = None,
+    start: LocalStochasticVol | None = None,
+    allow_arbitrage: bool = False,
 ) -> Fit[LocalStochasticVol]:
     """Leverage up to the last of some expiries.
 
     Parameters
     ----------
-    local : LocalVol
-        What the model shall reprice.
-    heston : Heston
+    data : LocalVol, Snapshot or Surface
+        What the model shall reprice: a local vol, or quotes, to which one is fitted first.
+    heston : Heston, default fitted
         The dynamics; sigma = 0 is not wanted here, since then the leverage is the local vol over sqrt(v).
-    snapshot : Snapshot, default spot 100 without rates
+    snapshot : Snapshot, default the data, else spot 100 without rates
         Its quotes are not used: only the spot and the rates of the check.
-    tau : array-like, years, increasing
+    tau : array-like, years, increasing, default (0.25, 0.5, 1), or three expiries of the quotes
         Expiries at which the repricing is checked; the leverage ends at the last.
     n_time : int
         Steps to the last expiry, at least 20.
+    weights, bounds, allow_arbitrage
+        As for Heston (and LocalVol), where they are fitted.
+    start : LocalStochasticVol, default none
+        Its Heston starts the search for the one that is fitted.
 
     Returns
     -------
     Fit
-        unit "vol"; residuals are vols under the model less vols under the local vol.
+        unit "vol"; residuals are vols under the model less vols under the local vol. `parameters` has the leverage,
+        and in front of it Heston's five with their standard errors where they were fitted.
     """
-    require(isinstance(local, LocalVol), "data", type(local).__name__, "be a LocalVol")
-    require(isinstance(heston, Heston), "heston", type(heston).__name__, "be a Heston")
+    known = isinstance(data, (LocalVol, Snapshot, Surface))
+    require(known, "data", type(data).__name__, "be a LocalVol, or a Snapshot or Surface of quotes")
+    require(heston is None or isinstance(heston, Heston), "heston", type(heston).__name__, "be a Heston")
+    require(start is None or isinstance(start, LocalStochasticVol), "start", start, "be a LocalStochasticVol")
+    require(n_time >= 20, "n_time", n_time, "be at least 20")
+    options: dict[str, Any] = {"weights": weights, "allow_arbitrage": allow_arbitrage}
+    local, quotes, said = _local_vol(data, options)
+    if tau is None and quotes is not None:
+        tau = quotes.tau[sorted({0, len(quotes) // 2, len(quotes) - 1})]
+    times = vector((0.25, 0.5, 1.0) if tau is None else tau, "tau")
+    require_all((times > 0.0) & (np.diff(times, prepend=0.0) > 0.0), "tau", times, "be > 0 and increase")
+    snapshot = snapshot or (data if isinstance(data, Snapshot) else None)
+    table = None
+    if heston is None:
+        begin = None if start is None else start.heston
+        own = fit(Heston, quotes or _smiles(local, times), bounds=bounds, start=begin, **options)
+        heston, table = own.model, own.parameters
+        said += f"Heston fitted to {'the quotes' if quotes else 'its smiles'}, rmse {own.rmse_bp:.3g} bp"
+        said += f" ({'; '.join(own.warnings)}); " if own.warnings else "; "
     require(heston.sigma > 0.0, "sigma", heston.sigma, "be > 0")
     require(heston.v0 > 0.0, "v0", heston.v0, "be > 0")
-    require(n_time >= 20, "n_time", n_time, "be at least 20")
-    times = vector(tau, "tau")
-    require_all((times > 0.0) & (np.diff(times, prepend=0.0) > 0.0), "tau", times, "be > 0 and increase")
     began = perf_counter()
     leverage = _march(local, heston, float(times[-1]), n_time)
     model = LocalStochasticVol(heston=heston, leverage=leverage)
@@ -87,10 +117,38 @@ def fit_local_stochastic_vol(
     miss = residuals["residual"].to_numpy()
     sse = float((miss**2).sum())
     return Fit(
-        model=model, parameters=leverage.to_frame().rename(columns={"vol": "value"}), residuals=residuals,
+        model=model, parameters=_table(table, leverage), residuals=residuals,
         rmse=float(np.sqrt(sse / miss.size)), unit="vol", sse=sse, status=0, n_iter=n_time, seconds=seconds,
-        message=f"largest repricing error {1e4 * np.abs(miss).max():.2g} bp of vol",
+        message=f"{said}largest repricing error {1e4 * np.abs(miss).max():.2g} bp of vol",
     )  # fmt: skip
+
+
+def _local_vol(data: LocalVol | Snapshot | Surface, options: dict[str, Any]) -> tuple[LocalVol, Surface | None, str]:
+    """The local vol, the quotes that it was fitted to (None: it was given), and what to say of it."""
+    if isinstance(data, LocalVol):
+        return data, None, ""
+    first = fit(LocalVol, data, **options)
+    quotes = data.quotes if isinstance(data, Snapshot) else data
+    return first.model, quotes, f"local vol fitted to the quotes, rmse {first.rmse_bp:.2g} bp; "
+
+
+def _table(heston: pd.DataFrame | None, leverage: LocalVol) -> pd.DataFrame:
+    """Heston's parameters where they were fitted, then the leverage by node."""
+    nodes = leverage.to_frame().rename(columns={"vol": "value"})
+    if heston is None:
+        return nodes
+    return pd.concat([heston, nodes.assign(name="leverage")], ignore_index=True)
+
+
+def _smiles(local: LocalVol, tau: Float1D) -> Surface:
+    """The smiles of a local vol, 1.5 deviations to each side, as quotes."""
+    smiles = []
+    for t in tau:
+        strike = np.exp(np.linspace(-1.5, 1.5, 2 * _CHECKS) * local.std(float(t)))
+        level = local.std(float(t)) / np.sqrt(t)
+        smiles.append(Smile(tau=float(t), forward=1.0, df=1.0, strike=strike, vol=np.full(strike.size, level)))
+    smiles = [replace(smile, vol=vol) for smile, vol in zip(smiles, reprice(local, smiles))]
+    return Surface(as_of=date.min, spot=1.0, smiles=tuple(smiles))
 
 
 def _march(local: LocalVol, heston: Heston, tau: float, n_time: int) -> LocalVol:

@@ -19,7 +19,7 @@ Andreasen, Huge (2011), "Volatility interpolation", Risk 24(3), 76-79.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any, Literal
 
@@ -29,10 +29,10 @@ from scipy.linalg import solve_banded
 from scipy.optimize import least_squares
 
 from research.arrays import Float1D, Float2D
-from research.calibration._options import Weights, quote_weights
+from research.calibration._options import Bounds, Weights, quote_weights, read_bounds
 from research.calibration._quotes import refuse_arbitrage
 from research.calibration._registry import fits
-from research.calibration.fit import Fit, fit
+from research.calibration.fit import AT_BOUND, CONVERGED, MAX_ITERATIONS, Fit, fit
 from research.calibration.svi import fit_svi
 from research.errors import NumericalError, require
 from research.market import Smile, Snapshot, Surface
@@ -54,6 +54,9 @@ def fit_local_vol(
     *,
     method: Method = "andreasen_huge",
     weights: Weights = None,
+    bounds: Bounds = None,
+    start: LocalVol | SVISurface | None = None,
+    quote_error: float | None = None,
     smoothness: float = 1e-3,
     allow_arbitrage: bool = False,
     arbitrage_tolerance: float = 0.0025,
@@ -68,6 +71,14 @@ def fit_local_vol(
         "dupire" fits an SVISurface first, which takes the other `options`, and reads the local vol off it.
     weights : array-like of shape (n,), "equal", "vega", "bid_ask" or None, default None
         Of the squared vol residuals; None takes the surface's own.
+    bounds : mapping of "theta" to (lower, upper), default (floor, cap) of a local vol
+        theta(k) = a_i(k)^(1/2) is the local vol of an interval of expiries, about. For "dupire" those of SVISurface.
+    start : LocalVol, default the quotes' own vols; for "dupire" an SVISurface
+        Of a LocalVol "dupire" takes no notice: its search needs none.
+    quote_error : float, default None
+        Standard deviation of a quote's vol, decimal, behind the standard errors. None takes the quotes' half_spread
+        where they have one, else what the search leaves of the quotes, over their number less the trace of its hat
+        matrix: a theta a quote leaves little, so give it where it is known.
     smoothness : float, default 1e-3
         Weight of the bends of a_i^(1/2) between quotes beside the vol residuals; 0 follows the quotes wherever they go.
     allow_arbitrage : bool, default False
@@ -77,7 +88,8 @@ def fit_local_vol(
     Returns
     -------
     Fit
-        unit "vol"; `message` gives the largest repricing error.
+        unit "vol"; `message` gives the largest repricing error. Standard errors carry the errors of an expiry's quotes
+        to its own thetas and on to those of later expiries; nan on a bound.
 
     Raises
     ------
@@ -95,16 +107,24 @@ def fit_local_vol(
     if weights is not None:
         parts = zip(surface, quote_weights(surface.smiles, weights))
         surface = replace(surface, smiles=tuple(replace(smile, weight=weight) for smile, weight in parts))
+    for smile in surface:
+        total = 1.0 if smile.weight is None else float(np.sum(smile.weight))
+        require(total > 0.0, "weights", total, f"be > 0 for a quote at least at tau {smile.tau:.6g}")
     began = perf_counter()
     if method == "dupire":
-        found = fit(SVISurface, surface, allow_arbitrage=True, **options)
+        own = start if isinstance(start, SVISurface) else None
+        found = fit(SVISurface, surface, allow_arbitrage=True, bounds=bounds, start=own, **options)
         model, status, n_iter, values = dupire(found.model), found.status, found.n_iter, found.parameters
     else:
         require(not options, "options", ", ".join(options), "be none for method='andreasen_huge'")
-        model, values, n_iter = _andreasen_huge(surface, smoothness)
-        status = 0
+        box = read_bounds(bounds, {"theta": (FLOOR, CAP)}, {"theta": (0.0, np.inf)})
+        model, values, noise, n_iter, settled = _andreasen_huge(surface, smoothness, (box[0][0], box[1][0]), start)
+        held = (values["value"] <= values["lower"]) | (values["value"] >= values["upper"])
+        status = MAX_ITERATIONS if not settled else AT_BOUND if held.any() else CONVERGED
     seconds = perf_counter() - began
     residuals = _residuals(model, surface)
+    if method == "andreasen_huge":
+        values = _with_errors(values, surface, quote_error, noise)
     miss, weight = residuals["residual"].to_numpy(), residuals["weight"].to_numpy()
     sse = float((weight * miss**2).sum())
     return Fit(
@@ -166,15 +186,26 @@ def _weights(y: Float1D, at: Float1D) -> Float2D:
     return out
 
 
-def _andreasen_huge(surface: Surface, smoothness: float) -> tuple[LocalVol, pd.DataFrame, int]:
-    """The local vol, the square roots of a_i at the quotes, and the evaluations of all searches."""
+def _andreasen_huge(
+    surface: Surface, smoothness: float, box: tuple[float, float], start: Any
+) -> tuple[LocalVol, pd.DataFrame, float, int, bool]:
+    """The local vol, the square roots of a_i at the quotes, the quotes' noise, evaluations, and whether all settled.
+
+    The table has a column `by_quotes`: derivatives of each theta by the vol of every quote so far.
+    """
+    require(start is None or isinstance(start, LocalVol), "start", start, "be a LocalVol for method='andreasen_huge'")
     y = _grid(surface)
     c, rows, times, tables, n_iter, before = np.maximum(-np.expm1(y), 0.0), [], [], [], 0, 0.0
     mass = np.zeros_like(y)  # c_kk times the width of a node
     mass[y.size // 2] = 1.0
+    moves, settled = np.zeros((y.size, 0)), True  # of c by the quotes so far
+    left, freedom = 0.0, 0.0
     for smile in surface:
         dt = smile.tau - before
-        a, theta, calls = _one_expiry(smile, y, c, dt, smoothness)
+        begin = smile.vol if start is None else start.local_vol(smile.log_moneyness, before + 0.5 * dt)
+        one = _one_expiry(smile, y, c, moves, dt, smoothness, box, np.asarray(begin))
+        a, theta, moves, settled = one.a, one.theta, one.moves, settled and one.settled
+        left, freedom = left + one.left, freedom + one.freedom
         count, power = (_ROWS, 2.0) if before > 0.0 else (_FIRST_ROWS, _FIRST_POWER)
         when = before + dt * np.linspace(0.0, 1.0, count) ** power
         when[0], when[-1] = before + min(_DATA, 1e-4 * dt), smile.tau - min(_DATA, 1e-4 * dt)
@@ -184,14 +215,15 @@ def _andreasen_huge(surface: Surface, smoothness: float) -> tuple[LocalVol, pd.D
         c = _implicit(_bands(y, a, transposed=False), dt, c)
         mass = _implicit(_bands(y, a, transposed=True), dt, mass)
         tables.append(pd.DataFrame({
-            "name": [f"theta({k:.6g})" for k in smile.strike], "value": theta, "std_error": np.nan, "lower": FLOOR,
-            "upper": CAP, "tau": smile.tau,
+            "name": [f"theta({k:.6g})" for k in smile.strike], "value": theta, "std_error": np.nan, "lower": box[0],
+            "upper": box[1], "tau": smile.tau, "by_quotes": list(one.by_quotes),
         }))  # fmt: skip
-        n_iter, before = n_iter + calls, smile.tau
+        n_iter, before = n_iter + one.n_iter, smile.tau
     square = np.array(rows)
     kept = np.clip(square, FLOOR**2, CAP**2)
     model = LocalVol(tau=np.array(times), log_moneyness=y, vol=np.sqrt(kept), floored=int((kept != square).sum()))
-    return model, pd.concat(tables, ignore_index=True), n_iter
+    noise = float(np.sqrt(left / freedom)) if freedom > 0.5 else float("nan")
+    return model, pd.concat(tables, ignore_index=True), noise, n_iter, settled
 
 
 def _local_variance(y: Float1D, a: Float1D, mass: Float1D, t: float) -> Float1D:
@@ -210,8 +242,25 @@ def _local_variance(y: Float1D, a: Float1D, mass: Float1D, t: float) -> Float1D:
     return out
 
 
-def _one_expiry(smile: Smile, y: Float1D, c: Float1D, dt: float, smoothness: float) -> tuple[Float1D, Float1D, int]:
-    """a_i on the grid, its square roots at the quotes, and the number of evaluations."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Interval:
+    """What the search of one interval of expiries found."""
+
+    a: Float1D  # on the grid
+    theta: Float1D  # its square roots at the quotes
+    by_quotes: Float2D  # derivatives of theta by the vols of all quotes so far; nan on a bound
+    moves: Float2D  # derivatives of the calls at the end by the same vols, shape (grid, quotes so far)
+    left: float  # sum of squared vol residuals
+    freedom: float  # quotes less the trace of the hat matrix
+    n_iter: int
+    settled: bool
+
+
+def _one_expiry(
+    smile: Smile, y: Float1D, c: Float1D, moves: Float2D, dt: float, smoothness: float, box: tuple[float, float],
+    begin: Float1D,
+) -> _Interval:  # fmt: skip
+    """The search from one expiry to the next; `moves` are the derivatives of c by the quotes before."""
     x = smile.log_moneyness
     target = np.asarray(black.price(1.0, np.exp(x), smile.tau, smile.vol))
     vega = np.asarray(black.greeks(1.0, np.exp(x), smile.tau, smile.vol)["vega"])
@@ -238,12 +287,43 @@ def _one_expiry(smile: Smile, y: Float1D, c: Float1D, dt: float, smoothness: flo
         slope = _implicit(_bands(y, a, transposed=False), dt, (hats * push).T)
         return np.concatenate([read @ slope, bends])
 
-    start = np.clip(smile.vol, 2.0 * FLOOR, 0.5 * CAP)
-    found = least_squares(residual, start, jac=jacobian, bounds=(FLOOR, CAP), x_scale=0.1, max_nfev=200,
+    low, high = box
+    margin = 1e-3 * (high - low) if high > low else 0.0
+    at = np.clip(begin, low + min(margin, FLOOR), high - min(margin, 0.5 * CAP))
+    found = least_squares(residual, at, jac=jacobian, bounds=(low, high), x_scale=0.1, max_nfev=200,
                           xtol=1e-12, ftol=1e-12, gtol=1e-12)  # fmt: skip
     if found.status < 0:
         raise NumericalError(f"the local vol of tau {smile.tau:.6g} must be found; got: {found.message}")
-    return (found.x @ hats) ** 2, found.x, int(found.nfev)
+    free = found.active_mask == 0
+    theta = np.where(free, found.x, np.where(found.active_mask < 0, low, high))
+    a = (theta @ hats) ** 2
+    j, matrix = found.jac[:, free], _bands(y, a, transposed=False)
+    carried = _implicit(matrix, dt, moves) if moves.shape[1] else moves  # of the calls by the quotes before
+    pull = np.hstack([-(read @ carried), np.diag(weight)])  # of aim - read c
+    by_quotes = np.zeros((x.size, pull.shape[1]))
+    by_quotes[free] = np.linalg.lstsq(j, np.vstack([pull, np.zeros((bends.shape[0], pull.shape[1]))]), rcond=None)[0]
+    push = 2.0 * (theta @ hats) * dt * _apply(unit, solved(theta)[1])
+    slope = _implicit(matrix, dt, (hats * push).T)
+    moves = np.hstack([carried, np.zeros((y.size, x.size))]) + slope @ by_quotes
+    own = by_quotes[free, -x.size :] / np.maximum(weight, 1e-300)
+    freedom = float(np.count_nonzero(weight) - np.trace(j[: x.size] @ own))
+    by_quotes[~free] = np.nan
+    left = float(np.sum(found.fun[: x.size] ** 2))
+    return _Interval(a, theta, by_quotes, moves, left, freedom, int(found.nfev), found.status > 0)
+
+
+def _with_errors(values: pd.DataFrame, surface: Surface, quote_error: float | None, left: float) -> pd.DataFrame:
+    """The standard errors of the thetas, from those of the quotes; `left` is their noise by the fit itself."""
+    sizes = [len(smile) for smile in surface]
+    if quote_error is not None:
+        require(quote_error > 0.0, "quote_error", quote_error, "be > 0", hint="A vol in decimals: 0.001 is 10 bp.")
+        noise = np.full(sum(sizes), quote_error)
+    elif all(smile.half_spread is not None for smile in surface):
+        noise = np.concatenate([np.asarray(smile.half_spread) for smile in surface])
+    else:
+        noise = np.full(sum(sizes), left)
+    error = [float(np.sqrt(np.sum((row * noise[: row.size]) ** 2))) for row in values["by_quotes"]]
+    return values.assign(std_error=error).drop(columns="by_quotes")
 
 
 def reprice(model: LocalVol, smiles: Any) -> list[Float1D]:

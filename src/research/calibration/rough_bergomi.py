@@ -1,13 +1,13 @@
 """Rough Bergomi fitted to a surface: the least sum of squared vol errors, on the same paths at every step.
 
 Searched are H, eta, rho and one forward variance an expiry. The normals are drawn once, so the model's vols are smooth
-functions of the parameters and a trust-region search with finite differences settles. The standard errors add two
-sources: the misfit of the quotes, and the paths (the fit of each replicate, to first order).
+functions of the parameters; the Jacobian is taken by differences and kept up by rank-one updates. The standard errors
+add two sources: the misfit of the quotes, and the paths (the fit of each replicate, to first order).
 
 References
 ----------
 Bayer, Friz, Gatheral (2016), "Pricing under rough volatility", Quantitative Finance 16, 887-904.
-Branch, Coleman & Li (1999), SIAM J. Scientific Computing 21 (SciPy's trust region).
+Broyden (1965), "A class of methods for solving nonlinear simultaneous equations", Math. Comp. 19, 577-593.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ LIMITS = {"hurst": (0.0, 0.5 + 1e-12), "eta": (0.0, np.inf), "rho": (-1.0, 1.0)}
 _VARIANCE = (1e-6, 4.0)
 _REPLICATES = 16
 _FEW = 8
+_RENEWALS = 4  # of the Jacobian, at most
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -122,8 +123,6 @@ def fit_rough_bergomi(
     NumericalError
         When the search leads nowhere.
     """
-    from scipy.optimize import least_squares
-
     quotes = read_quotes(data, weights, allow_arbitrage=allow_arbitrage, tolerance=arbitrage_tolerance)
     p = 3 + quotes.tau.size
     hint = "Rough Bergomi has three parameters and one an expiry."
@@ -140,19 +139,94 @@ def fit_rough_bergomi(
     low, high = _span(quotes, box)
     begin = _vector(start, quotes) if start is not None else _first(quotes)
     margin, evaluations = 1e-6 * (high - low), 0
-    for few in (_FEW, 1):  # an eighth of the paths lead near: most steps are taken with them
-        if few > 1 and (start is not None or n_paths < 256 * few):
-            continue
-        paths = _paths(quotes, n_paths // few, n_steps, scheme, seed)
-        found = least_squares(
-            residual, np.clip(begin, low + margin, high - margin), bounds=(low, high), x_scale="jac", diff_step=1e-3,
-            ftol=1e-6 if few == 1 else 1e-4, xtol=1e-6 if few == 1 else 1e-4, gtol=1e-10, max_nfev=max_iter,
-            args=(paths,),
-        )  # fmt: skip
-        begin, evaluations = found.x, evaluations + int(found.nfev)
+    least = max(256, n_paths // _FEW)
+    if start is None and 2 * least <= n_paths:  # a few of the paths lead near: most steps are taken with them
+        some = _paths(quotes, least, n_steps, scheme, seed)
+        near = _climb(
+            lambda y: residual(y, some), np.clip(begin, low + margin, high - margin), low, high, max_iter, 1e-3
+        )
+        begin, evaluations = near.x, near.nfev
+    paths = _paths(quotes, n_paths, n_steps, scheme, seed)
+    found = _climb(lambda y: residual(y, paths), np.clip(begin, low + margin, high - margin), low, high, max_iter)
+    evaluations += found.nfev
     if not np.isfinite(found.cost):
         raise NumericalError("the search must find a RoughBergomi surface; got none near these quotes.")
     return _answer(paths, found, low, high, evaluations, time.perf_counter() - clock)
+
+
+@dataclass(slots=True, eq=False)
+class _End:
+    """Where the search ended; `jac` is that of the residuals there, by differences."""
+
+    x: Float1D
+    cost: float
+    jac: Float2D
+    active_mask: Float1D  # 0 where no bound holds
+    status: int  # 0: stopped by max_iter
+    nfev: int
+
+
+def _climb(residual: Any, begin: Float1D, low: Float1D, high: Float1D, max_iter: int, tolerance: float = 1e-6) -> _End:
+    """Least squares near the optimum: the Jacobian by differences once, then kept up by Broyden's rank-one updates.
+
+    A Jacobian costs an evaluation a parameter, an update none. One more at the end, where a plain step from it must
+    gain next to nothing; else the search goes on from there. A loose tolerance does without.
+    """
+    y, n = begin.copy(), 0
+    r = residual(y)
+    for _ in range(_RENEWALS):
+        matrix = _differences(residual, y, r, low, high)
+        damping, misses, settled = 1e-3, 0, False
+        fresh = True
+        while n < max_iter and misses < 3:
+            step, expected = _damped(matrix, r, y, low, high, damping)
+            settled = expected <= tolerance * float(r @ r)
+            if settled:
+                break
+            after = residual(y + step)
+            n += 1
+            size = np.maximum(np.linalg.norm(matrix, axis=0), 1e-300)
+            scaled = step * size
+            matrix = matrix + np.outer((after - r - matrix @ step) / (scaled @ scaled), scaled * size)
+            if after @ after < r @ r:
+                y, r, damping, misses, fresh = y + step, after, damping / 3.0, 0, False
+            else:
+                damping, misses = 10.0 * damping, misses + 1
+        if (settled and (fresh or tolerance > 1e-5)) or n >= max_iter:
+            break
+    if not fresh and tolerance <= 1e-5:
+        matrix = _differences(residual, y, r, low, high)
+    mask = np.where(y <= low + 1e-9 * (high - low), -1.0, np.where(y >= high - 1e-9 * (high - low), 1.0, 0.0))
+    return _End(y, 0.5 * float(r @ r), matrix, mask, int(settled), n)
+
+
+def _differences(residual: Any, y: Float1D, r: Float1D, low: Float1D, high: Float1D) -> Float2D:
+    """The Jacobian by forward differences, inwards at a bound."""
+    out = np.empty((r.size, y.size))
+    for j in range(y.size):
+        h = 1e-3 * max(abs(y[j]), 0.05)
+        h = h if y[j] + h <= high[j] else -h
+        moved = y.copy()
+        moved[j] += h
+        out[:, j] = (residual(moved) - r) / h
+    return out
+
+
+def _damped(
+    matrix: Float2D, r: Float1D, y: Float1D, low: Float1D, high: Float1D, damping: float
+) -> tuple[Float1D, float]:
+    """The damped Gauss-Newton step within bounds, and how much r'r is predicted to fall."""
+    gradient = matrix.T @ r
+    free = ~(((y <= low) & (gradient > 0.0)) | ((y >= high) & (gradient < 0.0)))
+    step, j = np.zeros(y.size), matrix[:, free]
+    if free.any():
+        normal = j.T @ j
+        step[free] = -np.linalg.solve(
+            normal + damping * np.diag(np.diag(normal)) + 1e-300 * np.eye(len(normal)), j.T @ r
+        )
+    step = np.clip(y + step, low, high) - y
+    after = r + matrix @ step
+    return step, float(r @ r - after @ after)
 
 
 def _paths(quotes: Quotes, n_paths: int, n_steps: int, scheme: str, seed: int) -> _Paths:

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from research.arrays import Float1D, Int1D
+from research.arrays import Float1D, Float2D, Int1D
 from research.calibration._options import Bounds, Weights, check_max_iter, quote_weights, read_bounds
 from research.calibration._registry import fits
 from research.calibration._verdict import verdict
@@ -53,7 +53,7 @@ class SliceFits:
 @fits(SABR)
 def fit_sabr(
     smile: Smile, *, beta: float = 1.0, shift: float = 0.0, formula: Formula = "obloj", weights: Weights = None,
-    bounds: Bounds = None, max_iter: int = 100,
+    bounds: Bounds = None, start: SABR | None = None, max_iter: int = 100,
 ) -> Fit[SABR]:  # fmt: skip
     """Fit alpha, rho and nu to the quotes of one expiry.
 
@@ -69,6 +69,8 @@ def fit_sabr(
     weights : array-like of shape (n,), "equal", "vega", "bid_ask" or None, default None
         Of the squared residuals; None takes the smile's own.
     bounds : mapping of "alpha", "rho" or "nu" to (lower, upper)
+    start : SABR, default found from the quotes
+        Tried beside the one found from the quotes; the better end is kept.
 
     Returns
     -------
@@ -86,10 +88,11 @@ def fit_sabr(
     (weight,) = quote_weights([smile], weights)
     lower, upper = read_bounds(bounds, BOUNDS, _LIMITS)
     began = perf_counter()
+    require(start is None or isinstance(start, SABR), "start", start, "be a SABR")
+    begin = None if start is None else np.array([[start.alpha, start.rho, start.nu]])
     found = fit_slices(
         [smile.forward], [smile.tau], smile.strike[None, :], smile.vol[None, :], beta=beta, shift=shift,
-        formula=formula, weight=weight[None, :], bounds=bounds,
-        max_iter=max_iter,
+        formula=formula, weight=weight[None, :], bounds=bounds, start=begin, max_iter=max_iter,
     )  # fmt: skip
     seconds = perf_counter() - began
     alpha, rho, nu = float(found.alpha[0]), float(found.rho[0]), float(found.nu[0])
@@ -116,6 +119,18 @@ def fit_sabr(
     )
 
 
+def _begin(start: ArrayLike, m: int) -> Float2D:
+    """Starts as the kernel reads them; 0 for those that are not given."""
+    given = np.asarray(start, dtype=np.float64)
+    require(given.shape == (m, 3), "start", given.shape, f"have shape ({m}, 3)")
+    there = np.isfinite(given).all(axis=1)
+    require_all(~there | ((given[:, 0] > 0.0) & (given[:, 2] >= 0.0)), "start", given[:, 0], "have alpha > 0, nu >= 0")
+    out = np.zeros((m, 9))
+    out[there, :3] = given[there]
+    out[there, 2] = np.maximum(out[there, 2], 1e-3)  # at 0 the smile does not feel nu
+    return out
+
+
 def fit_slices(
     forward: ArrayLike,
     tau: ArrayLike,
@@ -127,6 +142,7 @@ def fit_slices(
     formula: Formula = "obloj",
     weight: ArrayLike | None = None,
     bounds: Bounds = None,
+    start: ArrayLike | None = None,
     max_iter: int = 100,
 ) -> SliceFits:
     """Fit m smiles in one call, in parallel.
@@ -140,6 +156,8 @@ def fit_slices(
     weight : array-like, shape (m, n), default 1
         Of the squared residuals; 0 leaves a quote out.
     bounds : mapping of "alpha", "rho" or "nu" to (lower, upper)
+    start : array-like, shape (m, 3), default none
+        alpha, rho, nu of each slice, nan for none: tried beside a start from the quotes, the better end is kept.
 
     Raises
     ------
@@ -167,15 +185,22 @@ def fit_slices(
     count = here.sum(axis=1)
     require_all(count >= LEAST, "quotes of a slice", count, f"be at least {LEAST}", hint="SABR has three parameters.")
     first = np.concatenate([[0], np.cumsum(count)]).astype(np.int64)
-    out = np.empty((f.size, 9))
     hagan = 1.0 if formula == "hagan" else 0.0
     quotes, forwards = np.array([k[here] + shift, v[here], np.sqrt(w[here])]), f + shift
     box = np.array([lower, upper])
 
-    def work(slices: slice) -> None:
-        sabr_fits(slices.start, slices.stop, forwards, t, first, quotes, beta, hagan, box, max_iter, out)
+    def search(out: Float2D) -> Float2D:
+        def work(slices: slice) -> None:
+            sabr_fits(slices.start, slices.stop, forwards, t, first, quotes, beta, hagan, box, max_iter, out)
 
-    share(t.size, work, small=t.size <= 16)
+        share(t.size, work, small=t.size <= 16)
+        return out
+
+    out = search(np.zeros((f.size, 9)))
+    if start is not None:
+        warm = search(_begin(start, f.size))
+        better = (warm[:, 4] != _STUCK) & ((warm[:, 3] < out[:, 3]) | (out[:, 4] == _STUCK))
+        out = np.where(better[:, None], warm, out)
     code = out[:, 4].astype(np.int64)
     if (code == _STUCK).any():
         slices = np.flatnonzero(code == _STUCK)

@@ -13,6 +13,7 @@ De Marco & Martini (2009), "Quasi-explicit calibration of Gatheral's SVI model",
 
 from __future__ import annotations
 
+from datetime import date
 from time import perf_counter
 from typing import Any
 
@@ -21,11 +22,12 @@ import pandas as pd
 
 from research.arrays import FloatND
 from research.calibration._options import Bounds, Weights, check_max_iter, quote_weights, read_bounds
+from research.calibration._quotes import refuse_arbitrage
 from research.calibration._registry import fits
 from research.calibration._svi_search import LEAST, Search, search
 from research.calibration.fit import AT_BOUND, MAX_ITERATIONS, Fit
-from research.errors import InputError, require
-from research.market import Smile, Snapshot, Surface, find_arbitrage, find_butterflies
+from research.errors import require
+from research.market import Smile, Snapshot, Surface
 from research.models.svi import LEE, SVI, SVISurface
 
 NAMES = ("a", "b", "rho", "m", "sigma")
@@ -37,7 +39,9 @@ def fit_svi(
     *,
     weights: Weights = None,
     bounds: Bounds = None,
+    start: SVI | None = None,
     allow_arbitrage: bool = False,
+    arbitrage_tolerance: float = 0.0,
     arbitrage_free: bool = True,
     least_width: float = 0.05,
     max_iter: int = 200,
@@ -52,8 +56,12 @@ def fit_svi(
         Of the squared vol residuals; None takes the smile's own. Scaled to mean 1.
     bounds : mapping of "m" or "sigma" to (lower, upper), log moneyness
         The search bounds the wings' slopes by Lee's 2 and the least variance from below; a, b and rho follow.
+    start : SVI (for a surface: SVISurface, of any expiries), default found from the quotes
+        Tried beside the starts found from the quotes; the best end is kept.
     allow_arbitrage : bool, default False
         Fit *quotes* that allow a butterfly, instead of refusing them.
+    arbitrage_tolerance : float, default 0
+        Vol by which a quote may miss the rules before the fit refuses.
     arbitrage_free : bool, default True
         Keep the fitted *slice* free of butterflies, if need be by penalties; its least total variance is then at
         least a fifth of the lowest quoted one. False gives the plain least squares.
@@ -78,8 +86,11 @@ def fit_svi(
     require(isinstance(smile, Smile), "data", type(smile).__name__, "be a market.Smile")
     _check_options(least_width, max_iter)
     if not allow_arbitrage:
-        _refuse_arbitrage(find_butterflies(smile))
-    fitted = _fit([smile], weights, bounds, arbitrage_free, least_width, max_iter)
+        alone = Surface(as_of=date.min, spot=smile.forward, smiles=(smile,))
+        refuse_arbitrage(alone, arbitrage_tolerance)
+    require(start is None or isinstance(start, SVI), "start", start, "be an SVI")
+    begin = None if start is None else SVISurface(tau=(smile.tau,), slices=(start,))
+    fitted = _fit([smile], weights, bounds, begin, arbitrage_free, least_width, max_iter)
     return Fit(**{**fitted, "model": fitted["model"].slices[0], "parameters": fitted["parameters"].drop(columns="tau")})
 
 
@@ -89,7 +100,9 @@ def fit_svi_surface(
     *,
     weights: Weights = None,
     bounds: Bounds = None,
+    start: SVISurface | None = None,
     allow_arbitrage: bool = False,
+    arbitrage_tolerance: float = 0.0,
     arbitrage_free: bool = True,
     least_width: float = 0.05,
     max_iter: int = 200,
@@ -100,7 +113,7 @@ def fit_svi_surface(
     ----------
     data : Snapshot or Surface
         At least 5 quotes with a positive weight an expiry.
-    weights, bounds, least_width, max_iter
+    weights, bounds, start, least_width, max_iter, arbitrage_tolerance
         As for one slice.
     allow_arbitrage : bool, default False
         Fit *quotes* that allow a butterfly or a calendar, instead of refusing them.
@@ -123,19 +136,21 @@ def fit_svi_surface(
     surface = data.quotes if isinstance(data, Snapshot) else data
     _check_options(least_width, max_iter)
     if not allow_arbitrage:
-        _refuse_arbitrage(find_arbitrage(surface))
-    return Fit(**_fit(list(surface), weights, bounds, arbitrage_free, least_width, max_iter))
+        refuse_arbitrage(surface, arbitrage_tolerance)
+    require(start is None or isinstance(start, SVISurface), "start", start, "be an SVISurface")
+    return Fit(**_fit(list(surface), weights, bounds, start, arbitrage_free, least_width, max_iter))
 
 
 def _fit(
-    smiles: list[Smile], weights: Weights, bounds: Bounds, arbitrage_free: bool, least_width: float, max_iter: int
-) -> dict[str, Any]:
+    smiles: list[Smile], weights: Weights, bounds: Bounds, start: SVISurface | None, arbitrage_free: bool,
+    least_width: float, max_iter: int,
+) -> dict[str, Any]:  # fmt: skip
     """The fields of a Fit of SVISurface."""
     weight = _weights(smiles, weights)
     wide = {"m": (-np.inf, np.inf), "sigma": (0.0, np.inf)}
     box = read_bounds(bounds, wide, {"m": (-np.inf, np.inf), "sigma": (-1e-300, np.inf)})
     began = perf_counter()
-    found = search(smiles, weight, arbitrage_free, least_width, max_iter, box)
+    found = search(smiles, weight, arbitrage_free, least_width, max_iter, box, start)
     seconds = perf_counter() - began
     residuals = pd.concat([_residual_table(*row) for row in zip(smiles, found.model.slices, weight)], ignore_index=True)
     sse = float((residuals["weight"] * residuals["residual"] ** 2).sum())
@@ -157,18 +172,6 @@ def _fit(
 def _check_options(least_width: float, max_iter: int) -> None:
     require(0.0 < least_width <= 1.0, "least_width", least_width, "lie in (0, 1]", hint="A share of the quoted range.")
     check_max_iter(max_iter)
-
-
-def _refuse_arbitrage(found: pd.DataFrame) -> None:
-    """InputError naming the first violation, when there is one."""
-    if found.empty:
-        return
-    first = found.iloc[0]
-    where = f"strike {first['strike']:g}, tau {first['tau']:.6g}, against {first['against']}"
-    raise InputError(
-        f"quotes must be free of arbitrage; got a {first['kind']} at {where}: {first['size']:.4g} {first['unit']} "
-        f"({len(found)} in all). market.find_arbitrage lists them; allow_arbitrage=True fits them all the same."
-    )
 
 
 def _weights(smiles: list[Smile], weights: Weights) -> list[FloatND]:

@@ -37,6 +37,8 @@ def fit_svi_jump_wings(smile: Smile, **options: Any) -> Fit[SVIJumpWings]:
 
 
 def _fit(smile: Smile, options: dict[str, Any], to_form: Callable[[SVI], Any], names: tuple[str, ...]) -> Fit[Any]:
+    if hasattr(options.get("start"), "raw"):
+        options = options | {"start": options["start"].raw()}
     raw = fit_svi(smile, **options)
     try:
         model = to_form(raw.model)

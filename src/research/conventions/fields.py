@@ -153,28 +153,19 @@ def terms_in(name: str, terms: Any) -> Mapping[str, Any]:
 
 def check_vols(name: str, vols: Any) -> None:
     """Refuse vols in percent: 1,000 % and more."""
-    import numpy as np
-
-    require_all(
-        ~(np.abs(np.asarray(vols, dtype=np.float64)) >= 10.0),
-        name,
-        vols,
-        "be < 10",
-        hint="A decimal is wanted: 20% is 0.20, not 20.",
-    )
+    _check_decimals(name, vols, 10.0, "be < 10", "A decimal is wanted: 20% is 0.20, not 20.")
 
 
 def check_rates(name: str, rates: Any) -> None:
     """Refuse rates and yields in percent: 100 % a year and more."""
+    _check_decimals(name, rates, 1.0, "lie in (-1, 1)", "A decimal is wanted: 3% is 0.03.")
+
+
+def _check_decimals(name: str, values: Any, limit: float, must: str, hint: str) -> None:
+    """Refuse what is as large as `limit`; nan passes."""
     import numpy as np
 
-    require_all(
-        ~(np.abs(np.asarray(rates, dtype=np.float64)) >= 1.0),
-        name,
-        rates,
-        "lie in (-1, 1)",
-        hint="A decimal is wanted: 3% is 0.03.",
-    )
+    require_all(~(np.abs(np.asarray(values, dtype=np.float64)) >= limit), name, values, must, hint=hint)
 
 
 @functools.cache

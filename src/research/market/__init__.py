@@ -14,6 +14,7 @@
 | do the quotes allow a free lunch? | `find_arbitrage` | Carr & Madan (2005), Gatheral & Jacquier (2014) |
 | ... within one expiry, between expiries? | `find_butterflies`, `find_calendars` | |
 | refuse them, naming the worst | `refuse_arbitrage` | |
+| the nearest quotes without any | `repair_quotes` | Cohen, Reisinger & Wang (2020) |
 """
 
 from __future__ import annotations
@@ -30,9 +31,11 @@ from research.market.snapshot import Snapshot, build_snapshot, flat_snapshot
 from research.market.surface import Smile, Surface
 from research.market.terms import snapshot_from_json, to_json
 
-# found when first used: they need a kernel, and a run's code closure holds what it used
+# found when first used: they need a kernel or a solver, and a run's code closure holds what it used
 _LAZY = {
     "Chains": "chains",
+    "Repair": "repair",
+    "repair_quotes": "repair",
     "chains_from_quotes": "chains",
     "SimulatedChains": "simulated_chains",
     "simulate_chains": "simulated_chains",
@@ -54,6 +57,7 @@ __all__ = [
     "flat_basket",
     "flat_snapshot",
     "refuse_arbitrage",
+    "repair_quotes",
     "simulate_chains",
     "snapshot_from_json",
     "to_json",
@@ -63,6 +67,7 @@ __all__ = [
     "DiscountCurve",
     "ForeignCurrency",
     "NormalSmile",
+    "Repair",
     "SimulatedChains",
     "Smile",
     "Snapshot",

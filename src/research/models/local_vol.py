@@ -228,10 +228,7 @@ def _svi_terms(surface: SVISurface, t: Float1D, y: Float1D) -> tuple[FloatND, Fl
     """w, w_T, w_y, w_yy at (t, y), shape (n, m): between slices all are linear in time."""
     times, rows = np.array(surface.tau), np.empty((3, len(surface.tau), y.size))
     for i, one in enumerate(surface.slices):
-        root = np.sqrt((y - one.m) ** 2 + one.sigma**2)
-        rows[0, i] = one.a + one.b * (one.rho * (y - one.m) + root)
-        rows[1, i] = one.b * (one.rho + (y - one.m) / root)
-        rows[2, i] = one.b * one.sigma**2 / root**3
+        rows[:, i] = one.derivatives(y)
     after = np.searchsorted(times, t)
     first, last = np.clip(after - 1, 0, None), np.clip(after, None, times.size - 1)
     inside = (last > first) & (after > 0)

@@ -24,7 +24,7 @@ from numpy.typing import ArrayLike
 
 from research.arrays import FloatND, marks_nan, numbers, reshape, vectors
 from research.conventions import check_fields, check_terms
-from research.core.models.svi import svi_curves
+from research.core.models.svi import svi_between, svi_curves
 from research.errors import require, require_all
 
 LEE = 2.0  # steepest wing of total variance without arbitrage
@@ -119,6 +119,13 @@ class SVI:
         svi_curves(x, self.a, self.b, self.rho, self.m, self.sigma, out)
         return reshape(out[row], shape)
 
+    def derivatives(self, k: FloatND) -> FloatND:
+        """w and its first and second derivative at log moneyness `k`, shape (3, n)."""
+        d = k - self.m
+        root = np.sqrt(d * d + self.sigma**2)
+        w = self.a + self.b * (self.rho * d + root)
+        return np.stack([w, self.b * (self.rho + d / root), self.b * self.sigma**2 / root**3])
+
     def _search_grid(self) -> FloatND:
         near = np.linspace(-30.0, 30.0, 4801) * self.sigma
         far = np.geomspace(30.0 * self.sigma, max(1e4, 1e4 * self.sigma), 800)[1:]
@@ -198,10 +205,33 @@ class SVISurface:
                     found.append(row | {"largest": float(gap.max())})
         return found
 
-    def arbitrage(self) -> Any:
-        """Table of butterfly and calendar violations of the fitted slices; empty when the surface is fair.
+    def between(self) -> list[dict[str, float]]:
+        """Where the smile of a time between two expiries has butterflies: tau, low, high and lowest g of each interval.
 
-        Columns: kind, tau, low and high (log moneyness), size (-g for butterflies, total variance for calendars).
+        Two fair slices that do not cross may have some. At each strike g w^2 is a polynomial of degree 4 in time, whose
+        Bernstein coefficients tell its sign over the whole interval: exact in time, on the strikes that
+        `SVI.butterflies` searches. What the expiries themselves have is not told again.
+        """
+        found = []
+        for i, (near, far) in enumerate(pairwise(self.slices)):
+            k = np.unique(np.concatenate([near._search_grid(), far._search_grid()]))
+            one, other = (np.array([s.a, s.b, s.rho, s.m, s.sigma]) for s in (near, far))
+            out = np.empty((2, k.size))
+            svi_between(k, one, other, out)
+            lowest, share = out
+            for start, stop in _runs(lowest < 0.0):
+                worst = start + int(np.argmin(lowest[start:stop]))
+                time = self.tau[i] + float(share[worst]) * (self.tau[i + 1] - self.tau[i])
+                low, high = float(k[max(start - 1, 0)]), float(k[min(stop, k.size - 1)])
+                found.append({"tau": time, "low": low, "high": high, "lowest": float(lowest[worst])})
+        return found
+
+    def arbitrage(self) -> Any:
+        """Table of butterfly and calendar violations; empty when the surface is fair at the expiries and between.
+
+        Columns: kind, tau, low and high (log moneyness), size (-g for butterflies, total variance for calendars). Times
+        between expiries are looked at where the expiries themselves are fair. Before the first one g is concave in time
+        and not below 0 at either end, so a fair slice stays fair.
         """
         import pandas as pd
 
@@ -211,6 +241,8 @@ class SVISurface:
         rows += [
             ("calendar", found["tau_far"], found["low"], found["high"], found["largest"]) for found in self.crossings()
         ]
+        if not rows:
+            rows = [("butterfly", one["tau"], one["low"], one["high"], -one["lowest"]) for one in self.between()]
         return pd.DataFrame(rows, columns=["kind", "tau", "low", "high", "size"])
 
     def to_frame(self, k: ArrayLike) -> Any:

@@ -17,6 +17,11 @@ def _curves() -> tuple[Any, ...]:
     return np.linspace(-2.0, 2.0, 301), 0.01, 0.1, -0.6, 0.05, 0.2, np.zeros((4, 301))
 
 
+def _between() -> tuple[Any, ...]:
+    near, far = np.array([0.01, 0.2, -0.6, 0.05, 0.2]), np.array([0.02, 0.3, 0.3, -0.2, 0.05])
+    return np.linspace(-2.0, 2.0, 301), near, far, np.zeros((2, 301))
+
+
 def _quotes() -> tuple[Any, ...]:
     rng = np.random.default_rng(2004)
     k = np.concatenate([np.linspace(-2.0, 1.5, N) * 0.3 * np.sqrt(t) for t in TAU])
@@ -47,17 +52,17 @@ def _slices() -> tuple[Any, ...]:
 
 
 def _lanes() -> tuple[Any, ...]:
-    return *_slices()[:6], 0.05, np.zeros((N, 32)), np.zeros(86 * 8)
+    return *_slices()[:6], 0.05, np.zeros((N + 12, 32)), np.zeros(87 * 8)
 
 
 def _rows() -> Any:
-    return np.linspace(0.5, 1.5, 86 * 8)
+    return np.linspace(0.5, 1.5, 87 * 8)
 
 
 def _surface(x: Any) -> tuple[Any, ...]:
     offset = np.arange(EXPIRIES + 1, dtype=np.int64) * N
     floor = np.array([0.001, 0.003, 0.01])
-    return x.copy(), offset, *_quotes(), TAU.copy(), floor, np.linspace(-3.0, 3.0, 41), np.array([1.0, 2.0, 3.0])
+    return x.copy(), offset, *_quotes(), TAU.copy(), floor, np.linspace(-3.0, 3.0, 41), np.array([1.0, 2.0, 3.0, 1.0])
 
 
 def _terms() -> tuple[Any, ...]:
@@ -71,14 +76,16 @@ def _surface_climb() -> tuple[Any, ...]:
 
 CASES: dict[str, Callable[[], tuple[Any, ...]]] = {
     "research.core.models.svi.svi_curves": _curves,
+    "research.core.models.svi.svi_between": _between,
     "research.core.calibration.svi.svi_climb": _climb,
     "research.core.calibration.svi.svi_fit": _fit,
     "research.core.calibration.svi_lanes.svi_slices": _slices,
     "research.core.calibration.svi_lanes.svi_lanes": _lanes,
     "research.core.calibration.svi_lanes._sum_quotes": lambda: (N, np.full((N, 32), 0.3), _rows()),
-    "research.core.calibration.svi_lanes._start": lambda: (N, np.full((N, 32), 0.3), _rows()),
+    "research.core.calibration.svi_lanes._start": lambda: (1, N, np.full((N, 32), 0.3), _rows()),
     "research.core.calibration.svi_lanes._step": lambda: (_rows(),),
     "research.core.calibration.svi_lanes._expect": lambda: (_rows(),),
+    "research.core.calibration.svi_lanes._finish": lambda: (_rows(),),
     "research.core.calibration.svi_lanes._judge": lambda: (_rows(),),
     "research.core.calibration.svi_surface.svi_surface_terms": _terms,
     "research.core.calibration.svi_surface.svi_surface_climb": _surface_climb,

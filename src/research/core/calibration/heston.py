@@ -2,7 +2,9 @@
 
 Searched are y = log v0, log kappa, log theta, log sigma, artanh rho, within bounds. The derivative of an implied vol
 is that of its price over the vega at the model's own implied vol, so the objective is the true sum of squared vol
-errors. The search runs on a coarse rule (step 0.2 of the contour) and ends on a fine one, whose error is measured.
+errors. Residuals of real quotes are large, so plain Gauss-Newton steps close in like a geometric series; its ratio is
+read off two steps in a row, and the next one is taken as long as the rest of the series. The search runs on a rule of
+step 0.1 of the contour, whose error is measured, and goes on with finer ones where that is not enough.
 
 References
 ----------
@@ -37,9 +39,8 @@ from research.core.models.black import black_time_value
 from research.core.models.heston import heston_shift
 from research.core.pricing.fourier import heston_group_gradient, split_sides
 
-_COARSE, _FINE = 0.2, 0.1  # step of the trapezoidal rule
-_COARSE_NEGLIGIBLE, _FINE_NEGLIGIBLE = 1e-11, 1e-15
-_COARSE_TOLERANCE = 1e-9  # relative decrease of the sum of squares
+_STEP, _NEGLIGIBLE = 0.1, 1e-14  # of the trapezoidal rule
+_MOST_RATIO = 0.45  # of one step to the last: no step is taken at more than 1.8 times its length
 _RULES_AGREE = 1e-6  # rules of step h and 2h: the finer one is then good to 1e-10 or so
 _FINEST = 0.02
 _MAX_STEP = 1.4  # of a logarithm: a factor of 4
@@ -171,6 +172,23 @@ def _step_within_reach(
     return damping
 
 
+@inlined
+def _stretch(matrix: Float2D, step: Float1D, last: Float1D, before: float) -> float:
+    """How far a plain step is to be lengthened, from the one before it, `last`, which was lengthened by `before`.
+
+    One plain step leaves a share r of the error, in the norm of the residuals: it falls short by 1 / (1 - r).
+    """
+    along, square = 0.0, 0.0
+    for a in range(step.size):
+        for b in range(step.size):
+            along += step[a] * matrix[a, b] * last[b]
+            square += last[a] * matrix[a, b] * last[b]
+    if not square > 0.0:
+        return 1.0
+    ratio = 1.0 - (1.0 - before * along / square) / before
+    return 1.0 / (1.0 - min(max(ratio, 0.0), _MOST_RATIO))
+
+
 @kernel
 def heston_fit(
     y: Float1D, tau: Float1D, first: Int1D, quotes: Float2D, lower: Float1D, upper: Float1D, tolerance: float,
@@ -178,24 +196,25 @@ def heston_fit(
 ) -> tuple[float, float, int, int]:  # fmt: skip
     """Search from y, which moves to the best point found; p, model and jacobian (in y) belong to it at the end.
 
-    Stops when the sum of squares is predicted and seen to fall by less than `tolerance` of itself.
+    Stops when the sum of squares is predicted to fall by less than `tolerance` of itself.
     Returns (sum of squares, gap between the rules, status, number of evaluations).
     """
     n = quotes.shape[1]
     trial, trial_p, trial_model, trial_jacobian = np.empty(5), np.empty(5), np.empty((3, n)), np.empty((5, n))
     matrix, gradient, work, step = np.empty((5, 5)), np.empty(5), np.empty((6, 5)), np.zeros(5)
-    free = np.ones(5, dtype=np.int64)
-    h, negligible, limit = _COARSE, _COARSE_NEGLIGIBLE, max(tolerance, _COARSE_TOLERANCE)
-    damping, growth = START_DAMPING, 2.0
+    free, last = np.ones(5, dtype=np.int64), np.zeros(5)
+    h, damping, growth, stretch = _STEP, START_DAMPING, 2.0, 1.0
     total, gap, expected, fresh = np.inf, 0.0, 0.0, True
     for j in range(5):
         trial[j] = y[j]
     for n_iter in range(1, max_iter + 1):
-        after, trial_gap = _evaluate(trial, tau, first, quotes, h, negligible, trial_p, trial_model, trial_jacobian)
-        settled = not fresh and abs(total - after) <= limit * total and expected <= limit * total
+        after, trial_gap = _evaluate(trial, tau, first, quotes, h, _NEGLIGIBLE, trial_p, trial_model, trial_jacobian)
+        taken = after < total and not fresh
         if not fresh:
             damping, growth = next_damping(damping, growth, (total - after) / expected if expected > 0.0 else 0.0)
-        if fresh or after < total:
+        for j in range(5):
+            last[j] = step[j] if taken else 0.0
+        if fresh or taken:
             total, gap, fresh = after, trial_gap, False
             for j in range(5):  # loops, because whole-array assignments take seconds to compile
                 y[j], p[j] = trial[j], trial_p[j]
@@ -205,15 +224,17 @@ def heston_fit(
                 for i in range(n):
                     model[j, i] = trial_model[j, i]
             normal_equations(jacobian, model[1], matrix, gradient)
-        settled = settled or total <= _NOTHING_LEFT * n
         free_parameters(y, gradient, lower, upper, free)
         damping = _step_within_reach(y, matrix, gradient, damping, free, lower, upper, work, step)
-        expected = predicted_decrease(matrix, gradient, step)
+        near = predicted_decrease(matrix, gradient, step) <= tolerance * total and damping <= 1.0
+        settled = near or total <= _NOTHING_LEFT * n
         if settled or damping >= MAX_DAMPING:
-            if h <= _FINE and (gap <= _RULES_AGREE or h < _FINEST):
+            if gap <= _RULES_AGREE or h < _FINEST:
                 return total, gap, CONVERGED if settled else STUCK, n_iter
-            h, negligible, limit = (_FINE if h == _COARSE else 0.5 * h), _FINE_NEGLIGIBLE, tolerance
-            damping, growth, fresh = min(damping, START_DAMPING), 2.0, True
+            h, damping, growth, fresh = 0.5 * h, min(damping, START_DAMPING), 2.0, True
+        stretch = _stretch(matrix, step, last, stretch) if taken and damping <= START_DAMPING else 1.0
         for j in range(5):
+            step[j] = min(max(y[j] + stretch * step[j], lower[j]), upper[j]) - y[j]
             trial[j] = y[j] if fresh else y[j] + step[j]
+        expected = predicted_decrease(matrix, gradient, step)
     return total, gap, MAX_ITERATIONS, max_iter

@@ -103,10 +103,12 @@ def sabr_fit(
     free, trial, lower, upper = np.empty(_N, np.int64), np.empty(_N), np.empty(_N), np.empty(_N)
     for i in range(n):
         geometry[0, i], geometry[1, i], geometry[2, i] = sabr_geometry(forward, strike[i], beta, hagan)
-    sabr_start(forward, strike, vol, weight, beta, x)
-    lower[0], lower[1], lower[2] = 1e-4 * x[0], -_RHO_MAX, 0.0
-    upper[0], upper[1], upper[2] = 1e3 * x[0], _RHO_MAX, 100.0 / sqrt(tau)
+    sabr_start(forward, strike, vol, weight, beta, trial)
+    lower[0], lower[1], lower[2] = 1e-4 * trial[0], -_RHO_MAX, 0.0
+    upper[0], upper[1], upper[2] = 1e3 * trial[0], _RHO_MAX, 100.0 / sqrt(tau)
+    given = x[0] > 0.0
     for j in range(_N):
+        x[j] = x[j] if given else trial[j]
         lower[j], upper[j] = max(lower[j], box[0, j]), min(upper[j], box[1, j])
         x[j] = min(max(x[j], lower[j]), upper[j])
     sse = sabr_residuals(x, geometry, vol, weight, tau, beta, residual, jacobian)
@@ -148,12 +150,14 @@ def sabr_fits(
     """Fit slices begin..end of m; slice s has the quotes first[s]..first[s+1] of strike, vol and weight, shape (3, n).
 
     out[s], shape (m, 9): alpha, rho, nu, sum of squares, status, iterations, and three standard errors (nan on a
-    bound or with no quote to spare).
+    bound or with no quote to spare). The first three are read as the start, 0 for a search that finds its own.
     """
     strike, vol, weight = quotes[0], quotes[1], quotes[2]
     for s in range(begin, end):
         start, stop = first[s], first[s + 1]
         x, jacobian = np.empty(_N), np.empty((_N, stop - start))
+        for j in range(_N):
+            x[j] = out[s, j]
         sse, status, n_iter = sabr_fit(
             forward[s],
             strike[start:stop],

@@ -1,7 +1,8 @@
 """Many raw SVI slices side by side: eight lanes of a vector register climb at once, what is hard climbs alone.
 
 Every number stands in a row of eight, one a slice, so that sums over quotes, the small systems and the choices of
-Levenberg-Marquardt are vector instructions. Starts are linear fits at given (m, sigma) (De Marco & Martini 2009). A
+Levenberg-Marquardt are vector instructions. Starts are linear fits at given (m, sigma) (De Marco & Martini 2009), to at
+most 12 of the quotes. The last step, when it gains next to nothing, is taken without another sum over the quotes. A
 lane that meets a bound, does not settle soon, or ends where it began is fitted again by `svi_fit`, in full. Loops over
 lanes touch one array only: so short a loop is vectorised only where no check for overlap is needed.
 """
@@ -13,14 +14,15 @@ from math import sqrt
 import numpy as np
 
 from research.arrays import Float1D, Float2D, Int1D
-from research.core._jit import kernel
+from research.core._jit import inlined, kernel
 from research.core.calibration.levenberg_marquardt import CONVERGED, START_DAMPING
 from research.core.calibration.svi import svi_fit
 
 LANES = _L = 8
 _N = 5
 _MAX_ITER = 14  # of the lanes; what needs more is hard
-_SMALL_GAIN = 1e-11  # of the sum of squares: the step is then below 1e-4 of a standard error
+_SMALL_GAIN = 1e-7  # of the sum of squares: the step, the last, is then below 1% of a standard error
+FEW = 12  # quotes that starts look at
 _SMALL_STEP = 1e-12
 _BIG = 1e300
 
@@ -30,8 +32,15 @@ _DAMPING, _GROWTH, _EXPECTED, _TAKEN = 53 * _L, 54 * _L, 55 * _L, 56 * _L
 _STATE = 57 * _L  # 0 climbs, 1 settled, 2 hard
 _COUNT, _LOW, _HIGH = 58 * _L, 59 * _L, 64 * _L  # iterations; bounds
 _FIXED, _START, _BEST = 69 * _L, 72 * _L, 81 * _L  # of the starts: sums of all, sums of one and (m, sigma), the best
-_QUOTE = 82 * _L
-_ROWS = 86
+_QUOTE, _DONE = 82 * _L, 86 * _L
+_ROWS = 87
+
+
+@inlined
+def _load(quote: Float1D, z: Float1D) -> None:
+    """One quote of every lane, into the scratch that is summed from."""
+    for j in range(4 * _L):
+        z[_QUOTE + j] = quote[j]
 
 
 @kernel
@@ -40,9 +49,7 @@ def _sum_quotes(n: int, data: Float2D, z: Float1D) -> None:
     for j in range(21 * _L):
         z[_AFTER + j] = 0.0
     for i in range(n):
-        quote = data[i]
-        for j in range(4 * _L):
-            z[_QUOTE + j] = quote[j]
+        _load(data[i], z)
         for l in range(_L):
             left, right, sigma = z[_TRIAL + _L + l], z[_TRIAL + 2 * _L + l], z[_TRIAL + 4 * _L + l]
             tilt, half, d = 0.5 * (right - left), 0.5 * (left + right), z[_QUOTE + l] - z[_TRIAL + 3 * _L + l]
@@ -133,12 +140,28 @@ def _expect(z: Float1D) -> float:
         p = max(abs(a) / (abs(z[_X + l]) + 1e-8), abs(b) / (abs(z[_X + _L + l]) + 1e-8))
         q = max(abs(c) / (abs(z[_X + 2 * _L + l]) + 1e-8), abs(e) / (abs(z[_X + 3 * _L + l]) + 1e-8))
         longest = max(max(p, q), abs(f) / (abs(z[_X + 4 * _L + l]) + 1e-8))
-        small = (z[_EXPECTED + l] <= _SMALL_GAIN * z[s]) | (longest < _SMALL_STEP)
+        small = (z[_EXPECTED + l] <= _SMALL_GAIN * z[s]) & (z[_DAMPING + l] <= 1.0) | (longest < _SMALL_STEP)
         z[_STATE + l] = 1.0 if small & (z[_STATE + l] == 0.0) else z[_STATE + l]
     climbing = 0.0
     for l in range(_L):
         climbing += 1.0 if z[_STATE + l] == 0.0 else 0.0
     return climbing
+
+
+@kernel
+def _finish(z: Float1D) -> None:
+    """Take the small step of the lanes that have just settled; one that it leads onto a bound is hard."""
+    for l in range(_L):
+        z[_TAKEN + l] = 1.0 if (z[_STATE + l] == 1.0) & (z[_DONE + l] == 0.0) else 0.0
+        z[_DONE + l] = 1.0 if z[_STATE + l] == 1.0 else 0.0
+        z[_SUMS + l] -= z[_TAKEN + l] * max(z[_EXPECTED + l], 0.0)
+    for j in range(_N):
+        for l in range(_L):
+            x = z[_TRIAL + j * _L + l]
+            taken = z[_TAKEN + l] > 0.0
+            edge = taken & ((x <= z[_LOW + j * _L + l]) | (x >= z[_HIGH + j * _L + l]))
+            z[_STATE + l] = 2.0 if edge else z[_STATE + l]
+            z[_X + j * _L + l] = x if taken else z[_X + j * _L + l]
 
 
 @kernel
@@ -167,14 +190,12 @@ def _judge(z: Float1D) -> None:
 
 
 @kernel
-def _start(n: int, data: Float2D, z: Float1D) -> None:
-    """The linear fit at (m, sigma) of the start: into x where it is the best so far."""
+def _start(first: int, stop: int, data: Float2D, z: Float1D) -> None:
+    """The linear fit at (m, sigma) of the start to some rows: into x where it is the best so far."""
     for j in range(7 * _L):
         z[_START + j] = 0.0
-    for i in range(n):
-        quote = data[i]
-        for j in range(4 * _L):
-            z[_QUOTE + j] = quote[j]
+    for i in range(first, stop):
+        _load(data[i], z)
         for l in range(_L):
             d, sigma = z[_QUOTE + l] - z[_START + 7 * _L + l], z[_START + 8 * _L + l]
             bend = sqrt(d * d + sigma * sigma) - sigma
@@ -215,10 +236,10 @@ def svi_lanes(
     start: int, stop: int, offset: Int1D, quotes: Float2D, tau: Float1D,
     starts: Float2D, least_width: float, data: Float2D, z: Float1D,
 ) -> None:  # fmt: skip
-    """Climb with slices start..stop, at most eight: rows _X, _SUMS, _STATE and _COUNT of z, shape (86 * 8,), tell.
+    """Climb with slices start..stop, at most eight: rows _X, _SUMS, _STATE and _COUNT of z, shape (87 * 8,), tell.
 
-    quotes, shape (3, n): k, vol, root_weight. data is scratch of shape (most quotes of a slice, 32). Lanes without a
-    slice repeat the last.
+    quotes, shape (3, n): k, vol, root_weight. data is scratch of shape (most quotes of a slice + 12, 32). Lanes without
+    a slice repeat the last.
     """
     k, vol, root_weight, most = quotes[0], quotes[1], quotes[2], 0
     for l in range(_L):
@@ -233,9 +254,14 @@ def svi_lanes(
             at = i + min(q, n - 1)
             weight = root_weight[at] if q < n else 0.0
             data[q, l], data[q, _L + l], data[q, 2 * _L + l] = k[at], 0.5 * weight / root, weight * vol[at]
+            data[q, 3 * _L + l] = 0.0
             top = max(top, vol[at] * vol[at] * tau[s])
+        for q in range(FEW):  # spread over the slice
+            at = i + (min(q, n - 1) if n <= FEW else q * (n - 1) // (FEW - 1))
+            weight = root_weight[at] if q < n else 0.0
             a = weight / (2.0 * vol[at] * tau[s])
-            data[q, 3 * _L + l] = a
+            data[most + q, l], data[most + q, _L + l] = k[at], 0.5 * weight / root
+            data[most + q, 2 * _L + l], data[most + q, 3 * _L + l] = weight * vol[at], a
             z[_FIXED + l] += a * a
             z[_FIXED + _L + l] -= a * 0.5 * weight * vol[at]
             square += 0.25 * weight * vol[at] * weight * vol[at]
@@ -252,7 +278,7 @@ def svi_lanes(
             left, span = z[_LOW + 3 * _L + l], (z[_HIGH + 3 * _L + l] - z[_LOW + 3 * _L + l]) / 5.0
             z[_START + 7 * _L + l] = left + 2.0 * span + span * starts[s, 0]
             z[_START + 8 * _L + l] = span * max(starts[s, 1], least_width)
-        _start(most, data, z)
+        _start(most, most + FEW, data, z)
     for j in range(_N * _L):
         z[_TRIAL + j] = z[_X + j]
     for l in range(_L):  # the first trial, the start itself, is always taken
@@ -261,7 +287,9 @@ def svi_lanes(
         _sum_quotes(most, data, z)
         _judge(z)
         _step(z)
-        if _expect(z) == 0.0:
+        left = _expect(z)
+        _finish(z)
+        if left == 0.0:
             break
 
 
@@ -280,7 +308,7 @@ def svi_slices(
     k, vol, root_weight, most = quotes[0], quotes[1], quotes[2], 0
     for s in range(begin, end):
         most = max(most, offset[s + 1] - offset[s])
-    z, data = np.empty(_ROWS * _L), np.empty((most, 4 * _L))
+    z, data = np.empty(_ROWS * _L), np.empty((most + FEW, 4 * _L))
     lower, upper, own = np.empty(_N), np.empty(_N), np.empty((starts.shape[0], 2))
     for start in range(begin, end, _L):
         stop = min(start + _L, end)

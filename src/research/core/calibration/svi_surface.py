@@ -3,6 +3,7 @@
 Parameters are (w_m, left, right, m, sigma) of each slice in turn, as in `svi`. On a grid of k the penalties ask for
 
     g(k) >= margin                                   butterflies (Gatheral & Jacquier 2014, eq. 2.1)
+    g(k) >= margin of (1 - s) w + s w_next           butterflies between expiries, where they are asked for
     w_next(k) >= w(k), left and right not falling    calendars: slices that do not cross, out to infinity
     min w >= floor                                   a variance; near 0 the density has ever narrower dips
 
@@ -32,6 +33,7 @@ from research.core.calibration.levenberg_marquardt import (
 _N = 5
 _INF = float("inf")
 _G_MARGIN = 1e-3
+_PARTS = 4  # of the time between two expiries, for the penalties there
 _W_MARGIN = 1e-6  # total variance
 _SLOPE_MARGIN = 1e-6
 
@@ -59,12 +61,12 @@ def _shape(x: Float1D, i: int, k: float, value: Float1D, by: Float2D) -> None:
 
 @inlined
 def _durrleman(k: float, value: Float1D, by: Float2D, row: Float1D) -> float:
-    """g at k, and row its derivatives by the five parameters of the slice."""
+    """g at k, and row its derivatives by the parameters of the slice, or of the two that it lies between."""
     w, slope = value[0], value[1]
     lean = 1.0 - 0.5 * k * slope / w
     by_w = lean * k * slope / (w * w) + 0.25 * slope * slope / (w * w)
     by_slope = -lean * k / w - 0.5 * slope * (1.0 / w + 0.25)
-    for j in range(_N):
+    for j in range(by.shape[1]):
         row[j] = by_w * by[0, j] + by_slope * by[1, j] + 0.5 * by[2, j]
     return lean * lean - 0.25 * slope * slope * (1.0 / w + 0.25) + 0.5 * value[2]
 
@@ -113,6 +115,30 @@ def _add_butterflies(x: Float1D, i: int, grid: Float1D, strength: float, matrix:
                 row[j] *= -strength
             _add(i, _N, strength * short, row, matrix, gradient)
             total += strength * short * strength * short
+    return total
+
+
+@inlined
+def _add_between(x: Float1D, i: int, grid: Float1D, strength: float, matrix: Float2D, gradient: Float1D) -> float:
+    """Penalty of slice i / 5 and the next for g of their mixtures below its margin."""
+    near, far, value, row = np.empty(3), np.empty(3), np.empty(3), np.empty(2 * _N)
+    by_near, by_far, by = np.empty((3, _N)), np.empty((3, _N)), np.empty((3, 2 * _N))
+    total = 0.0
+    for q in range(grid.size):
+        _shape(x, i, grid[q], near, by_near)
+        _shape(x, i + _N, grid[q], far, by_far)
+        for part in range(1, _PARTS):
+            s = part / _PARTS
+            for d in range(3):
+                value[d] = near[d] + s * (far[d] - near[d])
+                for j in range(_N):
+                    by[d, j], by[d, _N + j] = (1.0 - s) * by_near[d, j], s * by_far[d, j]
+            short = _G_MARGIN - _durrleman(grid[q], value, by, row)
+            if short > 0.0:
+                for j in range(2 * _N):
+                    row[j] *= -strength
+                _add(i, 2 * _N, strength * short, row, matrix, gradient)
+                total += strength * short * strength * short
     return total
 
 
@@ -169,7 +195,8 @@ def svi_surface_terms(
 ) -> float:  # fmt: skip
     """Fill matrix = J'J and gradient = J'r over quotes and penalties; the objective, inf where some w <= 0.
 
-    Slice s has quotes offset[s] .. offset[s + 1] - 1; strength holds those of (floor, butterflies, calendars).
+    Slice s has quotes offset[s] .. offset[s + 1] - 1; strength holds those of (floor, butterflies, calendars,
+    butterflies between expiries).
     """
     matrix[:] = 0.0
     gradient[:] = 0.0
@@ -182,6 +209,8 @@ def svi_surface_terms(
             total += _add_butterflies(x, i, grid, strength[1], matrix, gradient)
         if strength[2] > 0.0 and s + 1 < n:
             total += _add_calendar(x, i, grid, strength[2], matrix, gradient)
+        if strength[3] > 0.0 and s + 1 < n:
+            total += _add_between(x, i, grid, strength[3], matrix, gradient)
     return total
 
 
