@@ -22,7 +22,8 @@ import numpy as np
 
 from research.arrays import Bool1D, Float1D, Float2D, Int1D
 from research.core._jit import inlined, kernel
-from research.core.math.elementary import exp, log, log1p, log_join, log_ratio, log_split
+from research.core.math._fused import fma
+from research.core.math.elementary import exp, log, log1p, log_join, log_split, ratio_join, ratio_split
 from research.core.math.normal import mills, mills_pair
 
 BLOCK = 512  # options that are worked on together
@@ -30,24 +31,25 @@ _INF = float("inf")
 _PHI0 = 0.3989422804014327  # density of the normal distribution at 0
 _SMALL = 0.05  # below it gap is summed as a series; the first term left out is 1e-17 of the sum
 _LEAST = 1e-300  # standard deviation that stands for 0
+_MOST = 1e6  # and for more: all is certain there
 _FAR = 1000.0  # standard deviations: the price there is 0
 
 
 @inlined
 def gap_series(h: float, t: float, m0: float) -> float:
     """m(h - t) - m(h + t) for abs(t) < 0.05, from m0 = m(h)."""
-    m1 = h * m0 - _PHI0
-    m2 = m0 + h * m1
-    m3 = 2.0 * m1 + h * m2
-    m4 = 3.0 * m2 + h * m3
-    m5 = 4.0 * m3 + h * m4
-    m6 = 5.0 * m4 + h * m5
-    m7 = 6.0 * m5 + h * m6
-    m8 = 7.0 * m6 + h * m7
-    m9 = 8.0 * m7 + h * m8
+    m1 = fma(h, m0, -_PHI0)
+    m2 = fma(h, m1, m0)
+    m3 = fma(h, m2, 2.0 * m1)
+    m4 = fma(h, m3, 3.0 * m2)
+    m5 = fma(h, m4, 4.0 * m3)
+    m6 = fma(h, m5, 5.0 * m4)
+    m7 = fma(h, m6, 6.0 * m5)
+    m8 = fma(h, m7, 7.0 * m6)
+    m9 = fma(h, m8, 8.0 * m7)
     u = t * t
-    tail = m5 / 120.0 + u * (m7 / 5040.0 + u * (m9 / 362880.0))
-    return -2.0 * t * (m1 + u * (m3 / 6.0 + u * tail))
+    tail = fma(u, fma(u, m9 * (1.0 / 362880.0), m7 * (1.0 / 5040.0)), m5 * (1.0 / 120.0))
+    return -2.0 * t * fma(u, fma(u, tail, m3 * (1.0 / 6.0)), m1)
 
 
 @inlined
@@ -99,14 +101,17 @@ def sides_of(is_call: Bool1D, start: int, stop: int, spare: Bool1D) -> Bool1D:
 @inlined
 def _parts(f: Float1D, k: Float1D, tau: Float1D, vol: Float1D, w: Float2D) -> None:
     """h, t, exp(-z^2 / 2), m(abs(z)), m(h + t), sqrt(tau) and 1 / (vol sqrt(tau)) of a block, in short loops: a long
-    one waits for its own results."""
+    one waits for its own results. One division serves the logarithm and the standard deviation."""
     h, t, gauss, near, far, root, by_std = w[0], w[1], w[2], w[3], w[4], w[9], w[10]
     for i in range(f.size):
         root[i] = sqrt(tau[i])
         std = vol[i] * root[i]
         s = std if std > _LEAST else _LEAST
-        inverse = 1.0 / s
-        x = log_ratio(min(f[i], k[i]), max(f[i], k[i])) * inverse
+        s = s if s < _MOST else _MOST
+        n, difference, total = ratio_split(min(f[i], k[i]), max(f[i], k[i]))
+        both = 1.0 / (s * total)
+        inverse = both * total
+        x = ratio_join(n, difference * (both * s)) * inverse
         h[i] = _FAR if x > _FAR else x
         t[i] = 0.5 * s
         by_std[i] = inverse if std > 0.0 else _INF
@@ -118,26 +123,34 @@ def _parts(f: Float1D, k: Float1D, tau: Float1D, vol: Float1D, w: Float2D) -> No
 
 
 @inlined
-def _prices(f: Float1D, k: Float1D, tau: Float1D, vol: Float1D, df: Float1D, call: Bool1D, w: Float2D) -> None:
-    """Prices of a block; the few with a small vol are gathered, so that the series is summed for them alone."""
-    h, t, gauss, near, far, price = w[0], w[1], w[2], w[3], w[4], w[6]
-    for i in range(f.size):
-        value = gauss[i] * (near[i] - far[i]) if h[i] >= t[i] else 1.0 - gauss[i] * (near[i] + far[i])
-        time_value = min(f[i], k[i]) * value if vol[i] * tau[i] > 0.0 else 0.0
-        gain = f[i] - k[i] if call[i] else k[i] - f[i]
-        price[i] = df[i] * (time_value + max(gain, 0.0))
+def _time_values(tau: Float1D, vol: Float1D, w: Float2D) -> None:
+    """Time values of a block over the lower of F and K; the few with a small vol are gathered, so that the series is
+    summed for them alone."""
+    h, t, gauss, near, far, value = w[0], w[1], w[2], w[3], w[4], w[14]
+    for i in range(tau.size):
+        over = gauss[i] * (near[i] - far[i]) if h[i] >= t[i] else 1.0 - gauss[i] * (near[i] + far[i])
+        value[i] = over if vol[i] * tau[i] > 0.0 else 0.0
     where, n = np.empty(BLOCK, np.int64), 0
-    some_h, some_t = w[7], w[8]  # delta and gamma come later
-    for i in range(f.size):
-        where[n], some_h[n], some_t[n] = i, h[i], t[i]
+    for i in range(tau.size):
+        where[n] = i
         n += t[i] < _SMALL
+    some_h, some_t = w[7], w[8]  # delta and gamma come later
+    for m in range(n):
+        i = where[m]
+        some_h[m], some_t[m] = h[i], t[i]
     for m in range(n):
         some_h[m] = gap_series(some_h[m], some_t[m], mills(some_h[m]))
     for m in range(n):
         i = where[m]
-        if vol[i] * tau[i] > 0.0:
-            gain = f[i] - k[i] if call[i] else k[i] - f[i]
-            price[i] = df[i] * (min(f[i], k[i]) * (gauss[i] * some_h[m]) + max(gain, 0.0))
+        value[i] = gauss[i] * some_h[m] if vol[i] * tau[i] > 0.0 else 0.0
+
+
+@inlined
+def _prices(f: Float1D, k: Float1D, df: Float1D, call: Bool1D, value: Float1D, price: Float1D) -> None:
+    """Prices of a block from its time values."""
+    for i in range(f.size):
+        gain = f[i] - k[i] if call[i] else k[i] - f[i]
+        price[i] = df[i] * fma(min(f[i], k[i]), value[i], max(gain, 0.0))
 
 
 @inlined
@@ -152,27 +165,21 @@ def _n_bad(f: Float1D, k: Float1D, tau: Float1D, vol: Float1D, df: Float1D) -> i
 
 
 @inlined
-def _first(
-    f: Float1D, k: Float1D, tau: Float1D, vol: Float1D, df: Float1D, call: Bool1D, w: Float2D,
-    vega: Float1D, theta: Float1D, rho: Float1D,
-) -> None:  # fmt: skip
-    """Delta and gamma (in w), vega, theta, rho of a block; what a loop reads it does not find in `out`, or it has no
-    lanes."""
-    h, t, gauss, near, far, rate, price, delta, gamma = w[0], w[1], w[2], w[3], w[4], w[5], w[6], w[7], w[8]
-    root, by_std = w[9], w[10]
+def _first(f: Float1D, k: Float1D, tau: Float1D, vol: Float1D, df: Float1D, call: Bool1D, w: Float2D) -> None:
+    """Delta, gamma, vega, theta and rho of a block."""
+    h, t, gauss, near, far, price, rate = w[0], w[1], w[2], w[3], w[4], w[6], w[5]
+    delta, gamma, vega, theta, rho, root, by_std = w[7], w[8], w[11], w[12], w[13], w[9], w[10]
     for i in range(f.size):
         by_f = 1.0 / f[i]
         # with low = K: d1 = h + t, d2 = z, phi(d1) = phi(z) low / high; with low = F: d1 = -z, d2 = -h - t
         upper = f[i] >= k[i]
-        tail = gauss[i] * near[i]
-        across = gauss[i] * (k[i] * by_f) * far[i]
-        beyond = tail if h[i] >= t[i] else 1.0 - tail  # Phi(-z)
-        above = 1.0 - across if upper else beyond  # Phi(d1)
-        below = across if upper else (tail if h[i] < t[i] else 1.0 - beyond)  # Phi(-d1)
+        right = upper | (h[i] < t[i])  # d1 > 0
+        tail = gauss[i] * ((k[i] * by_f) * far[i] if upper else near[i])  # Phi(-abs(d1))
+        chance = 1.0 - tail if right == call[i] else tail  # Phi(d1) of a call, Phi(-d1) of a put
+        delta[i] = df[i] * (chance if call[i] else -chance)
         density = df[i] * min(f[i], k[i]) * _PHI0 * gauss[i]  # df F phi(d1) = df K phi(d2)
         alive = density > 0.0
         decay = (0.5 * vol[i] * vol[i] * by_std[i] if tau[i] > 0.0 else _INF) if vol[i] > 0.0 else 0.0
-        delta[i] = df[i] * (above if call[i] else -below)
         gamma[i] = density * by_f * by_f * by_std[i] if alive else 0.0
         vega[i] = density * root[i]
         theta[i] = rate[i] * price[i] - (density * decay if alive else 0.0)
@@ -236,7 +243,7 @@ def black_greeks(
     ratios serve all; the series for small vols is summed only where there are any.
     """
     n = out.shape[1]
-    w, spare, side = np.empty((11, BLOCK)), np.empty((5, BLOCK)), np.empty(BLOCK, np.bool_)
+    w, spare, side = np.empty((15, BLOCK + 8)), np.empty((5, BLOCK)), np.empty(BLOCK, np.bool_)
     for block in range(bad.size):
         i, j = (first + block) * BLOCK, min((first + block + 1) * BLOCK, n)
         f, k = rows_of(forward, i, j, spare[0]), rows_of(strike, i, j, spare[1])
@@ -244,12 +251,16 @@ def black_greeks(
         call = sides_of(is_call, i, j, side)
         bad[block] = _n_bad(f, k, t, v, d)
         _parts(f, k, t, v, w)
-        _prices(f, k, t, v, d, call, w)
+        _time_values(t, v, w)
+        _prices(f, k, d, call, w[14], w[6])
         _copy(w[6], out, 0, i, j)
         if out.shape[0] > 1:
             _rates(t, d, df.size == 1, w[5])
-            _first(f, k, t, v, d, call, w, out[3, i:j], out[4, i:j], out[5, i:j])
+            _first(f, k, t, v, d, call, w)
             _copy(w[7], out, 1, i, j)
             _copy(w[8], out, 2, i, j)
+            _copy(w[11], out, 3, i, j)
+            _copy(w[12], out, 4, i, j)
+            _copy(w[13], out, 5, i, j)
         if out.shape[0] > 6:
             _second(f, k, t, v, d, w, out[6, i:j], out[7, i:j], out[8, i:j], out[9, i:j])
