@@ -142,7 +142,12 @@ def log_split(x: float) -> tuple[float, float]:
 @inlined
 def log_join(k: float, f: float, low: float) -> float:
     """k ln(2) + log(1 + f) + low, for a small correction `low`; f as from `log_split`."""
-    s = f / (2.0 + f)
+    return log_series(k, f, f / (2.0 + f), low)
+
+
+@inlined
+def log_series(k: float, f: float, s: float, low: float) -> float:
+    """As `log_join`, with s = f / (2 + f) from a division that serves others too."""
     z = s * s
     w = z * z
     odd = fma(w, fma(w, fma(w, _LOG_13, 1.81835643676606901e-01), 2.85714287423223079e-01), 6.66666666666673402e-01)

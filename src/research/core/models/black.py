@@ -23,7 +23,7 @@ import numpy as np
 from research.arrays import Bool1D, Float1D, Float2D, Int1D
 from research.core._jit import inlined, kernel
 from research.core.math._fused import fma
-from research.core.math.elementary import exp, log, log1p, log_join, log_split, ratio_join, ratio_split
+from research.core.math.elementary import exp, log, log1p, log_series, log_split, ratio_join, ratio_split
 from research.core.math.normal import mills, mills_pair
 
 BLOCK = 512  # options that are worked on together
@@ -219,7 +219,10 @@ def _rates(tau: Float1D, df: Float1D, flat: bool, rate: Float1D) -> None:
     else:
         for i in range(tau.size):
             k, x = log_split(df[i])  # a row with df <= 0 is a bad one
-            rate[i] = -log_join(k, x, 0.0) / tau[i] if tau[i] > 0.0 else 0.0
+            time = tau[i] if tau[i] > _LEAST else _LEAST
+            both = 1.0 / ((2.0 + x) * time)
+            zero_rate = log_series(k, x, x * (both * time), 0.0) * (both * (-2.0 - x))
+            rate[i] = zero_rate if tau[i] > 0.0 else 0.0
 
 
 @inlined
