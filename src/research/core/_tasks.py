@@ -12,8 +12,6 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from numba.core import config
-
 from research.core._jit import n_threads
 
 _pools: list[ThreadPoolExecutor] = []
@@ -23,7 +21,7 @@ os.register_at_fork(after_in_child=_pools.clear)
 
 def _pool() -> ThreadPoolExecutor:
     if not _pools:
-        _pools.append(ThreadPoolExecutor(max(1, int(config.NUMBA_NUM_THREADS)), thread_name_prefix="research"))
+        _pools.append(ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="research"))
     return _pools[0]
 
 
