@@ -16,7 +16,8 @@ from research.core._jit import n_threads
 
 _pools: list[ThreadPoolExecutor] = []
 _inside = threading.local()  # .work: this thread works for a call of `share`
-os.register_at_fork(after_in_child=_pools.clear)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_pools.clear)
 
 
 def _pool() -> ThreadPoolExecutor:
