@@ -16,7 +16,7 @@ rules: Any = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(rules)
 
 CORE = Path(__file__).parents[2] / "src" / "research" / "core"
-MACHINERY = {"_jit.py", "_warmup.py", "_compile_only.py", "_bits.py"}  # how code is compiled, not what
+MACHINERY = {"_jit.py", "_warmup.py", "_compile_only.py", "_bits.py", "_fused.py"}  # how code is compiled, not what
 SOURCES = sorted(path for path in CORE.rglob("*.py") if path.name not in MACHINERY)
 
 

@@ -6,13 +6,15 @@ import math
 from fractions import Fraction
 from typing import Any
 
+import numba
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from research.core.math import _bits, _exact
+from research.core.math import _bits, _exact, _fused
 from research.core.math import elementary as e
+from research.core.math._fused import fma
 
 INF, NAN = math.inf, math.nan
 SMALLEST, LARGEST = 5e-324, 1.7976931348623157e308
@@ -137,17 +139,24 @@ finite = st.floats(min_value=-1e100, max_value=1e100).filter(lambda v: v == 0.0 
 
 
 @given(a=finite, b=finite)
-def test_sums_and_products_are_exact_with_their_error(a: float, b: float) -> None:
-    for got, exact in (
-        (plain(_exact.two_sum)(a, b), Fraction(a) + Fraction(b)),
-        (plain(_exact.two_product)(a, b), Fraction(a) * Fraction(b)),
-        (plain(_exact.two_square)(a), Fraction(a) ** 2),
+def test_sums_and_products_are_exact_with_their_error(apply: Any, a: float, b: float) -> None:
+    for function, arguments, exact in (
+        (_exact.two_sum, (a, b), Fraction(a) + Fraction(b)),
+        (_exact.two_product, (a, b), Fraction(a) * Fraction(b)),
+        (_exact.two_square, (a,), Fraction(a) ** 2),
     ):
-        assert Fraction(got[0]) + Fraction(got[1]) == exact
+        assert sum(Fraction(apply(function, *arguments, part=part)) for part in (0, 1)) == exact
 
 
-def plain(function: Any) -> Any:
-    return getattr(function, "py_func", function)
+@numba.njit(error_model="numpy")
+def fused(a, b, c):  # type: ignore[no-untyped-def]
+    return fma(a, b, c)
+
+
+@given(a=finite, b=finite, c=finite)
+def test_a_fused_product_is_rounded_once_compiled_or_not(a: float, b: float, c: float) -> None:
+    exact = float(Fraction(a) * Fraction(b) + Fraction(c))
+    assert fused(a, b, c) == exact and _fused._py_fma()(a, b, c) == exact
 
 
 def test_python_and_compiled_bits_are_the_same(apply: Any) -> None:

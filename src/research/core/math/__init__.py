@@ -8,5 +8,6 @@
 | quadrature | Gauss-Legendre and tanh-sinh rules |
 | linear | small Cholesky and Householder least squares, without BLAS |
 | _bits | the bits of a float64 as an int64, and back; copysign |
+| _fused | a * b + c with one rounding |
 | _exact | sums and products with their rounding error |
 """

@@ -20,6 +20,7 @@ from math import sqrt
 from research.core._jit import inlined
 from research.core.math._bits import copysign, from_bits, shift_left, shift_right, to_bits
 from research.core.math._exact import two_square
+from research.core.math._fused import fma
 from research.core.math.elementary import exp_parts, log_edges, log_join, log_split, sincos
 
 Pair = tuple[float, float]
@@ -59,16 +60,22 @@ def _atan_tail(z: float) -> float:
     """(atan(q) - q) / q for z = q**2, abs(q) <= tan(pi/8); relative to atan(q)/q the error is 2**-64."""
     w = z * z
     w2 = w * w
-    a = (-3.33333333333333259e-01 + z * 1.99999999999976891e-01) + w * (
-        -1.42857142853904967e-01 + z * 1.11111110883329228e-01
+    a = fma(
+        w,
+        fma(z, 1.11111110883329228e-01, -1.42857142853904967e-01),
+        fma(z, 1.99999999999976891e-01, -3.33333333333333259e-01),
     )
-    b = (-9.09090815012695841e-02 + z * 7.69228288529664739e-02) + w * (
-        -6.66622862828556290e-02 + z * 5.87704012885926635e-02
+    b = fma(
+        w,
+        fma(z, 5.87704012885926635e-02, -6.66622862828556290e-02),
+        fma(z, 7.69228288529664739e-02, -9.09090815012695841e-02),
     )
-    c = (-5.21852246310270315e-02 + z * 4.50402988641777427e-02) + w * (
-        -3.34856514371417516e-02 + z * 1.52065326180414427e-02
+    c = fma(
+        w,
+        fma(z, 1.52065326180414427e-02, -3.34856514371417516e-02),
+        fma(z, 4.50402988641777427e-02, -5.21852246310270315e-02),
     )
-    return z * (a + w2 * (b + w2 * c))
+    return z * fma(w2, fma(w2, c, b), a)
 
 
 @inlined
@@ -105,7 +112,7 @@ def cexp(x: float, y: float) -> Pair:
     """exp(x + iy)."""
     v, one, other = exp_parts(x, 0.0)
     s, c = sincos(y)
-    return (c + c * v) * one * other, (s + s * v) * one * other
+    return fma(c, v, c) * one * other, fma(s, v, s) * one * other
 
 
 @inlined

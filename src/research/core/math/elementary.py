@@ -1,13 +1,14 @@
 """Elementary functions without libm and without branches, so that LLVM vectorises the loop that calls them.
 
-Only + - * /, comparisons that become selects, and integer operations on the bits: every x86-64 CPU gives the
-same bits, scalar or vector. Polynomials are minimax fits (Remez, 60 digits) of the function minus its leading terms.
+Only + - * /, the fused a * b + c (`_fused`), comparisons that become selects, and integer operations on the bits:
+every x86-64 CPU gives the same bits, scalar or vector. Polynomials are minimax fits (Remez, 60 digits) of the function
+minus its leading terms.
 
 Largest errors seen against 60 digits, in ulp of the result (tests/core/test_math_elementary.py):
 
 | function | range and special values | error |
 |---|---|---|
-| exp | all; overflow gives inf, underflow goes through the denormals to 0 | 0.9 |
+| exp | all; overflow gives inf, underflow goes through the denormals to 0 | 1.0 |
 | expm1 | all; -1 far left | 1.1 |
 | log | below 0 nan, at 0 -inf, at inf inf; denormals are exact arguments | 0.9 |
 | log1p | below -1 nan, at -1 -inf | 0.9 |
@@ -29,6 +30,7 @@ from __future__ import annotations
 from research.core._jit import inlined
 from research.core.math._bits import copysign, from_bits, shift_left, shift_right, to_bits
 from research.core.math._exact import two_product, two_square, two_sum
+from research.core.math._fused import fma
 
 _INF = float("inf")
 _NAN = float("nan")
@@ -47,6 +49,7 @@ _TWO54 = 18014398509481984.0
 _ONE_BITS = 0x3FF0000000000000
 _SQRT_HALF_BITS = 0x3FE6A09E667F3BCD
 _MANTISSA = 0x000FFFFFFFFFFFFF
+_EXPONENT = 0x7FF0000000000000
 _ROUND_BITS = 0x4338000000000000
 _HALF_STEP = 0x0008000000000000
 
@@ -63,12 +66,19 @@ def _exp_tail(r: float) -> float:
     """(e^r - 1 - r) / r^2 for abs(r) <= ln(2)/2; relative to e^r the error is 2**-64."""
     r2 = r * r
     r4 = r2 * r2
-    a = 5.0e-01 + r * 1.66666666666666824e-01
-    b = 4.16666666666660954e-02 + r * 8.33333333331703723e-03
-    c = 1.38888888891158346e-03 + r * 1.98412698963789866e-04
-    d = 2.48015869262913125e-05 + r * 2.75572348652808015e-06
-    e = 2.75575820931273564e-07 + r * 2.51120360447707189e-08
-    return (a + r2 * b) + r4 * ((c + r2 * d) + r4 * (e + r2 * 2.08265632271712377e-09))
+    a = fma(r, 1.66666666666666824e-01, 5.0e-01)
+    b = fma(r, 8.33333333331703723e-03, 4.16666666666660954e-02)
+    c = fma(r, 1.98412698963789866e-04, 1.38888888891158346e-03)
+    d = fma(r, 2.75572348652808015e-06, 2.48015869262913125e-05)
+    e = fma(r, 2.51120360447707189e-08, 2.75575820931273564e-07)
+    return fma(r4, fma(r4, fma(r2, 2.08265632271712377e-09, e), fma(r2, d, c)), fma(r2, b, a))
+
+
+@inlined
+def _two_factors(k: float) -> tuple[float, float]:
+    """2**k in two factors, so that nothing overflows before the result does; k whole, abs(k) <= 2100."""
+    whole, half = to_bits(k + _ROUND), to_bits(fma(0.5, k, _ROUND))
+    return from_bits(shift_left(half + 1023, 52)), from_bits(shift_left((whole - half) + 1023, 52))
 
 
 @inlined
@@ -79,22 +89,24 @@ def exp_parts(x: float, low: float) -> tuple[float, float, float]:
     """
     x = 1400.0 if x > 1400.0 else x  # a nan passes through
     x = -1400.0 if x < -1400.0 else x
-    k = (x * _LOG2E + _ROUND) - _ROUND
-    high = x - k * _LN2_HI  # exact
-    correction = k * _LN2_LO - low
+    k = fma(x, _LOG2E, _ROUND) - _ROUND
+    high = fma(-k, _LN2_HI, x)  # exact
+    correction = fma(k, _LN2_LO, -low)
     r = high - correction
-    v = r + (r * r * _exp_tail(r) + ((high - r) - correction))
-    half = (0.5 * k + _ROUND) - _ROUND  # 2**k in two factors: no overflow before the result overflows
-    one = from_bits(shift_left(to_bits(half + _ROUND) + 1023, 52))
-    other = from_bits(shift_left(to_bits((k - half) + _ROUND) + 1023, 52))
+    v = r + fma(r * r, _exp_tail(r), (high - r) - correction)
+    one, other = _two_factors(k)
     return v, one, other
 
 
 @inlined
 def exp(x: float) -> float:
     """e**x."""
-    v, one, other = exp_parts(x, 0.0)
-    return (1.0 + v) * one * other
+    x = 1400.0 if x > 1400.0 else x  # a nan passes through
+    x = -1400.0 if x < -1400.0 else x
+    k = fma(x, _LOG2E, _ROUND) - _ROUND
+    r = fma(-k, _LN2_LO, fma(-k, _LN2_HI, x))
+    one, other = _two_factors(k)
+    return fma(fma(r * r, _exp_tail(r), r), one, one) * other
 
 
 @inlined
@@ -102,16 +114,16 @@ def expm1(x: float) -> float:
     """e**x - 1, without cancellation near 0."""
     bounded = 710.0 if x > 710.0 else x
     bounded = -60.0 if bounded < -60.0 else bounded
-    k = (bounded * _LOG2E + _ROUND) - _ROUND
-    high = bounded - k * _LN2_HI
+    k = fma(bounded, _LOG2E, _ROUND) - _ROUND
+    high = fma(-k, _LN2_HI, bounded)
     correction = k * _LN2_LO
     r = high - correction
-    tail = r * r * _exp_tail(r) + ((high - r) - correction)  # e^r - 1 = r + tail
+    tail = fma(r * r, _exp_tail(r), (high - r) - correction)  # e^r - 1 = r + tail
     huge = k > 1000.0
     k = k - 1.0 if huge else k
     scale = from_bits(shift_left(to_bits(k + _ROUND) + 1023, 52))
     total, lost = two_sum(scale - 1.0, scale * r)
-    y = total + (lost + scale * tail)
+    y = total + fma(scale, tail, lost)
     y = y * 2.0 if huge else y  # there the -1 has long been rounded away
     y = x if abs(x) < 1e-300 else y  # keeps the sign of zero
     return x if x != x else y
@@ -130,14 +142,19 @@ def log_split(x: float) -> tuple[float, float]:
 @inlined
 def log_join(k: float, f: float, low: float) -> float:
     """k ln(2) + log(1 + f) + low, for a small correction `low`; f as from `log_split`."""
-    s = f / (2.0 + f)
+    return log_series(k, f, f / (2.0 + f), low)
+
+
+@inlined
+def log_series(k: float, f: float, s: float, low: float) -> float:
+    """As `log_join`, with s = f / (2 + f) from a division that serves others too."""
     z = s * s
     w = z * z
-    odd = 6.66666666666673402e-01 + w * (2.85714287423223079e-01 + w * (1.81835643676606901e-01 + w * _LOG_13))
-    even = 3.99999999994150979e-01 + w * (2.22221985762712571e-01 + w * 1.53140443522071984e-01)
-    series = z * (odd + z * even)
+    odd = fma(w, fma(w, fma(w, _LOG_13, 1.81835643676606901e-01), 2.85714287423223079e-01), 6.66666666666673402e-01)
+    even = fma(w, fma(w, 1.53140443522071984e-01, 2.22221985762712571e-01), 3.99999999994150979e-01)
     half = 0.5 * f * f  # log(1 + f) = f - half + s (half + series): the leading terms carry no rounding of s
-    return k * _LN2_HI - ((half - (s * (half + series) + (k * _LN2_LO + low))) - f)
+    small = fma(s, fma(z, fma(z, even, odd), half), fma(k, _LN2_LO, low))
+    return fma(k, _LN2_HI, f - (half - small))
 
 
 @inlined
@@ -157,21 +174,36 @@ def log(x: float) -> float:
 
 
 @inlined
+def ratio_split(low: float, high: float) -> tuple[float, float, float]:
+    """(k, a - b, a + b) with high / low = 2**k a / b, 1 <= a < 2 and a / b in [2/3, 3/2]; 0 < low <= high, both normal.
+
+    The difference of the bits is the binary logarithm within 0.09; a - b is exact but for one rounding.
+    """
+    top, bottom = to_bits(high), to_bits(low)
+    n = shift_right((top - bottom) + _HALF_STEP, 52)
+    shift = (top & _EXPONENT) - _ONE_BITS
+    a, b = from_bits(top - shift), from_bits((bottom + shift_left(n, 52)) - shift)
+    return from_bits(n | _ROUND_BITS) - _ROUND, a - b, a + b
+
+
+@inlined
+def ratio_join(k: float, s: float) -> float:
+    """k ln(2) + log((1 + s) / (1 - s)), for abs(s) <= 1/5 and of the sign of k where that is not 0."""
+    z = s * s
+    w = z * z
+    odd = fma(w, fma(w, fma(w, _ATANH_15, 1.81817342464003218e-01), 2.85714285670146173e-01), 6.66666666666666630e-01)
+    even = fma(w, fma(w, fma(w, _ATANH_17, 1.53890021251657294e-01), 2.22222230916411412e-01), 4.00000000000085232e-01)
+    return fma(k, _LN2_HI, fma(2.0, s, fma(s, z * fma(z, even, odd), k * _LN2_LO)))
+
+
+@inlined
 def log_ratio(low: float, high: float) -> float:
     """log(high / low) for 0 < low <= high, without cancellation near 0 and with one division.
 
-    Both normal, high / low < 2**1000. The difference of the bits is the binary logarithm within 0.09; what is left of
-    the ratio lies in [2/3, 3/2], where (high - low) / (high + low) is exact but for two roundings.
+    Both normal, high / low < 2**1000.
     """
-    bits = shift_right((to_bits(high) - to_bits(low)) + _HALF_STEP, 52)
-    scaled = low * from_bits(shift_left(bits + 1023, 52))
-    k = from_bits(bits | _ROUND_BITS) - _ROUND
-    s = (high - scaled) / (high + scaled)
-    z = s * s
-    w = z * z
-    odd = 6.66666666666666630e-01 + w * (2.85714285670146173e-01 + w * (1.81817342464003218e-01 + w * _ATANH_15))
-    even = 4.00000000000085232e-01 + w * (2.22222230916411412e-01 + w * (1.53890021251657294e-01 + w * _ATANH_17))
-    return k * _LN2_HI + (2.0 * s + (s * (z * (odd + z * even)) + k * _LN2_LO))
+    k, difference, total = ratio_split(low, high)
+    return ratio_join(k, difference / total)
 
 
 @inlined
@@ -199,13 +231,11 @@ def _log_long(x: float) -> tuple[float, float]:
     third, third_low = two_product(cube, _TWO_THIRDS)
     third_low += cube_low * _TWO_THIRDS + cube * _TWO_THIRDS_LOW
     w = z * z
-    odd = (2.85714285714450844e-01 + w * 1.81818188698236904e-01) + w * w * (
-        1.33363168262770643e-01 + w * 1.19889910949435047e-01
-    )
-    even = (3.99999999999999800e-01 + w * 2.22222222175418954e-01) + w * w * (
-        1.53845568945397138e-01 + w * 1.16748253711838862e-01
-    )
-    rest = cube * z * (even + z * odd)
+    odd = fma(w, 1.19889910949435047e-01, 1.33363168262770643e-01)
+    odd = fma(w, fma(w, odd, 1.81818188698236904e-01), 2.85714285714450844e-01)
+    even = fma(w, 1.16748253711838862e-01, 1.53845568945397138e-01)
+    even = fma(w, fma(w, even, 2.22222222175418954e-01), 3.99999999999999800e-01)
+    rest = cube * z * fma(z, odd, even)
     high, a = two_sum(k * _LN2_HI, 2.0 * s)
     high, b = two_sum(high, third)
     low = (a + b) + (2.0 * s_low + (third_low + (rest + k * _LN2_LO)))
@@ -238,7 +268,7 @@ def power(x: float, y: float) -> float:
 def cosh(x: float) -> float:
     """Hyperbolic cosine."""
     v, one, other = exp_parts(abs(x), 0.0)
-    half = (0.5 + 0.5 * v) * one * other
+    half = fma(0.5, v, 0.5) * one * other
     return half + 0.25 / half
 
 
@@ -248,7 +278,7 @@ def sinh(x: float) -> float:
     a = abs(x)
     v, one, other = exp_parts(a, 0.0)
     e = expm1(a)
-    y = 0.5 * (e + e / (1.0 + e)) if a < 20.0 else (0.5 + 0.5 * v) * one * other
+    y = 0.5 * (e + e / (1.0 + e)) if a < 20.0 else fma(0.5, v, 0.5) * one * other
     return copysign(y, x)
 
 
@@ -261,30 +291,40 @@ def tanh(x: float) -> float:
 
 
 @inlined
+def sin_tail(z: float) -> float:
+    """(sin(r) - r + r^3 / 6) / r^5 for z = r^2, abs(r) <= pi / 4."""
+    w = z * z
+    a = fma(z, -1.98412698298176197e-04, 8.33333333332242875e-03)
+    return fma(w, fma(w, 1.58968106231778980e-10, fma(z, -2.50507584508401082e-08, 2.75573136946494688e-06)), a)
+
+
+@inlined
+def cos_tail(z: float) -> float:
+    """(cos(r) - 1 + r^2 / 2) / r^4 for z = r^2, abs(r) <= pi / 4."""
+    w = z * z
+    a = fma(z, -1.38888888888741291e-03, 4.16666666666666019e-02)
+    b = fma(z, -2.75573143527359634e-07, 2.48015872894842714e-05)
+    c = fma(z, -1.13596488286980548e-11, 2.08757233079889755e-09)
+    return fma(w, fma(w, c, b), a)
+
+
+@inlined
 def sincos(x: float) -> tuple[float, float]:
     """(sin x, cos x), the price of one range reduction."""
     x = _NAN if abs(x) > _TRIG_MAX else x
-    shifted = x * _TWO_OVER_PI + _ROUND
+    shifted = fma(x, _TWO_OVER_PI, _ROUND)
     n = shifted - _ROUND
     quadrant = to_bits(shifted)
-    a = (x - n * _PIO2_1) - n * _PIO2_2  # both products and both differences are exact
+    a = fma(-n, _PIO2_2, fma(-n, _PIO2_1, x))  # both are exact
     b = n * _PIO2_3
     r = a - b
-    low = ((a - r) - b) - n * _PIO2_4
+    low = fma(-n, _PIO2_4, (a - r) - b)
     z = r * r
-    w = z * z
-    tail = (8.33333333332242875e-03 + z * -1.98412698298176197e-04) + w * (
-        (2.75573136946494688e-06 + z * -2.50507584508401082e-08) + w * 1.58968106231778980e-10
-    )
     v = z * r
-    s = r - ((z * (0.5 * low - v * tail) - low) - v * -1.66666666666666324e-01)
-    tail = (4.16666666666666019e-02 + z * -1.38888888888741291e-03) + w * (
-        (2.48015872894842714e-05 + z * -2.75573143527359634e-07)
-        + w * (2.08757233079889755e-09 + z * -1.13596488286980548e-11)
-    )
+    s = r - fma(v, 1.66666666666666324e-01, fma(z, fma(-v, sin_tail(z), 0.5 * low), -low))
     half = 0.5 * z
     one = 1.0 - half
-    c = one + (((1.0 - one) - half) + (w * tail - r * low))
+    c = one + (((1.0 - one) - half) + fma(z * z, cos_tail(z), -(r * low)))
     swap = (quadrant & 1) != 0
     sine = c if swap else s
     cosine = s if swap else c

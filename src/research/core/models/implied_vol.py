@@ -37,7 +37,7 @@ _SMALL = 0.05
 _HIGH = 0.9  # above this c the lanes leave it to the search from the upper bound
 _TRUSTED = 1e-4  # a last step below this share of s leaves an error of its fourth power
 _MAX_ITER = 100
-_FARTHEST = 1e30  # standard deviations: its square times itself is still a number
+_FARTHEST = 1e12  # standard deviations: the price is 0 there
 
 
 @inlined

@@ -17,7 +17,8 @@ from math import sqrt
 from research.arrays import Float1D
 from research.core._jit import inlined
 from research.core.math._bits import from_bits, shift_left, shift_right, to_bits
-from research.core.math.elementary import log_join, log_split
+from research.core.math._fused import fma
+from research.core.math.elementary import cos_tail, log_join, log_split, sin_tail
 from research.core.random.philox import philox4x32
 
 LARGEST = 6.8  # normal
@@ -38,20 +39,12 @@ def _unit(word: int) -> float:
 @inlined
 def _sincos_turn(u: float) -> tuple[float, float]:
     """sin and cos of u turns, 0 < u < 1; 1 ulp of 1."""
-    shifted = 4.0 * u + _ROUND
+    shifted = fma(4.0, u, _ROUND)
     quadrant = to_bits(shifted)
-    t = (4.0 * u - (shifted - _ROUND)) * _QUARTER
+    t = fma(4.0, u, -(shifted - _ROUND)) * _QUARTER
     z = t * t
-    w = z * z
-    s = (8.33333333332242875e-03 + z * -1.98412698298176197e-04) + w * (
-        (2.75573136946494688e-06 + z * -2.50507584508401082e-08) + w * 1.58968106231778980e-10
-    )
-    c = (4.16666666666666019e-02 + z * -1.38888888888741291e-03) + w * (
-        (2.48015872894842714e-05 + z * -2.75573143527359634e-07)
-        + w * (2.08757233079889755e-09 + z * -1.13596488286980548e-11)
-    )
-    sine = t + t * z * (-1.66666666666666324e-01 + z * s)
-    cosine = 1.0 - z * (0.5 - z * c)
+    sine = fma(t * z, fma(z, sin_tail(z), -1.66666666666666324e-01), t)
+    cosine = fma(-z, fma(-z, cos_tail(z), 0.5), 1.0)
     swap = (quadrant & 1) != 0
     one, other = (cosine if swap else sine), (sine if swap else cosine)
     one = -one if (quadrant & 2) != 0 else one
