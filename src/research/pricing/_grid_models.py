@@ -21,6 +21,7 @@ from research.market import Snapshot
 from research.models import CEV, BlackScholes, BlackTermStructure, DisplacedDiffusion, LocalVol
 
 GridModel = BlackScholes | BlackTermStructure | LocalVol | CEV | DisplacedDiffusion
+_CALM_DRIFT, _FINEST = 5.0, 8
 _REACH = 3.0  # deviations over which the mean of a variance that hangs on the spot is taken
 
 
@@ -73,12 +74,25 @@ def spreads(model: GridModel, tau: float, snapshot: Snapshot) -> tuple[float, fl
     return std, std, std
 
 
+def drift(std: float, tau: float, snapshot: Snapshot) -> float:
+    """How many standard deviations the forward goes from the spot, beyond a few: what a grid that stands must follow."""
+    far = abs(float(np.log(snapshot.forward(tau) / snapshot.spot))) / std
+    return max(far - _CALM_DRIFT, 0.0)
+
+
+def refinement(std: float, tau: float, snapshot: Snapshot) -> int:
+    """What points and steps are multiplied by, so that a value that the drift carries along is still resolved."""
+    return int(np.clip(np.ceil(drift(std, tau, snapshot) / _CALM_DRIFT), 1, _FINEST))
+
+
 def variance_on_grid(
-    model: GridModel, x: Float1D, scale: float, times: Float1D, end: float, snapshot: Snapshot
-) -> Float2D:
+    model: GridModel, x: Float1D, scale: float, times: Float1D, end: float, snapshot: Snapshot, *,
+    of_forward: bool = False,
+) -> Float2D:  # fmt: skip
     """Mean local variance of each step between `times` (from today, increasing, steps + 1), latest step first.
 
-    At the nodes x = log(spot / scale); shape (steps, n), or (1, n) where it does not change. `end` is the contract's.
+    At the nodes x = log(spot / scale), or of the forward for `end`, the contract's; shape (steps, n), or (1, n) where
+    it does not change.
     """
     if isinstance(model, BlackScholes):
         return np.full((1, x.size), model.sigma**2)
@@ -86,8 +100,9 @@ def variance_on_grid(
         mean = np.diff(model.total_variance(times)) / np.diff(times)
         return np.ascontiguousarray(np.broadcast_to(mean[::-1, None], (mean.size, x.size)))
     forward = snapshot.forward(0.5 * (times[1:] + times[:-1]))
+    last = snapshot.forward(end)
     if isinstance(model, LocalVol):
-        rows = model.variance_rows(times, x[None, :] - np.log(forward / scale)[:, None])
+        rows = model.variance_rows(times, x[None, :] - np.log((last + 0.0 * forward if of_forward else forward) / scale)[:, None])
     else:
-        rows = _of_forward(model, np.exp(x)[None, :] * (scale * snapshot.forward(end) / forward)[:, None])
+        rows = _of_forward(model, np.exp(x)[None, :] * (scale * (1.0 if of_forward else last / forward))[:, None])
     return np.ascontiguousarray(rows[::-1])
