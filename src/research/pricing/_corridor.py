@@ -68,7 +68,7 @@ def inside(c: Corridor, drift: FloatND, start: FloatND, stop: FloatND) -> FloatN
     return np.clip(out, 0.0, 1.0)
 
 
-def _between(log_factor: FloatND, low: FloatND, high: FloatND) -> FloatND:
+def between(log_factor: FloatND, low: FloatND, high: FloatND) -> FloatND:
     """exp(log_factor) (Phi(high) - Phi(low)), from the tail where nothing cancels."""
     swap = low > 0.0
     a, b = np.where(swap, -high, low), np.where(swap, -low, high)
@@ -81,7 +81,7 @@ def _inside_images(c: Corridor, drift: FloatND, start: FloatND, stop: FloatND) -
     total = np.zeros(c.std.shape[0])
     for sign, image in ((1.0, 2.0 * n * width), (-1.0, 2.0 * c.low + 2.0 * n * width)):
         centre = image + drift
-        total += sign * _between(drift * image / c.std**2, (start - centre) / c.std, (stop - centre) / c.std).sum(
+        total += sign * between(drift * image / c.std**2, (start - centre) / c.std, (stop - centre) / c.std).sum(
             axis=1
         )
     return total

@@ -101,8 +101,9 @@ def variance_on_grid(
         return np.ascontiguousarray(np.broadcast_to(mean[::-1, None], (mean.size, x.size)))
     forward = snapshot.forward(0.5 * (times[1:] + times[:-1]))
     last = snapshot.forward(end)
+    ahead = np.ones_like(forward) if of_forward else last / forward  # of x, as a factor
     if isinstance(model, LocalVol):
-        rows = model.variance_rows(times, x[None, :] - np.log((last + 0.0 * forward if of_forward else forward) / scale)[:, None])
+        rows = model.variance_rows(times, x[None, :] + np.log(ahead * scale / last)[:, None])
     else:
-        rows = _of_forward(model, np.exp(x)[None, :] * (scale * (1.0 if of_forward else last / forward))[:, None])
+        rows = _of_forward(model, np.exp(x)[None, :] * (scale * ahead)[:, None])
     return np.ascontiguousarray(rows[::-1])

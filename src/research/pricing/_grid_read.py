@@ -18,6 +18,7 @@ from research.pricing._pde_grid import near, steps_between
 NAMES = ("value", "delta", "gamma", "speed", "theta")
 Side = tuple[float, float]  # in x
 EVERYWHERE: Side = (-np.inf, np.inf)
+_CHANCE = 1.0 / 6.0  # the distance of two grids may pass through 0 where their error does not
 _MOMENT = 1e-7  # years: the rates of today
 _STEADY = (BlackScholes, CEV, DisplacedDiffusion, Heston)
 
@@ -32,9 +33,9 @@ def extrapolated(fine: Float2D, coarse: Float2D, rough: Float2D) -> tuple[Float2
     `rough` has half the points and steps of `coarse`. Where the order is 2 the two extrapolated values are far closer
     to each other than their grids are; where it is not, their distance says so.
     """
-    third = (fine - coarse) / 3.0
-    value, before = fine + third, coarse + (coarse - rough) / 3.0
-    left = np.maximum(np.abs(third), np.abs(value - before))
+    third, wider = (fine - coarse) / 3.0, (coarse - rough) / 3.0  # the second is four times the first
+    value, before = fine + third, coarse + wider
+    left = np.maximum(np.maximum(np.abs(third), np.abs(value - before)), _CHANCE * np.abs(wider))
     return value, left * CAUTION[: fine.shape[0], None]
 
 

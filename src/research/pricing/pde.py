@@ -194,9 +194,9 @@ def price_with_error(
         require_all((given >= 0.0) & np.isfinite(given), name, given, "be finite and >= 0 here",
                     hint="With a snapshot, pricing.price(..., method='pde') takes rates of any sign.")  # fmt: skip
     sign = np.where(call > 0.5, 1.0, -1.0)
-    fine, coarse = (_batch(s, k, t, v, r, q, sign, american, n_space // 2, n_time // 2, level) for level in (2, 1))
-    gap = fine - coarse
-    return reshape(fine + gap / 3.0, shape), reshape(np.abs(gap) / 3.0 + _ROUNDING * np.maximum(s, k), shape)
+    grids = (_batch(s, k, t, v, r, q, sign, american, n_space // base, n_time // base, level) for base, level in _CUTS)
+    value, error = extrapolated(*(grid[None] for grid in grids))
+    return reshape(value[0], shape), reshape(error[0] + _ROUNDING * np.maximum(s, k), shape)
 
 
 def _batch(
@@ -237,7 +237,7 @@ def _solve(
     first = np.log(there.spot)
     parts = list(problems(items, snapshot, bool(dividends)))
     rows, space, steps = len(parts), n * level + 1, m * level + STARTS - 2
-    calm = _CALM * level
+    calm = level * (_CALM if n_rows > 1 else 0 if parts[0].early else 1)
     steps += calm
     scale = np.array([p.scale for p in parts])
     at = np.log(snapshot.spot / scale)
