@@ -35,6 +35,7 @@ from research.pricing._quadrature import panels
 SHIFT = 0.5825971579390107  # -zeta(1/2) / sqrt(2 pi)
 _CUBE = 0.2078862249773546 / (6.0 * np.sqrt(2.0 * np.pi))  # -zeta(-1/2) / (6 sqrt(2 pi))
 _ROOT = np.sqrt(2.0 * np.pi)
+_FOURTH = 0.3
 _LEAN = 1.0  # drift between two looks, in steps: beyond it the series says nothing
 _FAR = 14.0  # steps from the barrier beyond which the walk does not feel it
 
@@ -127,7 +128,8 @@ def paid_alive(
     bulk = -0.25 * _CUBE * (_third(walk, value) + s**3 * df * (6.0 * second * paid - 2.0 * first * inward))
     found = walk.near * (value(walk.move) + jump + more + bulk)
     left = (abs(more) + abs(bulk)) * _left(walk) + 0.1 * s**3 * df * walk.slope * abs(kink[1]) * np.exp(-kink[0] / s)
-    return _between(found, float(left), value(0.0), once, walk)
+    always = value(0.0)
+    return _between(found, float(left) + _next(walk, found - always), always, once, walk)
 
 
 def paid_at_hit(
@@ -148,7 +150,8 @@ def paid_at_hit(
     late, soon = df - once, value(0.0) * max(1.0, float(np.exp(-wait)))
     if rate < 0.0:
         late = min(late, late * float(np.exp(rate)))
-    return _between(1.0 - walk.near * (1.0 - found), float(left), late, soon, walk)
+    found = 1.0 - walk.near * (1.0 - found)
+    return _between(found, float(left) + _next(walk, found - value(0.0)), late, soon, walk)
 
 
 def _third(walk: Walk, value: Callable[[float], float]) -> float:
@@ -165,6 +168,11 @@ def _between(found: float, left: float, low: float, high: float, walk: Walk) -> 
     lean = abs(walk.drift) / walk.std / np.sqrt(walk.looks)
     bound = max(high - out, out - low)
     return out, bound if lean > _LEAN else min(left, bound)
+
+
+def _next(walk: Walk, moved: float) -> float:
+    """Of order 1 / n^2, from what the looks are worth: where the third order happens to vanish."""
+    return _FOURTH * abs(moved) / walk.looks**2
 
 
 def _left(walk: Walk) -> float:
