@@ -41,6 +41,11 @@ class Problem:
         """May the grid move with the forward? Neither a barrier nor exercise stands still then."""
         return self.ends == _NOWHERE and not self.early
 
+    @property
+    def grows(self) -> bool:
+        """Does it pay more and more with the spot?"""
+        return self.pays in ("option", "asset") and self.sign > 0.0
+
     def added(self, years: float, snapshot: Snapshot) -> tuple[float, float]:
         """(factor, sum): what the value on the grid is multiplied by, then what is added."""
         df = float(snapshot.discount.df(years))
