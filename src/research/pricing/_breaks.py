@@ -130,7 +130,9 @@ def step(grid: Float1D, values: Float1D, breaks: list[Break], std: float, spot_r
     right = values[-1] + above * rise / -np.expm1(-spot_rate * h * far)
     padded = np.concatenate((left[::-1], values, right))
     least = float(np.abs(values).min())
-    if weights.size <= _DIRECT or float(np.abs(padded).max()) > _RANGE * max(least, 1.0):  # rounding hangs on the largest
+    if weights.size <= _DIRECT or float(np.abs(padded).max()) > _RANGE * max(
+        least, 1.0
+    ):  # rounding hangs on the largest
         out: Float1D = correlate1d(padded, weights, mode="constant")[n : n + values.size]
     else:
         out = fftconvolve(padded, weights, mode="valid")

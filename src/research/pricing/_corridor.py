@@ -83,9 +83,7 @@ def _inside_images(c: Corridor, drift: FloatND, start: FloatND, stop: FloatND) -
     total = np.zeros(c.std.shape[0])
     for sign, image in ((1.0, 2.0 * n * width), (-1.0, 2.0 * c.low + 2.0 * n * width)):
         centre = image + drift
-        total += sign * between(drift * image / c.std**2, (start - centre) / c.std, (stop - centre) / c.std).sum(
-            axis=1
-        )
+        total += sign * between(drift * image / c.std**2, (start - centre) / c.std, (stop - centre) / c.std).sum(axis=1)
     return total
 
 
@@ -113,7 +111,9 @@ def leaves(c: Corridor, drift: FloatND, square: FloatND) -> tuple[FloatND, Float
     """
     if c.series == "once":
         discount = np.exp(0.5 * (drift**2 - square) / c.std**2)
-        return discount * np.exp(log_ndtr((c.low - drift) / c.std)), discount * np.exp(log_ndtr((drift - c.high) / c.std))
+        return discount * np.exp(log_ndtr((c.low - drift) / c.std)), discount * np.exp(
+            log_ndtr((drift - c.high) / c.std)
+        )
     mirrored = Corridor(-c.high, -c.low, c.std, c.series)
     found = []
     for corridor, moved in ((c, drift), (mirrored, -drift)):
@@ -134,8 +134,8 @@ def _leaves_images(c: Corridor, drift: FloatND, square: FloatND) -> FloatND:
     away = np.exp(tilt + root * far / c.std**2 + log_ndtr((-far - root) / c.std))
     towards = np.exp(tilt - root * far / c.std**2 + log_ndtr((-far + root) / c.std))
     debt = np.where(square < 0.0, root, 0.0)  # both together where the root is imaginary
-    both = np.exp(tilt + 0.5 * (debt - far) * (debt + far) / c.std**2)
-    both = both * wofz((1j * far - debt) / (np.sqrt(2.0) * c.std)).real
+    turned = np.where(square < 0.0, tilt + 0.5 * (debt - far) * (debt + far) / c.std**2, 0.0)
+    both = np.exp(turned) * wofz((1j * far - debt) / (np.sqrt(2.0) * c.std)).real
     found: FloatND = (np.sign(distance) * np.where(square < 0.0, both, away + towards)).sum(axis=1)
     return found
 

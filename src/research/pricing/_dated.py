@@ -47,7 +47,12 @@ class Dated:
         """Does no level stand on a day before the end? Then a grid may move with the forward."""
         last = self.times.size - 1
         fixed = (self.up < np.inf) | (self.down > 0.0) | (self.in_low > 0.0) | (self.in_high < np.inf)
-        return not self.stands and self.exercise == 0.0 and not fixed[:last].any() and all(c[0] == last for c in self.coupons)
+        return (
+            not self.stands
+            and self.exercise == 0.0
+            and not fixed[:last].any()
+            and all(c[0] == last for c in self.coupons)
+        )
 
     @property
     def breaks(self) -> tuple[float, float]:

@@ -159,7 +159,15 @@ def line(
         local = variance[steps : steps + theta.size] if variance.shape[0] > 1 else variance
         moves.append((widths[here][::-1].copy(), theta, market, local))
         last -= theta.size
-    return Line(x=x, at=at, ahead=ahead, plan=plan, scale=dated.scale, df=float(snapshot.discount.df(end)), moves=tuple(reversed(moves)))
+    return Line(
+        x=x,
+        at=at,
+        ahead=ahead,
+        plan=plan,
+        scale=dated.scale,
+        df=float(snapshot.discount.df(end)),
+        moves=tuple(reversed(moves)),
+    )
 
 
 def after_cash(x: Float1D, values: FloatND, cash: float) -> FloatND:

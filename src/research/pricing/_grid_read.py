@@ -24,7 +24,7 @@ _STEADY = (BlackScholes, CEV, DisplacedDiffusion, Heston)
 
 
 # what two grids leave, in units of a third of their distance: derivatives lose some of the order to the polynomial
-CAUTION = np.array([1.5, 3.0, 3.0, 30.0, 3.0])
+CAUTION = np.array([2.0, 3.0, 3.0, 30.0, 3.0])
 
 
 def extrapolated(fine: Float2D, coarse: Float2D, rough: Float2D) -> tuple[Float2D, Float2D]:

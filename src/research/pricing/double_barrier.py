@@ -135,6 +135,15 @@ def _left_by(m: _Market) -> tuple[Any, Any]:
     return m.df * low, m.df * high
 
 
+def _at_edges(m: _Market, looks: Float1D, low: Float1D, high: Float1D) -> Float1D:
+    """What an option that pays low and high at its barriers owes to the last look, which the shift takes for always."""
+    there = m.shifted(looks)
+    c, step = there.corridor, m.corridor.std / np.sqrt(looks)
+    left = [inside(c, m.drift, *ends) for ends in ((c.low, c.low + step), (c.high - step, c.high))]
+    out: Float1D = m.df * (low * left[0] + high * left[1])
+    return np.where(np.isfinite(looks), 0.5 * out, 0.0)
+
+
 def _watched(formula: Callable[[_Market], Float1D], m: _Market, looks: Float1D, size: Any) -> Values:
     """Values, and what the shift of the barriers leaves: of order 1 / n where the shift is of order 1 / sqrt(n)."""
     c, grown = m.corridor, np.maximum(1.0, np.maximum(m.df, m.df * m.forward / m.spot))
@@ -161,7 +170,9 @@ def _after_the_shift(m: _Market, looks: Float1D, values: Any) -> Float1D:
         always, found, twice, once = values
         moved, bent = np.abs(found - always), np.abs(twice - 2.0 * found + always)
         near = np.exp(c.low / step) + np.exp(-c.high / step)
-        out = _SECOND * (moved + bent) * (1.0 / np.sqrt(looks) + near) * (1.0 + np.abs(m.drift) / c.std / np.sqrt(looks))
+        out = (
+            _SECOND * (moved + bent) * (1.0 / np.sqrt(looks) + near) * (1.0 + np.abs(m.drift) / c.std / np.sqrt(looks))
+        )
         lost = (c.high - c.low < _NARROW * step) | (np.abs(m.drift) > c.std * np.sqrt(looks))
         widest = np.maximum(np.abs(once - found), moved) + np.abs(once - always)
     return np.where(np.isfinite(looks), np.where(lost, widest, out), 0.0)
@@ -178,7 +189,12 @@ def options(
     for item in items:
         item.check_alive(snapshot.spot)
     m = _market(items, _array(items, "low"), _array(items, "high"), model.sigma, snapshot, series)
-    return _watched(lambda market: _options(items, market), m, _looks(items), snapshot.spot + _array(items, "strike"))
+    strike, looks = _array(items, "strike"), _looks(items)
+    found = _watched(lambda market: _options(items, market), m, looks, snapshot.spot + strike)
+    call = _array(items, "is_call")
+    low, high = np.maximum(strike - _array(items, "low"), 0.0), np.maximum(_array(items, "high") - strike, 0.0)
+    more = _at_edges(m, looks, np.where(call, 0.0, low), np.where(call, high, 0.0))
+    return Values(found.value, found.std_error, found.error + np.where(looks > 1.0, more, 0.0))
 
 
 def touches(

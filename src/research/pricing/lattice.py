@@ -30,7 +30,7 @@ from research.pricing._flat import flat_rates
 from research.pricing.catalogue import Values
 
 _ROUNDING = 1e-13
-_CAUTION, _CHANCE = 2.5, 0.15  # of an American option, whose error falls with 1/n only nearly
+_CAUTION, _CHANCE = 3.0, 0.15  # of an American option, whose error falls with 1/n only nearly
 _FEWEST = 20  # steps of the coarser tree up to which nothing is extrapolated
 _BOUND = 2.0  # an error that falls with 1/n is the gap to half the steps; twice that to be cautious
 

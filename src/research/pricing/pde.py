@@ -35,7 +35,15 @@ from research.market import Snapshot
 from research.models.local_vol import LocalVol
 from research.pricing._dated_contracts import march_of, terms_of
 from research.pricing._dated_march import STAGES, line
-from research.pricing._grid_models import GridModel, check_model, drift, hangs_on_time, refinement, spreads, variance_on_grid
+from research.pricing._grid_models import (
+    GridModel,
+    check_model,
+    drift,
+    hangs_on_time,
+    refinement,
+    spreads,
+    variance_on_grid,
+)
 from research.pricing._grid_read import exercised, extrapolated, read_line, variance_today, with_theta
 from research.pricing._pde_grid import (
     FINE,
@@ -54,9 +62,14 @@ from research.pricing.catalogue import Values
 Layout = tuple[GridModel, Snapshot] | None
 _ROUNDING, _LEFT = 1e-12, 5e-7  # of spot; of a contract with dates, of its largest amount: what may be left
 _POINTS, _STEPS = (200, 400), (100, 200)  # without and with dates
-_TAIL = 2.0  # of half the variance: where it is more, what grows with the spot is worth most far above the rest
+# of half the variance: where it is more, what grows with the spot is worth most far above the rest
+_TAIL, _MOST = 2.0, 12.0
 _CALM = 2  # steps of the coarse grid that damp before Greeks are read
-_CUTS = ((2, 2), (2, 1), (4, 1))  # the fine grid, half of it, a quarter: points are cut by the first, steps by the second
+_CUTS = (
+    (2, 2),
+    (2, 1),
+    (4, 1),
+)  # the fine grid, half of it, a quarter: points are cut by the first, steps by the second
 _LEAST = 2  # full steps of the coarse grid between two days of a contract
 
 
@@ -253,7 +266,7 @@ def _solve(
         spot = float((np.log(there.forward(years)) if moving else first) - np.log(p.scale))
         if moving:
             at[i] = np.log(snapshot.forward(years) / p.scale)
-        more = max(0.5 * std[2] ** 2 - _TAIL, 0.0) if p.grows else 0.0
+        more = min(max(0.5 * std[2] ** 2 - _TAIL, 0.0), _MOST) if p.grows else 0.0
         low, high, beside = p.range(spot, spot, WIDTH * std[1], WIDTH * std[2] + more)
         fine = FINE * min(std[0] * (1.0 if moving else 1.0 + drift(std[0], years, there)), high - low)
         x[i] = nodes(low, high, 0.0, fine, n, level, [*beside, *([spot] if local else [])])

@@ -146,10 +146,11 @@ def partial_lookback(rng: np.random.Generator, w: World) -> Any:
 
 
 def asian(rng: np.random.Generator, w: World) -> Any:
-    past = {"n_fixed": 2, "fixed_mean": near(rng, w, 0.0)} if rng.random() < 0.2 else {}
+    average = str(rng.choice(["arithmetic", "geometric"]))
+    seasoned = average == "arithmetic" and rng.random() < 0.3
+    past = {"n_fixed": 2, "fixed_mean": near(rng, w, 0.0)} if seasoned else {}
     strike = near(rng, w, 0.5) if rng.random() < 0.75 else None
-    return inst.Asian(fixings=_even(rng, w, 12), strike=strike, average=str(rng.choice(["arithmetic", "geometric"])),
-                      **past, **_side(rng))  # fmt: skip
+    return inst.Asian(fixings=_even(rng, w, 12), strike=strike, average=average, **past, **_side(rng))
 
 
 def compound(rng: np.random.Generator, w: World) -> Any:
@@ -172,7 +173,7 @@ def chooser(rng: np.random.Generator, w: World) -> Any:
 
 def cliquet(rng: np.random.Generator, w: World) -> Any:
     std = w.std
-    bounds = {"global_floor": 0.0, "global_cap": float(3.0 * std)} if _coin(rng) else {}
+    bounds = {"global_floor": 0.0, "global_cap": float(min(3.0 * std, 9.0))} if _coin(rng) else {}
     return inst.Cliquet(resets=_even(rng, w), local_floor=float(rng.choice([0.0, -min(std, 0.9)])),
                         local_cap=float(std) if _coin(rng) or bounds else None, **bounds)  # fmt: skip
 
@@ -194,8 +195,8 @@ def corridor_swap(rng: np.random.Generator, w: World) -> Any:
 
 
 def _steps(w: World) -> int:
-    """Looks a year, so that a note has about 20."""
-    return max(1, round(20.0 / w.tau))
+    """Looks a year, so that a note has about 20, or fewer in a short life."""
+    return min(max(1, round(20.0 / w.tau)), 10_000)
 
 
 def autocallable(rng: np.random.Generator, w: World) -> Any:
@@ -219,7 +220,9 @@ def range_accrual(rng: np.random.Generator, w: World) -> Any:
 
 def double_no_touch(rng: np.random.Generator, w: World) -> Any:
     low, high = (away(rng, w, down) / SPOT for down in (True, False))
-    return inst.DoubleNoTouch(initial=SPOT, low=low, high=high, rate=0.05, tau=w.tau, steps_per_year=_steps(w))
+    return inst.DoubleNoTouch(
+        initial=SPOT, low=low, high=min(high, 19.0), rate=0.05, tau=w.tau, steps_per_year=_steps(w)
+    )
 
 
 DRAWS: dict[str, Callable[[np.random.Generator, World], Any]] = {
@@ -231,7 +234,7 @@ DRAWS: dict[str, Callable[[np.random.Generator, World], Any]] = {
     "PartialBarrier": partial_barrier, "Lookback": lookback, "PartialLookback": partial_lookback, "Asian": asian,
     "Compound": compound, "Chooser": chooser,
     "ForwardStart": lambda rng, w: inst.ForwardStart(
-        start=float(w.tau * rng.uniform(0.02, 0.98)), strike=near(rng, w) / SPOT, tau=w.tau,
+        start=float(w.tau * rng.uniform(0.02, 0.98)), strike=min(near(rng, w) / SPOT, 19.0), tau=w.tau,
         on_return=_coin(rng), **_side(rng)),
     "Cliquet": cliquet,
     "Gap": lambda rng, w: inst.Gap(trigger=near(rng, w), **_option(rng, w)),
