@@ -84,5 +84,7 @@ def plane(
             rows = model.leverage.variance_rows(times, x[None, :] - np.log(forward / dated.scale)[:, None])
             lever = np.ascontiguousarray(rows[::-1])
         moves.append((dt, market, lever))
-    return Plane(x=x, v=variance_nodes(first, end, sizes[1], level), ahead=np.zeros(plan.stops.size), plan=plan, scale=dated.scale,
-                 df=float(snapshot.discount.df(end)), heston=heston, moves=tuple(moves))  # fmt: skip
+    return Plane(
+        x=x, v=variance_nodes(first, end, sizes[1], level), ahead=np.zeros(plan.stops.size), plan=plan,
+        scale=dated.scale, df=float(snapshot.discount.df(end)), heston=heston, moves=tuple(moves),
+    )  # fmt: skip

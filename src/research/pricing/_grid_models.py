@@ -75,7 +75,7 @@ def spreads(model: GridModel, tau: float, snapshot: Snapshot) -> tuple[float, fl
 
 
 def drift(std: float, tau: float, snapshot: Snapshot) -> float:
-    """How many standard deviations the forward goes from the spot, beyond a few: what a grid that stands must follow."""
+    """How many standard deviations the forward goes from the spot, less a few: what a standing grid must follow."""
     far = abs(float(np.log(snapshot.forward(tau) / snapshot.spot))) / std
     return max(far - _CALM_DRIFT, 0.0)
 

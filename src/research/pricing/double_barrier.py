@@ -28,8 +28,8 @@ from research.market import Snapshot
 from research.models import black
 from research.models.black_scholes import BlackScholes
 from research.pricing._corridor import SERIES, Corridor, Series, inside, leaves
-from research.pricing._looks import SHIFT
 from research.pricing._flat import flat_rates, sensitivity_to_rounding
+from research.pricing._looks import SHIFT
 from research.pricing.catalogue import Values
 
 _ROUNDING = 2e-14

@@ -31,9 +31,9 @@ from research.market import Snapshot
 from research.models import black
 from research.models.black_scholes import BlackScholes
 from research.pricing._flat import flat_rates
+from research.pricing._looks import SHIFT
 from research.pricing._quadrature import around, panels
 from research.pricing.catalogue import Values
-from research.pricing._looks import SHIFT
 
 _ROUNDING, _INTEGRAL = 2e-14, 1e-12
 _FLAT = 0.1  # of y times the range of the integral: below it the quotient loses digits

@@ -26,8 +26,8 @@ from research.models import black
 from research.models.black_scholes import BlackScholes
 from research.pricing._bivariate import bivariate_normal_cdf
 from research.pricing._flat import flat_rates, sensitivity_to_rounding
-from research.pricing.catalogue import Values
 from research.pricing._looks import SHIFT
+from research.pricing.catalogue import Values
 
 Request = tuple[float, float, float, float, float]  # weight, h, k, correlation, logarithm of a factor
 _ROUNDING = 1e-13

