@@ -21,7 +21,7 @@ from research.market import Snapshot
 from research.models import CEV, BlackScholes, BlackTermStructure, DisplacedDiffusion, LocalVol
 
 GridModel = BlackScholes | BlackTermStructure | LocalVol | CEV | DisplacedDiffusion
-_CALM_DRIFT, _FINEST = 5.0, 8
+_CALM_DRIFT, _FINEST, _UNSEEN_DRIFT = 5.0, 8, 4.0
 _REACH = 3.0  # deviations over which the mean of a variance that hangs on the spot is taken
 
 
@@ -83,6 +83,11 @@ def drift(std: float, tau: float, snapshot: Snapshot) -> float:
 def refinement(std: float, tau: float, snapshot: Snapshot) -> int:
     """What points and steps are multiplied by, so that a value that the drift carries along is still resolved."""
     return int(np.clip(np.ceil(drift(std, tau, snapshot) / _CALM_DRIFT), 1, _FINEST))
+
+
+def unseen_drift(std: float, tau: float, snapshot: Snapshot) -> float:
+    """What a stated error is multiplied by where the drift carries a value over many deviations."""
+    return min(1.0 + drift(std, tau, snapshot) / _CALM_DRIFT, _UNSEEN_DRIFT)
 
 
 def variance_on_grid(

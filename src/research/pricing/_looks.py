@@ -35,7 +35,7 @@ from research.pricing._quadrature import panels
 SHIFT = 0.5825971579390107  # -zeta(1/2) / sqrt(2 pi)
 _CUBE = 0.2078862249773546 / (6.0 * np.sqrt(2.0 * np.pi))  # -zeta(-1/2) / (6 sqrt(2 pi))
 _ROOT = np.sqrt(2.0 * np.pi)
-_FOURTH = 0.3
+_FOURTH, _ALL = 0.3, 1.2
 _LEAN = 1.0  # drift between two looks, in steps: beyond it the series says nothing
 _FAR = 14.0  # steps from the barrier beyond which the walk does not feel it
 
@@ -173,6 +173,17 @@ def _between(found: float, left: float, low: float, high: float, walk: Walk) -> 
 def _next(walk: Walk, moved: float) -> float:
     """Of order 1 / n^2, from what the looks are worth: where the third order happens to vanish."""
     return _FOURTH * abs(moved) / walk.looks**2
+
+
+def after_the_shift(moved: Any, looks: Any, drift: Any, std: Any, distance: Any = np.inf) -> Any:
+    """What may be left where nothing but the shift is done: of order 1 / n where what it does, `moved`, is 1 / sqrt(n).
+
+    More for a spot `distance` from the barrier, a step or two, and where the drift runs ahead between two looks: all.
+    """
+    root = np.sqrt(np.where(np.isfinite(looks), looks, 1.0))
+    lean, near = np.abs(drift) / (std * root), np.exp(-distance * root / std)
+    share = np.minimum((1.0 + lean) ** 2 / root + 2.0 * near, 1.0)
+    return np.where(np.isfinite(looks), _ALL * np.abs(moved) * share, 0.0)
 
 
 def _left(walk: Walk) -> float:

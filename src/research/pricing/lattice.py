@@ -4,7 +4,7 @@ Rates and yields of either sign, also where an American option has two exercise 
 go to the nearest step. Early exercise makes the error fall with 1/n, while a European option's falls with its square
 (tests/pricing/test_lattice.py measures both). So an American option is extrapolated from trees of n and n/2 steps, and
 its stated error comes from the same with half the steps; elsewhere it is twice the distance from a tree of half the
-steps. Numbers of steps are odd: between even and odd ones the error jumps.
+steps, or half that of the half from the quarter. Numbers of steps are odd: between even and odd ones the error jumps.
 
 References
 ----------
@@ -80,21 +80,23 @@ def price_with_error(
     wide = v * np.sqrt(t * n_steps) > 20.0
     hint = "The tree leaves the range of floats: use fewer n_steps." if np.any(lost & wide) else "Use more n_steps."
     require_all(~lost, "vol", v, "move the spot more than the rates do in a step, and not out of sight", hint=hint)
-    value, error = fine, _BOUND * np.abs(fine - coarse) + _ROUNDING * np.maximum(s, k)
+    rough = _values(terms, exercise, sizes[1] // 2 | 1) if sizes[1] > _FEWEST else coarse
+    gap = np.maximum(np.abs(fine - coarse), 0.5 * np.nan_to_num(np.abs(coarse - rough)))
+    bound = _BOUND if isinstance(exercise, str) else 2.0 * _BOUND  # days that fall between steps
+    value, error = fine, bound * gap + _ROUNDING * np.maximum(s, k)
     if exercise == "american" and sizes[1] > _FEWEST:
-        value, error = _extrapolated(terms, fine, coarse, sizes)
+        value, error = _extrapolated(terms, fine, coarse, rough, sizes)
     if exercise == "american":
         error = error + _unseen_time_value(terms, fine, sizes[0])
     return reshape(value, shape), reshape(error, shape)
 
 
 def _extrapolated(
-    terms: tuple[Float1D, ...], fine: Float1D, coarse: Float1D, sizes: list[int]
+    terms: tuple[Float1D, ...], fine: Float1D, coarse: Float1D, rough: Float1D, sizes: list[int]
 ) -> tuple[Float1D, Float1D]:
     """Without the error of order 1 / n, and what may be left: the same from trees of half the steps, beside it."""
     s, k, sign = terms[0], terms[1], terms[-1]
-    small = (sizes[0] // 4) | 1
-    rough = _values(terms, "american", small)
+    small = sizes[1] // 2 | 1
     value = fine + (fine - coarse) * (sizes[1] / (sizes[0] - sizes[1]))
     before = coarse + (coarse - rough) * (small / (sizes[1] - small))
     apart = np.where(np.isfinite(before), np.abs(value - before), np.abs(fine - coarse))

@@ -42,6 +42,7 @@ from research.pricing._grid_models import (
     hangs_on_time,
     refinement,
     spreads,
+    unseen_drift,
     variance_on_grid,
 )
 from research.pricing._grid_read import exercised, extrapolated, read_line, variance_today, with_theta
@@ -60,7 +61,7 @@ from research.pricing._pde_problem import has_dates, may_exercise_anywhere, prob
 from research.pricing.catalogue import Values
 
 Layout = tuple[GridModel, Snapshot] | None
-_ROUNDING, _LEFT = 1e-12, 5e-7  # of spot; of a contract with dates, of its largest amount: what may be left
+_ROUNDING, _LEFT = 1e-11, 5e-7  # of spot; of a contract with dates, of its largest amount: what may be left
 _POINTS, _STEPS = (200, 400), (100, 200)  # without and with dates
 # of half the variance: where it is more, what grows with the spot is worth most far above the rest
 _TAIL, _MOST = 2.0, 12.0
@@ -130,7 +131,7 @@ def _by_dates(
 ) -> tuple[Float2D, Float2D]:  # fmt: skip
     """Values and errors, one contract after the other."""
     grids, variance = np.empty((3, 5, len(items))), np.empty(len(items))
-    floor, size, sign = np.empty((3, len(items)))
+    floor, size, sign, carried = np.empty((4, len(items)))
     for i, item in enumerate(items):
         plan = terms_of(item, snapshot)
         end = float(plan.times[-1])
@@ -141,8 +142,9 @@ def _by_dates(
             grids[row, :, i] = read_line(grid.x, march_of(item, plan, grid)[0], grid.at, snapshot.spot, plan.breaks)
         floor[i], size[i], sign[i] = plan.today(snapshot.spot), plan.size(snapshot.spot), plan.exercise
         variance[i] = variance_today(model, snapshot, end)
+        carried[i] = 1.0 if plan.free else unseen_drift(spreads(model, end, snapshot)[0], end, snapshot)
     value, error = extrapolated(*(with_theta(rows, variance, snapshot)[:n_rows] for rows in grids))
-    error[0] += _LEFT * size
+    error[0] = (error[0] + _LEFT * size) * carried
     return exercised(value, floor, sign), error
 
 
@@ -155,9 +157,11 @@ def _at_every_moment(
     require_all(tau > 0.0, "tau", tau, "be > 0 years for method='pde'")
     for years in np.unique(tau).tolist():
         check_model(model, years, snapshot)
-    finer, (of, there) = np.ones(tau.size, dtype=int), layout or (model, snapshot)
-    if dividends or type(items[0]) not in (European, Digital):  # others move with the forward
-        finer[:] = [refinement(spreads(of, years, there)[0], years, there) for years in tau.tolist()]
+    finer, carried, (of, there) = np.ones(tau.size, dtype=int), np.ones(tau.size), layout or (model, snapshot)
+    if dividends or type(items[0]) not in (European, Digital):  # these move with the forward
+        std = [spreads(of, years, there)[0] for years in tau.tolist()]
+        finer[:] = [refinement(s, years, there) for s, years in zip(std, tau.tolist())]
+        carried[:] = [unseen_drift(s, years, there) for s, years in zip(std, tau.tolist())]
     grids = np.empty((len(_CUTS), n_rows, tau.size))
     for times in np.unique(finer).tolist():
         at = np.flatnonzero(finer == times)
@@ -171,7 +175,7 @@ def _at_every_moment(
     value, error = extrapolated(*grids)
     if isinstance(items[0], American) and may_exercise_anywhere(snapshot):  # of order 1 in time
         value, error = grids[0], 3.0 * error
-    error[0] += _ROUNDING * snapshot.spot
+    error[0] = error[0] * carried + _ROUNDING * snapshot.spot
     return value, error
 
 
