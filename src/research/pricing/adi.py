@@ -38,6 +38,7 @@ from research.models.heston import Heston
 from research.models.local_stochastic_vol import LocalStochasticVol
 from research.pricing._dated_contracts import march_of, terms_of
 from research.pricing._dated_plane import plane, std_of
+from research.pricing._grid_models import unseen_drift
 from research.pricing._grid_read import CAUTION, exercised, extrapolated, read_plane, variance_today, with_theta
 from research.pricing._pde_grid import (
     FINE,
@@ -60,6 +61,7 @@ Model = Heston | LocalStochasticVol
 Layout = tuple[Model, Snapshot] | None
 _ROUNDING, _LEFT = 1e-10, 2e-6  # of spot; of a contract with dates, of its largest amount: what may be left
 _POINTS, _STEPS = (100, 200), (50, 100)  # without and with dates
+_CALM, _STEEPEST = 5.0, 15.0  # deviations of the variance over which its mean goes
 _LEAST = 1  # steps of the coarse grid between two days of a contract
 _EARLY_GROWTH = 1.5  # power in which time steps grow from expiry, 2 for other options
 
@@ -180,7 +182,8 @@ def _by_dates(items: Sequence[Any], run: _Run) -> tuple[Float2D, Float2D]:
     _refuse_lost(every[0][0])
     value, error = extrapolated(*every)
     floor, sign = np.array([(plan.today(spot), plan.exercise) for plan in plans]).T
-    error[0] += _LEFT * np.array([plan.size(spot) for plan in plans])
+    ends = [float(plan.times[-1]) for plan in plans]
+    error[0] = (error[0] + _LEFT * np.array([plan.size(spot) for plan in plans])) * _carried(run, ends)
     return exercised(value, floor, sign), error
 
 
@@ -212,7 +215,20 @@ def _at_every_moment(items: Sequence[Any], run: _Run) -> tuple[Float2D, Float2D]
         in_time = every[1] - every[3]
         left = np.maximum(np.abs(in_time), np.abs(in_time - (every[2] - every[4])))
         value, error = value + in_time, error + left * CAUTION[: run.n_rows, None]
+    error[0] *= _carried(run, tau.tolist())
     return value, error
+
+
+def _carried(run: _Run, ends: Sequence[float]) -> Float1D:
+    """What errors are multiplied by where drifts of the price or of the variance carry values over many deviations."""
+    heston, out = run.heston, np.empty(len(ends))
+    for i, years in enumerate(ends):
+        gone = 1.0 - float(np.exp(-heston.kappa * years))
+        wide = heston.sigma * float(np.sqrt(0.5 * (heston.v0 + heston.theta) * gone / max(2.0 * heston.kappa, 1e-9)))
+        steep = abs(heston.theta - heston.v0) * gone / max(wide, 1e-12)
+        std = std_of(heston, run.model, years)[0]
+        out[i] = unseen_drift(std, years, run.snapshot) * min(max(steep - _CALM, 1.0), _STEEPEST)
+    return out
 
 
 def _refuse_lost(values: FloatND) -> None:

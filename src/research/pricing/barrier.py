@@ -2,8 +2,8 @@
 
 Reiner and Rubinstein's terms A to F; powers of barrier / spot are multiplied in logarithms, so that a large power
 times a small probability neither overflows nor loses digits. A barrier watched at n evenly spaced moments is moved
-away from the spot by exp(0.5826 sigma sqrt(tau / n)) (Broadie, Glasserman, Kou): an approximation, whose size the
-stated error gives.
+away from the spot by exp(0.5826 sigma sqrt(tau / n)) (Broadie, Glasserman, Kou), with the next two orders added (see
+`_looks`): an approximation, whose size the stated error gives.
 
 References
 ----------
