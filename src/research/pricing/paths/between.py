@@ -41,14 +41,14 @@ def thinned(block: Block, times: Float1D) -> Block:
 
 
 def _late(item: Any, snapshot: Snapshot, paid: Payoff) -> float:
-    """What it matters at which moment of a gap a hit is paid: the interest of a gap at most."""
+    """What the moment of a hit in its gap matters: half a gap's interest at most, as it is paid in the middle."""
     at_hit = "hit" in (getattr(item, "pays_at", ""), getattr(item, "rebate_at", ""))
     amount = getattr(item, "amount", getattr(item, "rebate", 0.0))
     if not at_hit or getattr(item, "n_monitoring", None) is not None:
         return 0.0
     ends = np.concatenate(([0.0], paid.times))
     df = np.asarray(snapshot.discount.df(np.maximum(ends, 1e-12)))
-    return float(amount * np.abs(np.diff(df)).max())
+    return float(0.5 * amount * np.abs(np.diff(df)).max())
 
 
 def looks_error(
