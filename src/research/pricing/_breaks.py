@@ -26,6 +26,8 @@ DEGREE = 5
 REACH = 8.3  # standard deviations: beyond lies 1e-16
 _ROOT = np.sqrt(2.0 * np.pi)
 _DIRECT = 129  # weights up to which a step is summed directly
+_NOISE = 1e-12
+_RANGE = 1e4  # of the values, beyond which it always is
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -120,10 +122,17 @@ def step(grid: Float1D, values: Float1D, breaks: list[Break], std: float, spot_r
     far = min(max(n, 8), grid.size - 1)
     away = np.arange(1, n + 1)
     rise = np.expm1(spot_rate * h * away)
-    left = values[0] + (values[far] - values[0]) * np.expm1(-spot_rate * h * away) / np.expm1(spot_rate * h * far)
-    right = values[-1] + (values[-1] - values[-1 - far]) * rise / -np.expm1(-spot_rate * h * far)
+    below, above = (
+        0.0 if abs(rises) < _NOISE * float(np.abs(values).min() + abs(at)) else rises
+        for rises, at in ((values[far] - values[0], values[0]), (values[-1] - values[-1 - far], values[-1]))
+    )  # rounding of a constant must not grow
+    left = values[0] + below * np.expm1(-spot_rate * h * away) / np.expm1(spot_rate * h * far)
+    right = values[-1] + above * rise / -np.expm1(-spot_rate * h * far)
     padded = np.concatenate((left[::-1], values, right))
-    if weights.size <= _DIRECT:
+    least = float(np.abs(values).min())
+    if weights.size <= _DIRECT or float(np.abs(padded).max()) > _RANGE * max(
+        least, 1.0
+    ):  # rounding hangs on the largest
         out: Float1D = correlate1d(padded, weights, mode="constant")[n : n + values.size]
     else:
         out = fftconvolve(padded, weights, mode="valid")

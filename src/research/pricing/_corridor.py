@@ -18,14 +18,14 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from scipy.special import log_ndtr
+from scipy.special import log_ndtr, wofz
 
 from research.arrays import FloatND
 
-Series = Literal["auto", "images", "eigenfunctions"]
+Series = Literal["auto", "images", "eigenfunctions", "once"]  # the last: left if it ends outside
 SERIES = ("auto", "images", "eigenfunctions")
 _CROSSING = 2.0 / np.pi
-_TERMS = 8
+_TERMS, _MANY = 8, 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,8 @@ def inside(c: Corridor, drift: FloatND, start: FloatND, stop: FloatND) -> FloatN
     0.6827
     """
     out = np.zeros(c.std.shape)
+    if c.series == "once":
+        return np.clip(between(0.0 * drift, (start - drift) / c.std, (stop - drift) / c.std), 0.0, 1.0) * (stop > start)
     for images in (True, False):
         where = (c.by_images == images) & (stop > start)
         if where.any():
@@ -68,7 +70,7 @@ def inside(c: Corridor, drift: FloatND, start: FloatND, stop: FloatND) -> FloatN
     return np.clip(out, 0.0, 1.0)
 
 
-def _between(log_factor: FloatND, low: FloatND, high: FloatND) -> FloatND:
+def between(log_factor: FloatND, low: FloatND, high: FloatND) -> FloatND:
     """exp(log_factor) (Phi(high) - Phi(low)), from the tail where nothing cancels."""
     swap = low > 0.0
     a, b = np.where(swap, -high, low), np.where(swap, -low, high)
@@ -81,9 +83,7 @@ def _inside_images(c: Corridor, drift: FloatND, start: FloatND, stop: FloatND) -
     total = np.zeros(c.std.shape[0])
     for sign, image in ((1.0, 2.0 * n * width), (-1.0, 2.0 * c.low + 2.0 * n * width)):
         centre = image + drift
-        total += sign * _between(drift * image / c.std**2, (start - centre) / c.std, (stop - centre) / c.std).sum(
-            axis=1
-        )
+        total += sign * between(drift * image / c.std**2, (start - centre) / c.std, (stop - centre) / c.std).sum(axis=1)
     return total
 
 
@@ -104,11 +104,16 @@ def _inside_waves(c: Corridor, drift: FloatND, start: FloatND, stop: FloatND) ->
     return found
 
 
-def leaves(c: Corridor, drift: FloatND, root: FloatND) -> tuple[FloatND, FloatND]:
+def leaves(c: Corridor, drift: FloatND, square: FloatND) -> tuple[FloatND, FloatND]:
     """E[exp(-r t); left at low at t], the same at high, for times t within the whole time.
 
-    root = sqrt(drift^2 + 2 r T s^2) for a rate r over the time T; root = abs(drift) gives probabilities.
+    square = drift^2 + 2 r T s^2 for a rate r over the time T, below 0 where r is; drift^2 gives probabilities.
     """
+    if c.series == "once":
+        discount = np.exp(0.5 * (drift**2 - square) / c.std**2)
+        return discount * np.exp(log_ndtr((c.low - drift) / c.std)), discount * np.exp(
+            log_ndtr((drift - c.high) / c.std)
+        )
     mirrored = Corridor(-c.high, -c.low, c.std, c.series)
     found = []
     for corridor, moved in ((c, drift), (mirrored, -drift)):
@@ -117,30 +122,65 @@ def leaves(c: Corridor, drift: FloatND, root: FloatND) -> tuple[FloatND, FloatND
             where = c.by_images == images
             if where.any():
                 way = _leaves_images if images else _leaves_waves
-                out[where] = way(corridor.part(where), moved[where][:, None], root[where][:, None])
+                out[where] = way(corridor.part(where), moved[where][:, None], square[where][:, None])
         found.append(np.maximum(out, 0.0))
     return found[0], found[1]
 
 
-def _leaves_images(c: Corridor, drift: FloatND, root: FloatND) -> FloatND:
+def _leaves_images(c: Corridor, drift: FloatND, square: FloatND) -> FloatND:
     """At low, as the first passages of the images, of alternating sign."""
     distance = 2.0 * np.arange(-_TERMS, _TERMS + 1) * (c.high - c.low) - c.low
-    far, tilt = np.abs(distance), drift * c.low / c.std**2
+    far, tilt, root = np.abs(distance), drift * c.low / c.std**2, np.sqrt(np.abs(square))
     away = np.exp(tilt + root * far / c.std**2 + log_ndtr((-far - root) / c.std))
     towards = np.exp(tilt - root * far / c.std**2 + log_ndtr((-far + root) / c.std))
-    found: FloatND = (np.sign(distance) * (away + towards)).sum(axis=1)
+    debt = np.where(square < 0.0, root, 0.0)  # both together where the root is imaginary
+    turned = np.where(square < 0.0, tilt + 0.5 * (debt - far) * (debt + far) / c.std**2, 0.0)
+    both = np.exp(turned) * wofz((1j * far - debt) / (np.sqrt(2.0) * c.std)).real
+    found: FloatND = (np.sign(distance) * np.where(square < 0.0, both, away + towards)).sum(axis=1)
     return found
 
 
-def _leaves_waves(c: Corridor, drift: FloatND, root: FloatND) -> FloatND:
+def _leaves_waves(c: Corridor, drift: FloatND, square: FloatND) -> FloatND:
     """At low, ever, less what leaves later than the whole time."""
-    width, square, tilt = c.high - c.low, c.std**2, drift * c.low / c.std**2
+    out = np.empty(c.std.shape[0])
+    for way, where in ((_real_waves, square[:, 0] >= 0.0), (_debtors_waves, square[:, 0] < 0.0)):
+        if where.any():
+            part = Corridor(c.low[where], c.high[where], c.std[where], c.series)
+            out[where] = way(part, drift[where], square[where])
+    return out
+
+
+def _real_waves(c: Corridor, drift: FloatND, square: FloatND) -> FloatND:
+    width, variance, tilt, root = c.high - c.low, c.std**2, drift * c.low / c.std**2, np.sqrt(square)
     k = np.arange(1, _TERMS + 1) * np.pi / width
-    pull = root / square
+    pull = root / variance
     with np.errstate(divide="ignore", invalid="ignore"):  # sinh(pull high) / sinh(pull width)
         ratio = np.exp(pull * c.low) * np.expm1(-2.0 * pull * c.high) / np.expm1(-2.0 * pull * width)
     ever = np.exp(tilt) * np.where(pull * width > 1e-8, ratio, c.high / width)
-    rate = 0.5 * (k**2 * square + pull * root)
-    later = square * k / width * np.sin(-k * c.low) / rate * np.exp(tilt - rate)
+    rate = 0.5 * (k**2 * variance + pull * root)
+    later = variance * k / width * np.sin(-k * c.low) / rate * np.exp(tilt - rate)
     found: FloatND = ever[:, 0] - later.sum(axis=1)
+    return found
+
+
+def _debtors_waves(c: Corridor, drift: FloatND, square: FloatND) -> FloatND:
+    """The same where the rate lies so far below 0 that each wave may grow: no sum over all time, and no resonance.
+
+    1 / rate is 1 / rest + gain / rest^2 + gain^2 / (rest^2 rate), rest without the gain; the first two have closed
+    sums, and the third goes with (1 - exp(-rate)) / rate, which is 1 where a wave neither grows nor falls.
+    """
+    width, variance, tilt = c.high - c.low, c.std**2, drift * c.low / c.std**2
+    x, gain = -c.low / width, -0.5 * square / variance
+    j = np.arange(1, _MANY + 1)
+    rest = 0.5 * variance * (j * np.pi / width) ** 2
+    rate = rest - gain
+    size = variance * j * np.pi / width**2 * np.sin(j * np.pi * x)
+    cubes = np.pi**3 * (x / 6.0 - x * x / 4.0 + x**3 / 12.0)  # sum of sin(j pi x) / j^3
+    closed = 1.0 - x + gain * 4.0 * width**2 / (variance * np.pi**3) * cubes
+    first, some = slice(0, _TERMS), rate[:, :_TERMS]
+    safe = np.where(np.abs(some) > 1e-12, some, 1e-12)
+    lasting = -np.expm1(-safe) / safe - 2.0 / rest[:, first] + some / rest[:, first] ** 2
+    waves = (size[:, first] * lasting).sum(axis=1)
+    more = (size[:, _TERMS:] * gain**2 / (rest[:, _TERMS:] ** 2 * rate[:, _TERMS:])).sum(axis=1)
+    found: FloatND = np.exp(tilt[:, 0]) * (closed[:, 0] + waves + more)
     return found

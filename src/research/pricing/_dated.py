@@ -39,6 +39,8 @@ class Dated:
     first: tuple[float, ...] = ()  # levels that must be nodes
     turns: tuple[tuple[int, Turn], ...] = ()  # date, values before it from those after
     payoff: Callable[[Float1D], Float1D] | None = None  # of the spot, instead of `final`
+    side: tuple[float, float] = (0.0, np.inf)  # prices between which today's value is smooth: a barrier watched by now
+    stands: bool = False  # is a barrier watched between the dates?
     tilt: float = 0.0  # power of the spot that the payment grows with, beyond 1: the grid reaches further
     straight: bool = False  # x is spot / scale - 1, in place of its logarithm
 
@@ -50,6 +52,24 @@ class Dated:
     def place(self, level: float) -> float:
         """x of a price."""
         return level / self.scale - 1.0 if self.straight else float(np.log(level / self.scale))
+
+    @property
+    def free(self) -> bool:
+        """Does no level stand on a day before the end? Then a grid may move with the forward."""
+        last = self.times.size - 1
+        fixed = (self.up < np.inf) | (self.down > 0.0) | (self.in_low > 0.0) | (self.in_high < np.inf)
+        return (
+            not self.stands
+            and self.exercise == 0.0
+            and not fixed[:last].any()
+            and all(c[0] == last for c in self.coupons)
+        )
+
+    @property
+    def breaks(self) -> tuple[float, float]:
+        """`side` in log(spot / scale)."""
+        with np.errstate(divide="ignore"):
+            return float(np.log(self.side[0] / self.scale)), float(np.log(self.side[1] / self.scale))
 
     def levels(self) -> Float1D:
         """Every price at which a value breaks or bends, those first that jump."""

@@ -26,7 +26,7 @@ from research.market import Snapshot
 from research.models import LocalVol
 from research.pricing._dated import Dated
 from research.pricing._escrow import base_of
-from research.pricing._grid_models import GridModel, spreads, variance_on_grid
+from research.pricing._grid_models import GridModel, drift, refinement, spreads, variance_on_grid
 from research.pricing._pde_grid import FINE, WIDTH, Dividends, pinned_nodes, share_above, steps_between
 
 STAGES = np.array([[np.sqrt(0.5), 1.0 - np.sqrt(0.5)], [np.sqrt(2.0) - 1.0, 1.0]])  # share of a step, theta
@@ -92,7 +92,9 @@ def reach(dated: Dated, spot: float, forward: float, std: tuple[float, float, fl
 class Line:
     """A one-dimensional grid and what `pde_values` needs to go from stop to stop on it."""
 
-    x: Float1D
+    x: Float1D  # log of the spot over the scale, or of the forward where the grid moves with it
+    at: float  # today's spot, or forward
+    ahead: Float1D  # how far x is ahead of the spot at each stop: 0 on a grid that stands
     plan: Stretches
     scale: float
     df: float  # discount factor to the end
@@ -136,15 +138,21 @@ def line(
     end = float(dated.times[-1])
     of, there = layout or (model, snapshot)
     std = spreads(of, end, there)
-    low, high, pins = reach(dated, there.spot, float(there.forward(end)), std)
-    at = float(np.log(there.spot / dated.scale))
-    x = pinned_nodes(low, high, pins.tolist(), at, FINE * std[0], n, level)
-    plan = stretches(dated.times, dividends, m, level, least, today=isinstance(base_of(model), LocalVol))
+    moving = dated.free and not dividends
+    finer, fine = (1, FINE) if moving else (refinement(std[0], end, there), FINE * (1.0 + drift(std[0], end, there)))
+    first = there.forward(end) if moving else there.spot
+    low, high, pins = reach(dated, float(first), float(there.forward(end)), std)
+    x = pinned_nodes(low, high, pins.tolist(), float(np.log(first / dated.scale)), fine * std[0], n * finer, level)
+    today = isinstance(base_of(model), LocalVol)
+    plan = stretches(dated.times, dividends, m * finer, level, least, today=today)
     staged = [stages(times) for times in plan.times]
     every = np.concatenate([[0.0], *(times[1:] for times, _ in staged)])
-    variance = variance_on_grid(model, x, dated.scale, every, end, snapshot)
+    variance = variance_on_grid(model, x, dated.scale, every, end, snapshot, of_forward=moving)
     widths = np.diff(every)
     rate, carry = steps_between(every[:-1], every[1:], widths, snapshot).reshape(2, -1)
+    carry = np.zeros_like(carry) if moving else carry
+    ahead = np.log(snapshot.forward(end) / snapshot.forward(plan.stops)) if moving else np.zeros(plan.stops.size)
+    at = float(np.log(snapshot.spot / dated.scale)) + float(ahead[0])
     moves, last = [], every.size - 1
     for _, theta in reversed(staged):
         here = slice(last - theta.size, last)
@@ -153,7 +161,15 @@ def line(
         local = variance[steps : steps + theta.size] if variance.shape[0] > 1 else variance
         moves.append((widths[here][::-1].copy(), theta, market, local))
         last -= theta.size
-    return Line(x=x, plan=plan, scale=dated.scale, df=float(snapshot.discount.df(end)), moves=tuple(reversed(moves)))
+    return Line(
+        x=x,
+        at=at,
+        ahead=ahead,
+        plan=plan,
+        scale=dated.scale,
+        df=float(snapshot.discount.df(end)),
+        moves=tuple(reversed(moves)),
+    )
 
 
 def after_cash(x: Float1D, values: FloatND, cash: float, held: bool = False) -> FloatND:
@@ -194,7 +210,7 @@ def march(dated: Dated, grid: Any) -> FloatND:
 
     for i in range(plan.stops.size - 1, -1, -1):
         if plan.dates[i] >= 0:
-            values = dated.at(plan.dates[i], values, grid.x, above)
+            values = dated.at(plan.dates[i], values, grid.x - grid.ahead[i], above)
         values = paid(grid, values, i)
         if i > 0:
             values = grid.back(values, i - 1)

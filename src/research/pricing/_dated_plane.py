@@ -24,6 +24,7 @@ class Plane:
 
     x: Float1D
     v: Float1D
+    ahead: Float1D  # 0 at each stop: the grid stands
     plan: Stretches
     scale: float
     df: float  # discount factor to the end
@@ -83,5 +84,7 @@ def plane(
             rows = model.leverage.variance_rows(times, x[None, :] - np.log(forward / dated.scale)[:, None])
             lever = np.ascontiguousarray(rows[::-1])
         moves.append((dt, market, lever))
-    return Plane(x=x, v=variance_nodes(first, end, sizes[1], level), plan=plan, scale=dated.scale,
-                 df=float(snapshot.discount.df(end)), heston=heston, moves=tuple(moves))  # fmt: skip
+    return Plane(
+        x=x, v=variance_nodes(first, end, sizes[1], level), ahead=np.zeros(plan.stops.size), plan=plan,
+        scale=dated.scale, df=float(snapshot.discount.df(end)), heston=heston, moves=tuple(moves),
+    )  # fmt: skip

@@ -23,6 +23,7 @@ from research.models import CEV, BlackScholes, BlackTermStructure, DisplacedDiff
 from research.pricing._escrow import Escrowed, base_of, moving
 
 GridModel = BlackScholes | BlackTermStructure | LocalVol | CEV | DisplacedDiffusion | Escrowed
+_CALM_DRIFT, _FINEST, _UNSEEN_DRIFT = 5.0, 8, 4.0
 _REACH = 3.0  # deviations over which the mean of a variance that hangs on the spot is taken
 
 
@@ -79,13 +80,30 @@ def spreads(model: GridModel, tau: float, snapshot: Snapshot) -> tuple[float, fl
     return std, std, std
 
 
+def drift(std: float, tau: float, snapshot: Snapshot) -> float:
+    """How many standard deviations the forward goes from the spot, less a few: what a standing grid must follow."""
+    far = abs(float(np.log(snapshot.forward(tau) / snapshot.spot))) / std
+    return max(far - _CALM_DRIFT, 0.0)
+
+
+def refinement(std: float, tau: float, snapshot: Snapshot) -> int:
+    """What points and steps are multiplied by, so that a value that the drift carries along is still resolved."""
+    return int(np.clip(np.ceil(drift(std, tau, snapshot) / _CALM_DRIFT), 1, _FINEST))
+
+
+def unseen_drift(std: float, tau: float, snapshot: Snapshot) -> float:
+    """What a stated error is multiplied by where the drift carries a value over many deviations."""
+    return min(1.0 + drift(std, tau, snapshot) / _CALM_DRIFT, _UNSEEN_DRIFT)
+
+
 def variance_on_grid(
-    model: GridModel, x: Float1D | Float2D, scale: float, times: Float1D, end: float, snapshot: Snapshot
-) -> Float2D:
+    model: GridModel, x: Float1D | Float2D, scale: float, times: Float1D, end: float, snapshot: Snapshot, *,
+    of_forward: bool = False,
+) -> Float2D:  # fmt: skip
     """Mean local variance of each step between `times` (from today, increasing, steps + 1), latest step first.
 
-    At the nodes x = log(spot / scale), shape (n,) or one row a step, earliest first; the answer has shape (steps, n),
-    or (1, n) where it does not change. `end` is the contract's.
+    At the nodes x = log(spot / scale), or of the forward for `end`, the contract's; shape (n,) or one row a step,
+    earliest first. The answer has shape (steps, n), or (1, n) where it does not change.
     """
     if isinstance(model, Escrowed):
         base, there, unit = model.base, moving(model.market), np.log(scale)
@@ -101,8 +119,10 @@ def variance_on_grid(
         mean = np.diff(model.total_variance(times)) / np.diff(times)
         return np.ascontiguousarray(np.broadcast_to(mean[::-1, None], (mean.size, at.shape[1])))
     forward = snapshot.forward(0.5 * (times[1:] + times[:-1]))
+    last = snapshot.forward(end)
+    ahead = np.ones_like(forward) if of_forward else last / forward  # of x, as a factor
     if isinstance(model, LocalVol):
-        rows = model.variance_rows(times, at - np.log(forward / scale)[:, None])
+        rows = model.variance_rows(times, at + np.log(ahead * scale / last)[:, None])
     else:
-        rows = _of_forward(model, np.exp(at) * (scale * snapshot.forward(end) / forward)[:, None])
+        rows = _of_forward(model, np.exp(at) * (scale * ahead)[:, None])
     return np.ascontiguousarray(rows[::-1])

@@ -16,18 +16,27 @@ from research.pricing._grid_models import variance_on_grid
 from research.pricing._pde_grid import near, steps_between
 
 NAMES = ("value", "delta", "gamma", "speed", "theta")
+Side = tuple[float, float]  # in x
+EVERYWHERE: Side = (-np.inf, np.inf)
+_CHANCE = 1.0 / 6.0  # the distance of two grids may pass through 0 where their error does not
 _MOMENT = 1e-7  # years: the rates of today
 _STEADY = (BlackScholes, CEV, DisplacedDiffusion, Heston)
 
 
 # what two grids leave, in units of a third of their distance: derivatives lose some of the order to the polynomial
-CAUTION = np.array([1.0, 3.0, 3.0, 30.0, 3.0])
+CAUTION = np.array([2.0, 3.0, 3.0, 30.0, 3.0])
 
 
-def extrapolated(fine: Float2D, coarse: Float2D) -> tuple[Float2D, Float2D]:
-    """Rows of `NAMES` (or the value alone) without the leading error, and what may be left."""
-    third = (fine - coarse) / 3.0
-    return fine + third, np.abs(third) * CAUTION[: fine.shape[0], None]
+def extrapolated(fine: Float2D, coarse: Float2D, rough: Float2D) -> tuple[Float2D, Float2D]:
+    """Rows of `NAMES` (or the value alone) without the leading error, and what may be left.
+
+    `rough` has half the points and steps of `coarse`. Where the order is 2 the two extrapolated values are far closer
+    to each other than their grids are; where it is not, their distance says so.
+    """
+    third, wider = (fine - coarse) / 3.0, (coarse - rough) / 3.0  # the second is four times the first
+    value, before = fine + third, coarse + wider
+    left = np.maximum(np.maximum(np.abs(third), np.abs(value - before)), _CHANCE * np.abs(wider))
+    return value, left * CAUTION[: fine.shape[0], None]
 
 
 def exercised(found: Float2D, floor: Float1D, sign: Float1D) -> Float2D:
@@ -66,20 +75,22 @@ def by_spot(derivatives: Any, spot: float) -> Float1D:
     return np.array([v, d1 / spot, (d2 - d1) / spot**2, (d3 - 3.0 * d2 + 2.0 * d1) / spot**3])
 
 
-def read_line(x: Float1D, v: Float1D, at: float, spot: float) -> Float1D:
-    """Value, delta, gamma, speed at x = at, and 0."""
-    here, weights = near(x, at)
+def read_line(x: Float1D, v: Float1D, at: float, spot: float, side: Side = EVERYWHERE) -> Float1D:
+    """Value, delta, gamma, speed at x = at, and 0; from nodes on one `side` of where the values break."""
+    here, weights = near(x, at, side=side)
     return np.append(by_spot(weights @ v[here], spot), 0.0)
 
 
-def read_plane(x: Float1D, v: Float1D, values: Float2D, at: float, spot: float, model: Any) -> Float1D:
+def read_plane(
+    x: Float1D, v: Float1D, values: Float2D, at: float, spot: float, model: Any, side: Side = EVERYWHERE
+) -> Float1D:
     """Value, delta, gamma, speed at x = at and today's variance, and what theta owes to the variance's motion.
 
     values has shape (n_variance, n).
     """
     heston = getattr(model, "heston", model)
     lever = float(model.leverage.local_vol(0.0, 0.0)) if hasattr(model, "leverage") else 1.0
-    here, weights = near(x, at)
+    here, weights = near(x, at, side=side)
     there, others = near(v, heston.v0, 3)
     mixed = others[:3] @ values[there][:, here] @ weights.T  # row: derivative by v, column: by x
     rest = heston.kappa * (heston.theta - heston.v0) * mixed[1, 0]

@@ -25,7 +25,10 @@ def partial(item: PartialBarrier, snapshot: Snapshot) -> Dated:
     item.check_alive(snapshot.spot)
     times = np.array([item.switch_years(snapshot.as_of), item.years(snapshot.as_of)])
     option = call_or_put(item.is_call, item.strike)
-    return dated_rows(times, item.strike, (option, (1.0, ()), option), first=(item.barrier,))
+    side = (0.0, np.inf)
+    if item.watched == "start":
+        side = (item.barrier, np.inf) if item.direction == "down" else (0.0, item.barrier)
+    return dated_rows(times, item.strike, (option, (1.0, ()), option), first=(item.barrier,), side=side, stands=True)
 
 
 def partial_march(item: PartialBarrier, dated: Dated, grid: Any) -> FloatND:

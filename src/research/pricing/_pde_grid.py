@@ -21,6 +21,7 @@ WIDTH = 5.0  # standard deviations of the grid beyond spot and strike
 FINE = 0.25  # of a standard deviation around a point of interest: there the steps stop shrinking
 STARTS = 4  # implicit half-steps
 _PAID = 2e-5  # of the cash, at 200 points (measured)
+_SAME = 1e-12  # two nodes that are one
 _TABLE = 2000  # of the map from nodes to log spot
 
 
@@ -169,13 +170,17 @@ def calendar(tau: float, dt: Float1D) -> Float1D:
     return out
 
 
-def near(x: Float1D, at: float, degree: int = 5) -> tuple[slice, Float2D]:
+def near(
+    x: Float1D, at: float, degree: int = 5, side: tuple[float, float] = (-np.inf, np.inf)
+) -> tuple[slice, Float2D]:
     """The nodes nearest to `at`, and the weights of a polynomial through them: its value and three derivatives.
 
-    Weights have shape (4, degree + 1).
+    Weights have shape (4, degree + 1). Nodes are taken from between the ends of `side`, beyond which the values break.
     """
     n = degree + 1
-    start = int(np.clip(np.searchsorted(x, at) - n // 2, 0, x.size - n))
+    first, last = np.searchsorted(x, side[0] - _SAME), np.searchsorted(x, side[1] + _SAME)
+    start = int(np.clip(np.searchsorted(x, at) - n // 2, first, max(last - n, first)))
+    start = min(start, x.size - n)
     here = slice(start, start + n)
     scale = float(x[start + n - 1] - x[start])
     powers = np.vander((x[here] - at) / scale, increasing=True)  # row i: 1, u_i, u_i^2, ...

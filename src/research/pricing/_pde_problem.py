@@ -36,6 +36,16 @@ class Problem:
         """What the values are proportional to."""
         return self.scale if self.pays in ("option", "asset") else 1.0
 
+    @property
+    def moves(self) -> bool:
+        """May the grid move with the forward? Neither a barrier nor exercise stands still then."""
+        return self.ends == _NOWHERE and not self.early
+
+    @property
+    def grows(self) -> bool:
+        """Does it pay more and more with the spot?"""
+        return self.pays in ("option", "asset") and self.sign > 0.0
+
     def added(self, years: float, snapshot: Snapshot) -> tuple[float, float]:
         """(factor, sum): what the value on the grid is multiplied by, then what is added."""
         df = float(snapshot.discount.df(years))
@@ -173,11 +183,6 @@ def problems(items: Sequence[Any], snapshot: Snapshot, has_cash: bool) -> Iterat
 def has_dates(item: Any) -> bool:
     """Does something happen on given days only: exercise, a look at a barrier?"""
     return type(item) not in _PROBLEMS or getattr(item, "n_monitoring", None) is not None
-
-
-def caution(items: Sequence[Any]) -> Float1D:
-    """What a stated error is multiplied by: a hit that pays at once is a jump in the corner of the grid."""
-    return np.array([3.0 if isinstance(item, (Touch, DoubleTouch)) else 1.0 for item in items])
 
 
 def may_exercise_anywhere(snapshot: Snapshot) -> bool:

@@ -25,6 +25,7 @@ from research.pricing import _rare
 TASK = 4096  # paths summed by one task
 _FIRST = 64  # paths of a replicate in the first round
 _SMALL = 20_000  # path steps below which one thread is quicker
+_ASTRAY = 6.0  # standard errors by which the mean of a control may miss what is known
 MAX_PATHS = 1 << 30
 
 Progress = Callable[[int, float], None]  # (paths so far, standard error)
@@ -185,10 +186,11 @@ def summary(sums: Float2D, n: int, controls: tuple[float, float] | None) -> Esti
     m = sums / n
     whole = m.mean(axis=0)
     first, second = (np.nan, np.nan) if controls is None else controls  # nan: the mean of this control is not known
-    slopes = _slopes(whole, not np.isnan(first), not np.isnan(second))
+    total = n * m.shape[0]
+    slopes = _slopes(whole, _known(first, whole[2], whole[6], total), _known(second, whole[3], whole[8], total))
     exact = (0.0 if np.isnan(first) else first, 0.0 if np.isnan(second) else second)
     each = m[:, 0] - slopes[0] * (m[:, 2] - exact[0]) - slopes[1] * (m[:, 3] - exact[1])
-    replicates, total = m.shape[0], n * m.shape[0]
+    replicates = m.shape[0]
     others, variance = whole[9:], _residual(whole, slopes)
     if replicates > 1:
         spread = float(each.std(ddof=1) / np.sqrt(replicates))
@@ -204,6 +206,14 @@ def summary(sums: Float2D, n: int, controls: tuple[float, float] | None) -> Esti
         mean_errors=errors,
         variance=variance,
     )
+
+
+def _known(exact: float, mean: float, square: float, n: int) -> bool:
+    """May a control be used? Not where its mean is unknown, or where the paths have missed what makes its mean."""
+    if np.isnan(exact):
+        return False
+    variance = max(square - mean * mean, 0.0)
+    return (mean - exact) ** 2 <= _ASTRAY**2 * variance / n + 1e-12 * exact * exact
 
 
 def _slopes(m: Float1D, first: bool, second: bool) -> tuple[float, float]:

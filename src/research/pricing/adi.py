@@ -39,6 +39,7 @@ from research.pricing._dated_contracts import march_of, terms_of
 from research.pricing._dated_march import after_cash
 from research.pricing._dated_plane import plane, std_of
 from research.pricing._escrow import LEVERAGED, Leveraged
+from research.pricing._grid_models import unseen_drift
 from research.pricing._grid_read import CAUTION, exercised, extrapolated, read_plane, variance_today, with_theta
 from research.pricing._pde_grid import (
     FINE,
@@ -53,7 +54,7 @@ from research.pricing._pde_grid import (
     time_steps,
     variance_nodes,
 )
-from research.pricing._pde_problem import Problem, caution, has_dates, problems
+from research.pricing._pde_problem import Problem, has_dates, problems
 from research.pricing.catalogue import Values
 
 Scheme = Literal["craig-sneyd", "hundsdorfer-verwer"]
@@ -62,6 +63,7 @@ Model = Heston | Leveraged
 Layout = tuple[Model, Snapshot] | None
 _ROUNDING, _LEFT = 1e-10, 2e-6  # of spot; of a contract with dates, of its largest amount: what may be left
 _POINTS, _STEPS = (100, 200), (50, 100)  # without and with dates
+_CALM, _STEEPEST = 5.0, 15.0  # deviations of the variance over which its mean goes
 _LEAST = 1  # steps of the coarse grid between two days of a contract
 _EARLY_GROWTH = 1.5  # power in which time steps grow from expiry, 2 for other options
 
@@ -148,6 +150,12 @@ class _Run:
     layout: Layout
 
     @property
+    def halves(self) -> tuple[int, int, int]:
+        """Intervals and steps of a grid that only judges the other two."""
+        space, variance, time = self.sizes
+        return space // 2, variance // 2, time // 2
+
+    @property
     def heston(self) -> Heston:
         return self.model.heston if isinstance(self.model, LEVERAGED) else self.model
 
@@ -162,22 +170,23 @@ class _Run:
 def _by_dates(items: Sequence[Any], run: _Run) -> tuple[Float2D, Float2D]:
     """Values and errors; contracts share the threads."""
     plans = [terms_of(item, run.snapshot) for item in items]
-    spot, cuts = run.snapshot.spot, np.empty((2, 5, len(items)))
+    spot, cuts = run.snapshot.spot, np.empty((3, 5, len(items)))
 
     def work(rows: slice) -> None:
         for i in range(rows.start, rows.stop):
             at = float(np.log(spot / plans[i].scale))
-            for level in (1, 2):
-                grid = plane(plans[i], run.model, run.snapshot, run.sizes, level, run.dividends, _LEAST, run.layout)
+            for row, (sizes, level) in enumerate(((run.sizes, 2), (run.sizes, 1), (run.halves, 1))):
+                grid = plane(plans[i], run.model, run.snapshot, sizes, level, run.dividends, _LEAST, run.layout)
                 values = march_of(items[i], plans[i], grid)[0]
-                cuts[level - 1, :, i] = read_plane(grid.x, grid.v, values, at, spot, run.model)
+                cuts[row, :, i] = read_plane(grid.x, grid.v, values, at, spot, run.model, plans[i].breaks)
 
     share(len(items), work)
-    coarse, fine = run.finished(cuts[:, : max(run.n_rows, 1)], [float(plan.times[-1]) for plan in plans])
-    _refuse_lost(fine[0])
-    value, error = extrapolated(fine, coarse)
+    every = run.finished(cuts[:, : max(run.n_rows, 1)], [float(plan.times[-1]) for plan in plans])
+    _refuse_lost(every[0][0])
+    value, error = extrapolated(*every)
     floor, sign = np.array([(plan.today(spot), plan.exercise) for plan in plans]).T
-    error[0] += _LEFT * np.array([plan.size(spot) for plan in plans])
+    ends = [float(plan.times[-1]) for plan in plans]
+    error[0] = (error[0] + _LEFT * np.array([plan.size(spot) for plan in plans])) * _carried(run, ends)
     return exercised(value, floor, sign), error
 
 
@@ -188,7 +197,8 @@ def _at_every_moment(items: Sequence[Any], run: _Run) -> tuple[Float2D, Float2D]
     has_cash = bool(run.dividends)
     marches = _marches(list(problems(items, run.snapshot, has_cash)), tau, run, has_cash)
     early = isinstance(items[0], American)
-    cuts = ((1, 1), (1, 2), (2, 2)) if early else ((1, 1), (2, 2))  # of space, of time
+    cuts = [(run.sizes, 2, 2), (run.sizes, 1, 2 if early else 1), (run.halves, 1, 2 if early else 1)]
+    cuts += [(run.sizes, 1, 1), (run.halves, 1, 1)] if early else []  # cut in time alone
     found: list[Any] = [None] * len(marches)
 
     def work(rows: slice) -> None:
@@ -203,11 +213,25 @@ def _at_every_moment(items: Sequence[Any], run: _Run) -> tuple[Float2D, Float2D]
             total[:, :, problem.position] += problem.share(part, march.years, run.snapshot)
     _refuse_lost(total[:, 0])
     every = run.finished(total, tau.tolist())
-    value, error = extrapolated(every[-1], every[-2])  # in space, and in time where both are of order 2
+    value, error = extrapolated(*every[:3])  # in space, and in time where both are of order 2
     if early:
-        in_time = every[1] - every[0]
-        value, error = value + in_time, error + np.abs(in_time) * CAUTION[: run.n_rows, None]
-    return value, error * caution(items)
+        in_time = every[1] - every[3]
+        left = np.maximum(np.abs(in_time), np.abs(in_time - (every[2] - every[4])))
+        value, error = value + in_time, error + left * CAUTION[: run.n_rows, None]
+    error[0] *= _carried(run, tau.tolist())
+    return value, error
+
+
+def _carried(run: _Run, ends: Sequence[float]) -> Float1D:
+    """What errors are multiplied by where drifts of the price or of the variance carry values over many deviations."""
+    heston, out = run.heston, np.empty(len(ends))
+    for i, years in enumerate(ends):
+        gone = 1.0 - float(np.exp(-heston.kappa * years))
+        wide = heston.sigma * float(np.sqrt(0.5 * (heston.v0 + heston.theta) * gone / max(2.0 * heston.kappa, 1e-9)))
+        steep = abs(heston.theta - heston.v0) * gone / max(wide, 1e-12)
+        std = std_of(heston, run.model, years)[0]
+        out[i] = unseen_drift(std, years, run.snapshot) * min(max(steep - _CALM, 1.0), _STEEPEST)
+    return out
 
 
 def _refuse_lost(values: FloatND) -> None:
@@ -224,11 +248,11 @@ class _March:
     years: float
     at: Float1D  # log(spot / scale) of each
 
-    def solve(self, run: _Run, level: int, faster: int) -> Float2D:
+    def solve(self, run: _Run, sizes: tuple[int, int, int], level: int, faster: int) -> Float2D:
         """Readings of each problem, shape (problems, 5) or the values alone, (problems, 1)."""
-        first, heston, snapshot, sizes = self.problems[0], run.heston, run.snapshot, run.sizes
+        first, heston, snapshot = self.problems[0], run.heston, run.snapshot
         scale, unit, leveraged = first.scale, first.unit, isinstance(run.model, LEVERAGED)
-        x, v = self._nodes(run, level)
+        x, v = self._nodes(run, sizes, level)
         growth = _EARLY_GROWTH if first.early else 2.0
         dt, cash = time_steps(self.years, sizes[2], run.dividends, faster, growth, leveraged)
         market, lever = market_rows(self.years, dt, snapshot), self._leverage(run, x, scale, dt)
@@ -257,14 +281,14 @@ class _March:
                 for p, at in zip(self.problems, self.at)]  # fmt: skip
         return np.column_stack([values, np.array(read)[:, 1:]])
 
-    def _nodes(self, run: _Run, level: int) -> tuple[Float1D, Float1D]:
+    def _nodes(self, run: _Run, sizes: tuple[int, int, int], level: int) -> tuple[Float1D, Float1D]:
         of, there = run.layout or (run.model, run.snapshot)
         heston = of.heston if isinstance(of, LEVERAGED) else of
         std, below, above = std_of(heston, of, self.years)
         at = self.at + np.log(there.spot / run.snapshot.spot)
         low, high, beside = self.problems[0].range(float(at.min()), float(at.max()), WIDTH * below, WIDTH * above)
-        x = nodes(low, high, 0.0, FINE * min(std, high - low), run.sizes[0], level, beside)
-        return x, variance_nodes(heston, self.years, run.sizes[1], level)
+        x = nodes(low, high, 0.0, FINE * min(std, high - low), sizes[0], level, beside)
+        return x, variance_nodes(heston, self.years, sizes[1], level)
 
     def _leverage(self, run: _Run, x: Float1D, scale: float, dt: Float1D) -> Float2D:
         """L^2 of each step, from expiry back."""

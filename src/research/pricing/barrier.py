@@ -2,8 +2,8 @@
 
 Reiner and Rubinstein's terms A to F; powers of barrier / spot are multiplied in logarithms, so that a large power
 times a small probability neither overflows nor loses digits. A barrier watched at n evenly spaced moments is moved
-away from the spot by exp(0.5826 sigma sqrt(tau / n)) (Broadie, Glasserman, Kou): an approximation, whose size the
-stated error gives.
+away from the spot by exp(0.5826 sigma sqrt(tau / n)) (Broadie, Glasserman, Kou), with the next two orders added (see
+`_looks`): an approximation, whose size the stated error gives.
 
 References
 ----------
@@ -15,7 +15,7 @@ Broadie, Glasserman, Kou (1997), "A continuity correction for discrete barrier o
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -26,10 +26,11 @@ from research.market import Snapshot
 from research.models import BlackTermStructure
 from research.models.black_scholes import BlackScholes
 from research.pricing import _clock
+from research.pricing._corridor import between
 from research.pricing._flat import flat_rates, sensitivity_to_rounding
+from research.pricing._looks import Walk, paid_alive, paid_at_hit
 from research.pricing.catalogue import Values
 
-_SHIFT = 0.5825971579390107  # -zeta(1/2) / sqrt(2 pi)
 _ROUNDING = 1e-14
 
 
@@ -111,18 +112,26 @@ def _at_hit_of_a_debtor(t: _Terms, root: float) -> float:
     return float((2.0 * np.exp(power) - np.exp(power - u * u) * wofz(-1j * u)).real)
 
 
+def _inside(t: _Terms, strike: float, phi: float, *, mirrored: bool) -> float:
+    """phi times asset less strike between strike and barrier: B less A, or D less C, where nothing cancels."""
+    power = t.log_ratio if mirrored else 0.0
+    edges = np.sort([strike, t.barrier])
+    x = np.array([_log_ratio(t.spot, edge) + 2.0 * power for edge in edges]) / t.std + (1.0 + t.mu) * t.std
+    asset = between(np.log(t.spot) - t.dividend_yield * t.tau + 2.0 * (t.mu + 1.0) * power, x[1], x[0])
+    cash = between(np.log(strike) - t.rate * t.tau + 2.0 * t.mu * power, x[1] - t.std, x[0] - t.std)
+    return phi * float(asset - cash)
+
+
 def _knock_out(t: _Terms, strike: float, phi: float) -> float:
     """The option that dies at the barrier, without rebate."""
-    a = _vanilla(t, strike, strike, phi, phi, mirrored=False)
-    c = _vanilla(t, strike, strike, phi, t.eta, mirrored=True)
     beyond = strike > t.barrier if t.eta > 0.0 else strike < t.barrier  # the strike lies on the living side
-    if phi == t.eta and beyond:
-        return a - c
-    b = _vanilla(t, strike, t.barrier, phi, phi, mirrored=False)
-    d = _vanilla(t, strike, t.barrier, phi, t.eta, mirrored=True)
     if phi == t.eta:
-        return b - d
-    return a - b + c - d if beyond else 0.0
+        limit = strike if beyond else t.barrier
+        direct = _vanilla(t, strike, limit, phi, phi, mirrored=False)
+        return direct - _vanilla(t, strike, limit, phi, t.eta, mirrored=True)
+    if not beyond:
+        return 0.0
+    return _inside(t, strike, phi, mirrored=False) - _inside(t, strike, phi, mirrored=True)
 
 
 def _barrier_value(item: Barrier, t: _Terms) -> float:
@@ -153,6 +162,42 @@ def _rounding(t: _Terms, size: float) -> float:
     return float(grown * (_ROUNDING + sensitivity_to_rounding(t.std, drift, 2.0 * (abs(t.mu) + 1.0) * t.log_ratio)))
 
 
+def _looked_at(item: Barrier, t: _Terms) -> tuple[float, float]:
+    """Value, and what the third order of the distance between looks says is left."""
+    phi = 1.0 if item.is_call else -1.0
+    walk = Walk(-t.eta * t.log_ratio, t.eta * t.mu * t.std**2, t.std, item.n_monitoring or 1)
+    df = float(np.exp(-t.rate * t.tau))
+
+    def moved(by: float) -> _Terms:
+        return replace(t, barrier=t.barrier * float(np.exp(-t.eta * by)))
+
+    beyond, level = phi * (t.barrier - item.strike) > 0.0, moved(walk.move).barrier
+    paid, rises = (phi * (level - item.strike), t.eta * phi * level) if beyond else (0.0, 0.0)
+    kink = abs(_log_ratio(item.strike, t.barrier)), item.strike
+    whole, once, alive = _looked_at_once(item.strike, t, phi)
+    out, left = paid_alive(walk, lambda by: _knock_out(moved(by), item.strike, phi), once, df, paid, rises, kink)
+    value = out if item.knock == "out" else whole - out
+    if item.rebate == 0.0:
+        return value, left
+    if item.knock == "out" and item.rebate_at == "hit":
+        more, rest = paid_at_hit(walk, lambda by: _at_hit(moved(by)), alive, df, t.rate * t.tau)
+    else:
+        more, rest = paid_alive(walk, lambda by: _untouched(moved(by)), alive, df, 1.0, 0.0, (0.0, 0.0))
+        more = df - more if item.knock == "out" else more
+    return value + item.rebate * more, left + item.rebate * rest
+
+
+def _looked_at_once(strike: float, t: _Terms, phi: float) -> tuple[float, float, float]:
+    """The option; the one looked at on the last day alone, exactly; one unit if the price ends on the living side."""
+    beyond = (strike - t.barrier) * t.eta > 0.0  # the strike lies on the living side
+    whole = _vanilla(t, strike, strike, phi, phi, mirrored=False)
+    if phi == t.eta:
+        once = whole if beyond else _vanilla(t, strike, t.barrier, phi, phi, mirrored=False)
+    else:
+        once = _inside(t, strike, phi, mirrored=False) if beyond else 0.0
+    return whole, once, _times_cdf(-t.rate * t.tau, t.eta * (-t.log_ratio / t.std + t.mu * t.std))
+
+
 def barriers(items: Sequence[Barrier], model: BlackScholes, snapshot: Snapshot) -> Values:
     """Single-barrier options with rebates."""
     tau = np.array([item.years(snapshot.as_of) for item in items])
@@ -163,14 +208,8 @@ def barriers(items: Sequence[Barrier], model: BlackScholes, snapshot: Snapshot) 
         t = _market(item, float(tau[i]), item.barrier, item.direction, model.sigma, float(rate[i]), snapshot)
         value[i], error[i] = _barrier_value(item, t), _rounding(t, snapshot.spot + item.strike + item.rebate)
         if item.n_monitoring is not None:
-            move = _SHIFT * t.std / np.sqrt(item.n_monitoring)
-            watched = item.barrier * float(np.exp(-t.eta * move))
-            moved = _market(item, t.tau, watched, item.direction, t.sigma, t.rate, snapshot)
-            shifted = _barrier_value(item, moved)
-            error[i] += abs(shifted - value[i]) / np.sqrt(
-                item.n_monitoring
-            )  # the next order is 1/n, the shift 1/sqrt n
-            value[i] = shifted
+            value[i], left = _looked_at(item, t)
+            error[i] += left
     return Values(value, np.zeros_like(value), error)
 
 

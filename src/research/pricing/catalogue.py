@@ -61,7 +61,7 @@ CATALOGUE: tuple[Engine, ...] = (
            "5 us an option in a smile", "Fourier cosine series, for any characteristic function"),
     Engine("monte_carlo", "European", "rough_paths", "rough_bergomi", "a standard error; of vol about 5 bp by the grid",
            "50 ms for 2^14 pairs of 128 steps", "Black's formula given the variance path, a timer option as control"),
-    Engine("analytic", "Barrier", "lognormal", "barrier", "1e-14 of spot; watched n times: of order 1/n",
+    Engine("analytic", "Barrier", "lognormal", "barrier", "1e-14 of spot; watched n times: of order 1/n^2, stated",
            "50 us an option", "Reiner and Rubinstein's closed forms", "barriers"),
     Engine("analytic", "Touch", "lognormal", "barrier", "1e-14 of the amount",
            "50 us a contract", "Reiner and Rubinstein's closed forms", "touches"),

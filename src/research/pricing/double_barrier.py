@@ -29,10 +29,11 @@ from research.models import black
 from research.models.black_scholes import BlackScholes
 from research.pricing._corridor import SERIES, Corridor, Series, inside, leaves
 from research.pricing._flat import flat_rates, sensitivity_to_rounding
+from research.pricing._looks import SHIFT
 from research.pricing.catalogue import Values
 
-SHIFT = 0.5825971579390107  # -zeta(1/2) / sqrt(2 pi)
 _ROUNDING = 2e-14
+_SECOND, _NARROW = 0.6, 3.0  # of the second order; a corridor of so few steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +59,17 @@ class _Market:
         move = SHIFT * c.std / np.sqrt(looks)
         return replace(self, corridor=Corridor(c.low - move, c.high + move, c.std, c.series))
 
+    def once(self) -> _Market:
+        """Looked at on the last day alone."""
+        return replace(self, corridor=replace(self.corridor, series="once"))
+
     def survival(self) -> Any:
         """Probabilities that no barrier is ever hit."""
         return inside(self.corridor, self.drift, self.corridor.low, self.corridor.high)
 
     def at_hit(self) -> tuple[Any, Any]:
         """One unit when low is hit first, one unit when high is."""
-        square = self.drift**2 + 2.0 * self.rate * self.tau * self.corridor.std**2
-        require_all(square >= 0.0, "rate", self.rate, "be higher for a payment at the hit: mu^2 + 2 r sigma^2 >= 0",
-                    hint="Pay at expiry.")  # fmt: skip
-        return leaves(self.corridor, self.drift, np.sqrt(square))
+        return leaves(self.corridor, self.drift, self.drift**2 + 2.0 * self.rate * self.tau * self.corridor.std**2)
 
     def part(self, where: Any) -> _Market:
         """Some of the contracts."""
@@ -129,8 +131,17 @@ def _touches(items: Sequence[DoubleTouch], m: _Market) -> Float1D:
 
 def _left_by(m: _Market) -> tuple[Any, Any]:
     """One unit at expiry if low was hit first, one unit if high was."""
-    low, high = leaves(m.corridor, m.drift, np.abs(m.drift))
+    low, high = leaves(m.corridor, m.drift, m.drift**2)
     return m.df * low, m.df * high
+
+
+def _at_edges(m: _Market, looks: Float1D, low: Float1D, high: Float1D) -> Float1D:
+    """What an option that pays low and high at its barriers owes to the last look, which the shift takes for always."""
+    there = m.shifted(looks)
+    c, step = there.corridor, m.corridor.std / np.sqrt(looks)
+    left = [inside(c, m.drift, *ends) for ends in ((c.low, c.low + step), (c.high - step, c.high))]
+    out: Float1D = m.df * (low * left[0] + high * left[1])
+    return np.where(np.isfinite(looks), 0.5 * out, 0.0)
 
 
 def _watched(formula: Callable[[_Market], Float1D], m: _Market, looks: Float1D, size: Any) -> Values:
@@ -139,9 +150,32 @@ def _watched(formula: Callable[[_Market], Float1D], m: _Market, looks: Float1D, 
     lean = (np.abs(m.drift) / c.std**2 + 2.0) * (c.high - c.low)
     value, error = formula(m), size * grown * (_ROUNDING + sensitivity_to_rounding(c.std, m.drift, lean))
     if np.any(np.isfinite(looks)):
-        shifted = formula(m.shifted(looks))
-        value, error = shifted, error + np.abs(shifted - value) / np.sqrt(looks)
+        once, found = formula(m.once()), formula(m.shifted(looks))
+        left = _after_the_shift(m, looks, np.array([value, found, formula(m.shifted(0.25 * looks)), once]))
+        alone = looks == 1.0
+        value = np.where(alone, once, found)
+        error = error + np.where(alone, 0.0, np.minimum(left, size * grown))
     return Values(value, np.zeros_like(value), error)
+
+
+def _after_the_shift(m: _Market, looks: Float1D, values: Any) -> Float1D:
+    """What may be left, from the values watched always, with the barriers moved once and twice as far, and at the end.
+
+    Of order 1 / n where the shift is of order 1 / sqrt(n); more for a spot within a few steps of a barrier. Where the
+    corridor is narrow, or the drift goes through it between two looks, the shift says nothing.
+    """
+    c = m.corridor
+    with np.errstate(invalid="ignore"):
+        step = c.std / np.sqrt(looks)
+        always, found, twice, once = values
+        moved, bent = np.abs(found - always), np.abs(twice - 2.0 * found + always)
+        near = np.exp(c.low / step) + np.exp(-c.high / step)
+        out = (
+            _SECOND * (moved + bent) * (1.0 / np.sqrt(looks) + near) * (1.0 + np.abs(m.drift) / c.std / np.sqrt(looks))
+        )
+        lost = (c.high - c.low < _NARROW * step) | (np.abs(m.drift) > c.std * np.sqrt(looks))
+        widest = np.maximum(np.abs(once - found), moved) + np.abs(once - always)
+    return np.where(np.isfinite(looks), np.where(lost, widest, out), 0.0)
 
 
 def _looks(items: Sequence[Any]) -> Float1D:
@@ -155,7 +189,12 @@ def options(
     for item in items:
         item.check_alive(snapshot.spot)
     m = _market(items, _array(items, "low"), _array(items, "high"), model.sigma, snapshot, series)
-    return _watched(lambda market: _options(items, market), m, _looks(items), snapshot.spot + _array(items, "strike"))
+    strike, looks = _array(items, "strike"), _looks(items)
+    found = _watched(lambda market: _options(items, market), m, looks, snapshot.spot + strike)
+    call = _array(items, "is_call")
+    low, high = np.maximum(strike - _array(items, "low"), 0.0), np.maximum(_array(items, "high") - strike, 0.0)
+    more = _at_edges(m, looks, np.where(call, 0.0, low), np.where(call, high, 0.0))
+    return Values(found.value, found.std_error, found.error + np.where(looks > 1.0, more, 0.0))
 
 
 def touches(

@@ -31,9 +31,9 @@ from research.market import Snapshot
 from research.models import black
 from research.models.black_scholes import BlackScholes
 from research.pricing._flat import flat_rates
+from research.pricing._looks import SHIFT, after_the_shift
 from research.pricing._quadrature import around, panels
 from research.pricing.catalogue import Values
-from research.pricing.double_barrier import SHIFT
 
 _ROUNDING, _INTEGRAL = 2e-14, 1e-12
 _FLAT = 0.1  # of y times the range of the integral: below it the quotient loses digits
@@ -106,7 +106,7 @@ def value(items: Sequence[Lookback], model: BlackScholes, snapshot: Snapshot) ->
     looks = np.array([item.n_monitoring or np.inf for item in items])
     if np.any(np.isfinite(looks)):
         shifted = df * _lookbacks(items, snapshot.spot, move, SHIFT * move.std / np.sqrt(looks))
-        error = error + np.abs(shifted - found) / np.sqrt(looks)
+        error = error + after_the_shift(shifted - found, looks, move.drift, move.std)
         found = shifted
     return Values(found, np.zeros_like(found), error)
 

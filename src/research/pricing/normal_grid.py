@@ -22,7 +22,7 @@ import numpy as np
 from research.arrays import Float1D, Float2D
 from research.core.pricing.line import line_values
 from research.errors import NoEngineError, require, require_all
-from research.instruments import American
+from research.instruments import American, DoubleTouch, Touch
 from research.market import Snapshot
 from research.models import Bachelier
 from research.pricing._dated import Dated
@@ -42,12 +42,14 @@ from research.pricing._pde_grid import (
     steps_between,
     time_steps,
 )
-from research.pricing._pde_problem import Problem, caution, has_dates, may_exercise_anywhere, problems
+from research.pricing._pde_problem import Problem, has_dates, may_exercise_anywhere, problems
 
 Layout = tuple[Any, Snapshot] | None
 _ROUNDING, _LEFT = 1e-12, 5e-7  # of the standard deviation; of a contract with dates, of its largest amount
 _LEAST = 2  # full steps of the coarse grid between two days of a contract
 _CALM = 2  # steps of the coarse grid that damp before Greeks are read
+_CUTS = ((2, 2), (2, 1), (4, 1))  # as in `pde`: the fine grid, half of it, a quarter
+_CAUTION = 2.0  # of the stated error; three times that where a hit pays at once, a jump in the corner of the grid
 _FAR = 10.0  # standard deviations beyond which a level does not matter
 _ALL = slice(None)
 
@@ -74,6 +76,11 @@ class _Line:
     df: float
     moves: tuple[tuple[Float1D, Float1D, Float1D, Float1D], ...]  # of a stretch: dt, theta, market, variance
 
+    @property
+    def ahead(self) -> Float1D:
+        """The grid stands: it is nowhere ahead of the price."""
+        return np.zeros(self.plan.stops.size)
+
     def start(self, values: Float2D) -> Float2D:
         """Values at the end, on this grid's nodes."""
         return values
@@ -87,7 +94,9 @@ class _Line:
         return v
 
 
-def _line(dated: Dated, model: Bachelier, snapshot: Snapshot, n: int, m: int, level: int, layout: Layout) -> _Line:
+def _line(
+    dated: Dated, model: Bachelier, snapshot: Snapshot, n: int, m: int, level: int, least: int, layout: Layout
+) -> _Line:
     end, scale = float(dated.times[-1]), dated.scale
     of, there = layout or (model, snapshot)
     std, at = _std(of, there, end) / scale, dated.place(there.spot)
@@ -96,7 +105,7 @@ def _line(dated: Dated, model: Bachelier, snapshot: Snapshot, n: int, m: int, le
     pins = pins[(pins > ends.min() - _FAR * std) & (pins < ends.max() + _FAR * std)]
     low, high = min(ends.min(), *pins, np.inf), max(ends.max(), *pins, -np.inf)
     x = pinned_nodes(low - WIDTH * std, high + WIDTH * std, pins.tolist(), at, FINE * std, n, level)
-    plan = stretches(dated.times, (), m, level, _LEAST)
+    plan = stretches(dated.times, (), m, level, least)
     moves = []
     for times in plan.times:
         every, theta = stages(times)
@@ -143,12 +152,13 @@ def _by_dates(
     item: Any, model: Bachelier, snapshot: Snapshot, sizes: tuple[int, int], n_rows: int, layout: Layout
 ) -> tuple[Float2D, Float2D]:
     plan = replace(terms_of(item, snapshot), straight=True)
-    end, both = plan.times[-1:], []
-    for level in (2, 1):
-        grid = _line(plan, model, snapshot, sizes[0] // 2, sizes[1] // 4, level, layout)
+    end, grids = plan.times[-1:], []
+    for base, level in _CUTS:
+        parts = (sizes[0] // base, sizes[1] // (2 * base), level, 2 * _LEAST // base)
+        grid = _line(plan, model, snapshot, *parts, layout)
         found = _read(grid.x, march_of(item, plan, grid)[0], plan.place(snapshot.spot), plan.scale)
-        both.append(_with_theta(found[:, None], model, snapshot, end)[:n_rows])
-    value, error = extrapolated(*both)
+        grids.append(_with_theta(found[:, None], model, snapshot, end)[:n_rows])
+    value, error = extrapolated(*grids)
     error[0] += _LEFT * plan.size(snapshot.spot)
     return exercised(value, np.array([plan.today(snapshot.spot)]), np.array([plan.exercise])), error
 
@@ -163,17 +173,19 @@ def _at_every_moment(
     least = min(p.scale for p in parts)
     require(least > 0.0, "strike", least, "be > 0 for a grid", hint=hint, error=NoEngineError)
     anywhere = may_exercise_anywhere(snapshot)
-    both = []
-    for level in (2, 1):
+    grids = []
+    for base, level in _CUTS:
         total = np.zeros(5)
         for p in parts:
-            found = _solved(p, years, model, snapshot, sizes[0] // 2, sizes[1] // 2, level, anywhere, n_rows, layout)
+            found = _solved(
+                p, years, model, snapshot, sizes[0] // base, sizes[1] // base, level, anywhere, n_rows, layout
+            )
             total += p.share(found, years, snapshot)
-        both.append(_with_theta(total[:, None], model, snapshot, np.array([years]))[:n_rows])
-    value, error = extrapolated(*both)
+        grids.append(_with_theta(total[:, None], model, snapshot, np.array([years]))[:n_rows])
+    value, error = extrapolated(*grids)
     if isinstance(item, American) and anywhere:  # of order 1 in time
-        value, error = both[0], 3.0 * error
-    error *= 2.0 * caution([item])
+        value, error = grids[0], 3.0 * error
+    error *= _CAUTION * (3.0 if isinstance(item, (Touch, DoubleTouch)) else 1.0)
     error[0] += _ROUNDING * (abs(snapshot.spot) + _std(model, snapshot, years))
     return value, error
 

@@ -26,8 +26,8 @@ from research.models import black
 from research.models.black_scholes import BlackScholes
 from research.pricing._bivariate import bivariate_normal_cdf
 from research.pricing._flat import flat_rates, sensitivity_to_rounding
+from research.pricing._looks import SHIFT, after_the_shift
 from research.pricing.catalogue import Values
-from research.pricing.double_barrier import SHIFT
 
 Request = tuple[float, float, float, float, float]  # weight, h, k, correlation, logarithm of a factor
 _ROUNDING = 1e-13
@@ -147,6 +147,12 @@ def value(items: Sequence[PartialBarrier], model: BlackScholes, snapshot: Snapsh
     error = size * grown * (_ROUNDING + sensitivity_to_rounding(short, 0.0))
     if any(moves):
         shifted = _present(items, markets, moves)
-        error = error + np.abs(shifted - found) / np.sqrt([item.n_monitoring or 1 for item in items])
+        every = np.array([item.n_monitoring or np.inf for item in items])
+        watched = [m.share if item.watched == "start" else 1.0 - m.share for item, m in zip(items, markets)]
+        std = np.sqrt([m.variance * part for m, part in zip(markets, watched)])
+        drift = [part * (math.log(m.forward / m.spot) - 0.5 * m.variance) for m, part in zip(markets, watched)]
+        away = np.abs(np.log([item.barrier / snapshot.spot for item in items]))
+        distance = np.where([item.watched == "start" for item in items], away, 0.0)
+        error = error + after_the_shift(shifted - found, every, np.array(drift), std, distance)
         found = shifted
     return Values(found, np.zeros_like(found), error)

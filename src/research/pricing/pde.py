@@ -30,14 +30,23 @@ from numpy.typing import ArrayLike
 from research.arrays import Float1D, Float2D, reshape, vectors
 from research.core.pricing.pde import pde_values
 from research.errors import NumericalError, require, require_all
-from research.instruments import American
+from research.instruments import American, Digital, European
 from research.market import Snapshot
 from research.models import Bachelier
 from research.models.local_vol import LocalVol
 from research.pricing._dated_contracts import march_of, terms_of
 from research.pricing._dated_march import STAGES, line
 from research.pricing._escrow import base_of
-from research.pricing._grid_models import GridModel, check_model, hangs_on_time, spreads, variance_on_grid
+from research.pricing._grid_models import (
+    GridModel,
+    check_model,
+    drift,
+    hangs_on_time,
+    refinement,
+    spreads,
+    unseen_drift,
+    variance_on_grid,
+)
 from research.pricing._grid_read import exercised, extrapolated, read_line, variance_today, with_theta
 from research.pricing._pde_grid import (
     FINE,
@@ -51,13 +60,20 @@ from research.pricing._pde_grid import (
     nodes,
     time_steps,
 )
-from research.pricing._pde_problem import caution, has_dates, may_exercise_anywhere, problems
+from research.pricing._pde_problem import has_dates, may_exercise_anywhere, problems
 from research.pricing.catalogue import Values
 
 Layout = tuple[GridModel, Snapshot] | None
-_ROUNDING, _LEFT = 1e-12, 5e-7  # of spot; of a contract with dates, of its largest amount: what may be left
+_ROUNDING, _LEFT = 1e-11, 5e-7  # of spot; of a contract with dates, of its largest amount: what may be left
 _POINTS, _STEPS = (200, 400), (100, 200)  # without and with dates
+# of half the variance: where it is more, what grows with the spot is worth most far above the rest
+_TAIL, _MOST = 2.0, 12.0
 _CALM = 2  # steps of the coarse grid that damp before Greeks are read
+_CUTS = (
+    (2, 2),
+    (2, 1),
+    (4, 1),
+)  # the fine grid, half of it, a quarter: points are cut by the first, steps by the second
 _LEAST = 2  # full steps of the coarse grid between two days of a contract
 
 
@@ -127,21 +143,21 @@ def _by_dates(
     n_rows: int, layout: Layout,
 ) -> tuple[Float2D, Float2D]:  # fmt: skip
     """Values and errors, one contract after the other."""
-    both, variance = np.empty((2, 5, len(items))), np.empty(len(items))
-    floor, size, sign = np.empty((3, len(items)))
+    grids, variance = np.empty((3, 5, len(items))), np.empty(len(items))
+    floor, size, sign, carried = np.empty((4, len(items)))
     for i, item in enumerate(items):
         plan = terms_of(item, snapshot)
         end = float(plan.times[-1])
         check_model(model, end, snapshot)
-        for level in (2, 1):
-            grid = line(plan, model, snapshot, n_space // 2, n_time // 4, level, dividends, _LEAST, layout)
-            at = float(np.log(snapshot.spot / plan.scale))
-            both[level - 1, :, i] = read_line(grid.x, march_of(item, plan, grid)[0], at, snapshot.spot)
+        for row, (base, level) in enumerate(_CUTS):
+            sizes = (n_space // base, n_time // (2 * base), level)
+            grid = line(plan, model, snapshot, *sizes, dividends, 2 * _LEAST // base, layout)
+            grids[row, :, i] = read_line(grid.x, march_of(item, plan, grid)[0], grid.at, snapshot.spot, plan.breaks)
         floor[i], size[i], sign[i] = plan.today(snapshot.spot), plan.size(snapshot.spot), plan.exercise
         variance[i] = variance_today(model, snapshot, end)
-    coarse, fine = (with_theta(rows, variance, snapshot)[:n_rows] for rows in both)
-    value, error = extrapolated(fine, coarse)
-    error[0] += _LEFT * size
+        carried[i] = 1.0 if plan.free else unseen_drift(spreads(model, end, snapshot)[0], end, snapshot)
+    value, error = extrapolated(*(with_theta(rows, variance, snapshot)[:n_rows] for rows in grids))
+    error[0] = (error[0] + _LEFT * size) * carried
     return exercised(value, floor, sign), error
 
 
@@ -149,21 +165,30 @@ def _at_every_moment(
     items: Sequence[Any], model: GridModel, snapshot: Snapshot, n_space: int, n_time: int, dividends: Dividends,
     n_rows: int, layout: Layout,
 ) -> tuple[Float2D, Float2D]:  # fmt: skip
-    """Values and errors, all in two calls of the kernel."""
+    """Values and errors, all in a few calls of the kernel."""
     tau = np.array([item.years(snapshot.as_of) for item in items])
     require_all(tau > 0.0, "tau", tau, "be > 0 years for method='pde'")
     for years in np.unique(tau).tolist():
         check_model(model, years, snapshot)
-    both = [_solve(items, tau, model, snapshot, n_space // 2, n_time // 2, dividends, level, n_rows, layout)
-            for level in (2, 1)]  # fmt: skip
+    finer, carried, (of, there) = np.ones(tau.size, dtype=int), np.ones(tau.size), layout or (model, snapshot)
+    if dividends or type(items[0]) not in (European, Digital):  # these move with the forward
+        std = [spreads(of, years, there)[0] for years in tau.tolist()]
+        finer[:] = [refinement(s, years, there) for s, years in zip(std, tau.tolist())]
+        carried[:] = [unseen_drift(s, years, there) for s, years in zip(std, tau.tolist())]
+    grids = np.empty((len(_CUTS), n_rows, tau.size))
+    for times in np.unique(finer).tolist():
+        at = np.flatnonzero(finer == times)
+        these, (n, m) = [items[i] for i in at.tolist()], (n_space * times, n_time * times)
+        for row, (base, level) in enumerate(_CUTS):
+            grids[row][:, at] = _solve(these, tau[at], model, snapshot, n // base, m // base, dividends, level, n_rows,
+                                       layout)  # fmt: skip
     if n_rows > 1:
         variance = np.array([variance_today(model, snapshot, years) for years in tau.tolist()])
-        both = [with_theta(rows, variance, snapshot) for rows in both]
-    value, error = extrapolated(*both)
+        grids = np.array([with_theta(rows, variance, snapshot) for rows in grids])
+    value, error = extrapolated(*grids)
     if isinstance(items[0], American) and may_exercise_anywhere(snapshot):  # of order 1 in time
-        value, error = both[0], 3.0 * error
-    error *= caution(items)
-    error[0] += _ROUNDING * snapshot.spot
+        value, error = grids[0], 3.0 * error
+    error[0] = error[0] * carried + _ROUNDING * snapshot.spot
     return value, error
 
 
@@ -200,9 +225,9 @@ def price_with_error(
         require_all((given >= 0.0) & np.isfinite(given), name, given, "be finite and >= 0 here",
                     hint="With a snapshot, pricing.price(..., method='pde') takes rates of any sign.")  # fmt: skip
     sign = np.where(call > 0.5, 1.0, -1.0)
-    fine, coarse = (_batch(s, k, t, v, r, q, sign, american, n_space // 2, n_time // 2, level) for level in (2, 1))
-    gap = fine - coarse
-    return reshape(fine + gap / 3.0, shape), reshape(np.abs(gap) / 3.0 + _ROUNDING * np.maximum(s, k), shape)
+    grids = (_batch(s, k, t, v, r, q, sign, american, n_space // base, n_time // base, level) for base, level in _CUTS)
+    value, error = extrapolated(*(grid[None] for grid in grids))
+    return reshape(value[0], shape), reshape(error[0] + _ROUNDING * np.maximum(s, k), shape)
 
 
 def _batch(
@@ -243,7 +268,7 @@ def _solve(
     first = np.log(there.spot)
     parts = list(problems(items, snapshot, bool(dividends)))
     rows, space, steps = len(parts), n * level + 1, m * level + STARTS - 2
-    calm = _CALM * level if n_rows > 1 else 0
+    calm = level * (_CALM if n_rows > 1 else 0 if parts[0].early else 1)
     steps += calm
     scale = np.array([p.scale for p in parts])
     at = np.log(snapshot.spot / scale)
@@ -254,15 +279,22 @@ def _solve(
     for i, p in enumerate(parts):
         years = float(tau[p.position])
         std = spreads(of, years, there)
-        spot = float(first - np.log(p.scale))
-        low, high, beside = p.range(spot, spot, WIDTH * std[1], WIDTH * std[2])
-        x[i] = nodes(low, high, 0.0, FINE * min(std[0], high - low), n, level, [*beside, *([spot] if local else [])])
+        moving = p.moves and not dividends
+        spot = float((np.log(there.forward(years)) if moving else first) - np.log(p.scale))
+        if moving:
+            at[i] = np.log(snapshot.forward(years) / p.scale)
+        more = min(max(0.5 * std[2] ** 2 - _TAIL, 0.0), _MOST) if p.grows else 0.0
+        low, high, beside = p.range(spot, spot, WIDTH * std[1], WIDTH * std[2] + more)
+        fine = FINE * min(std[0] * (1.0 if moving else 1.0 + drift(std[0], years, there)), high - low)
+        x[i] = nodes(low, high, 0.0, fine, n, level, [*beside, *([spot] if local else [])])
         dt[i], cash[i] = _calmed(*time_steps(years, m, dividends, level, today=local), calm)
         market[i] = market_rows(years, dt[i], snapshot)
         if not p.discounted:
             market[i, :steps] = 0.0
+        if moving:
+            market[i, steps:] = 0.0
         v[i], pays[i], edges[i] = p.pay_off(x[i], may_exercise_anywhere(snapshot))
-        variance[i] = variance_on_grid(model, x[i], p.scale, calendar(years, dt[i]), years, snapshot)
+        variance[i] = variance_on_grid(model, x[i], p.scale, calendar(years, dt[i]), years, snapshot, of_forward=moving)
     theta = np.where(np.arange(steps) < STARTS, 1.0, 0.5)
     theta[steps - 2 * calm :] = np.tile(STAGES[1], calm)
     out, total = np.empty(rows), np.zeros((n_rows, len(items)))

@@ -40,7 +40,7 @@ def test_moved_barriers_near_discrete_ones_faster_than_the_distance_between_look
     assert np.all(off < found.error)
     order = -np.diff(np.log(off)) / np.diff(np.log(looks))
     assert np.all(order > 1.0)  # o(1 / sqrt(n)) in Broadie, Glasserman and Kou (1997)
-    assert found.error[0] / found.error[-1] == pytest.approx(16.0, rel=0.3)
+    assert found.error[0] / found.error[-1] > 16.0**1.5
 
 
 def test_the_sum_of_a_cliquets_returns_converges_with_the_square_of_the_step():

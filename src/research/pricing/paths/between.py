@@ -40,6 +40,17 @@ def thinned(block: Block, times: Float1D) -> Block:
     return Block(times=block.times[keep], spot=block.spot[keep], logs=fewer, chart=block.chart)
 
 
+def _late(item: Any, snapshot: Snapshot, paid: Payoff) -> float:
+    """What the moment of a hit in its gap matters: half a gap's interest at most, as it is paid in the middle."""
+    at_hit = "hit" in (getattr(item, "pays_at", ""), getattr(item, "rebate_at", ""))
+    amount = getattr(item, "amount", getattr(item, "rebate", 0.0))
+    if not at_hit or getattr(item, "n_monitoring", None) is not None:
+        return 0.0
+    ends = np.concatenate(([0.0], paid.times))
+    df = np.asarray(snapshot.discount.df(np.maximum(ends, 1e-12)))
+    return float(0.5 * amount * np.abs(np.diff(df)).max())
+
+
 def looks_error(
     item: Any, model: Any, snapshot: Snapshot, paid: Payoff, scheme: str | None, steps_per_year: float | None, seed: int
 ) -> float:
@@ -47,12 +58,15 @@ def looks_error(
     cash = snapshot.cash_dividends
     still = cash is None or cash.model == "jump"  # else the variance of log S moves
     exact = still and "deterministic_vol" in abilities(model) and type(item).__name__ not in _INEXACT
-    if not paid.bridged or exact:
+    if not paid.bridged:
         return 0.0
+    late = _late(item, snapshot, paid)
+    if exact:
+        return late
     gap = float(np.median(np.diff(paid.times, prepend=0.0)))
     coarse, fine = (payoff(item, Terms(snapshot=snapshot, watched=n / gap)) for n in (1.0, 2.0))
     if np.abs(fine.times[:, None] - coarse.times).min(axis=0).max() > _SAME:
-        return 0.0  # a life of one or two looks
+        return late  # a life of one or two looks
     made = generator(
         model,
         Request(snapshot=snapshot, times=fine.times, bridge=False, scheme=scheme, steps_per_year=steps_per_year),
@@ -66,7 +80,7 @@ def looks_error(
         known = block.logs.exposed is not None
         found.append(coarse.value(thinned(block, coarse.times)) - fine.value(block))
     each = np.concatenate(found)
-    return float((2.0 if known else 3.5) * abs(each.mean()) + 2.0 * each.std() / np.sqrt(each.size))
+    return late + float((2.0 if known else 3.5) * abs(each.mean()) + 2.0 * each.std() / np.sqrt(each.size))
 
 
 __all__ = ["looks_error", "thinned"]

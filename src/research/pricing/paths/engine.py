@@ -61,6 +61,8 @@ _BYTES = 1 << 22  # of motion in one block
 _MOST, _LEAST = 4096, 128  # paths in one block
 N_COUNTS = 4  # of a note: life, knocked out, knocked in, redeemed below the notional
 _WILD_PATHS, _WILD_FIRST = 256, 1 << 45  # of the look at what no path may have met; none of them is met elsewhere
+_CALM = 1.0 / 3.0, 0.1
+_WIDEST = 1.75  # standard deviation of the last log price, up to which its exponential is a control
 _SHIFT_PATHS = 1 << 11
 _SCHEME_PATHS = 1 << 11  # at least, on which a scheme is judged
 _TWIN_PATHS = 1 << 17  # of the fused engine, for the exact value of the control
@@ -187,7 +189,7 @@ def _controls(
 ) -> _Control:
     """Which controls are used, and their exact means."""
     nothing = _Control(spot=np.nan, twin=np.nan)
-    if not chosen.control or paid.limits is not None:  # within limits the measure is another one
+    if not chosen.control or paid.limits is not None or _wide(made):  # within limits the measure is another one
         return nothing
     if made.twin is None or chosen.control != "lognormal":
         return _Control(spot=1.0, twin=np.nan)
@@ -254,10 +256,11 @@ def _problem(made: Generator, paid: Payoff, control: _Control, settings: Setting
                 ]  # fmt: skip
 
     plan = (made.motion.order, made.motion.weights)
+    spread = 0.0 if shift else _spread(made, paid, settings, not np.isnan(control.spot))
     return Problem(
         variance=paid.times, run=run, n_moments=N_BASE + n_counts, plan=plan,
         controls=(control.spot, 1.0 if shift else control.twin),
-        spread=0.0 if shift else _spread(made, paid, settings), jump=0.0 if shift else paid.jump,
+        spread=spread, jump=0.0 if shift else paid.jump,
     )  # fmt: skip
 
 
@@ -275,16 +278,33 @@ def _shift(made: Generator, paid: Payoff, seed: int) -> float:
     return float(tried[int(np.nanargmin(moments))])
 
 
-def _spread(made: Generator, paid: Payoff, settings: Settings) -> float:
-    """Range of what is paid on paths whose normals are three times as large, less the spot's part."""
-    far = made.motion.weights * np.array([1.0, 1.0, _rare.WILD])
-    wild = replace(made, motion=replace(made.motion, weights=far))
-    block = wild.block(np.zeros((0, sobol.COLUMNS), dtype=np.int64), settings.seed, 0, _WILD_FIRST, _WILD_PATHS)
+def _wide(made: Generator) -> bool:
+    """Do the paths end so far apart that a few of them make the mean of the last price? Then it controls nothing."""
+    block = made.block(np.zeros((0, sobol.COLUMNS), dtype=np.int64), 0, 0, _WILD_FIRST, _WILD_PATHS)
     with np.errstate(all="ignore"):
-        values = paid.value(block)
-        good = np.isfinite(values) & np.isfinite(block.spot[-1])
-    control = made.control(block)[good] if settings.control else None
-    return _rare.spread_of(values[good], control) if good.any() else 0.0
+        logs = np.log(block.spot[-1])
+    return not bool(np.std(logs[np.isfinite(logs)]) < _WIDEST)
+
+
+def _spread(made: Generator, paid: Payoff, settings: Settings, controlled: bool) -> float:
+    """Range of what is paid on paths whose normals are three times as large, less the spot's part.
+
+    Where all of those end alike, small ones are looked at too: for what pays if nothing happens.
+    """
+    values, controls = [], []
+    for size in (_rare.WILD, *_CALM):
+        far = made.motion.weights * np.array([1.0, 1.0, size])
+        wild = replace(made, motion=replace(made.motion, weights=far))
+        block = wild.block(np.zeros((0, sobol.COLUMNS), dtype=np.int64), settings.seed, 0, _WILD_FIRST, _WILD_PATHS)
+        with np.errstate(all="ignore"):
+            found = paid.value(block)
+            good = np.isfinite(found) & np.isfinite(block.spot[-1])
+        values.append(found[good])
+        controls.append(made.control(block)[good])
+    if not values[0].size:
+        return 0.0
+    wild_only = _rare.spread_of(values[0], controls[0] if controlled else None)
+    return wild_only if wild_only > 0.0 else _rare.spread_of(np.concatenate(values), None)
 
 
 def _table(settings: Settings, n_rows: int) -> Int2D:

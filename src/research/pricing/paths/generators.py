@@ -90,6 +90,7 @@ class Generator:
         """The last spot over its forward; of mean 1 whatever is paid on the way."""
         paid = self.lift is not None or block.logs.martingale is not None
         return block.logs.level(-1) if paid else np.asarray(block.spot[-1] / self.forward[-1])
+
     chart: Chart | None = None  # of a model that is not lognormal: then `fill` gives x in it
 
     def block(
