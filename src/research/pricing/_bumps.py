@@ -111,8 +111,9 @@ def spot_step(item: Any, model: Any, snapshot: Snapshot, step: float, given: boo
 def aged(item: Any, days: float) -> Any:
     """The contract `days` later: times in years get shorter; dates stay, as the snapshot's own day moves.
 
-    Days in equal steps (`steps_per_year`) stay the days they were. Contracts within (the option of a compound, the
-    payments of a composed one) age too; a variance swap has run longer, and a snowball's coupon with it.
+    Days in equal steps (`steps_per_year`, `n_monitoring`, `n_observations`) stay the days they were. Contracts within
+    (the option of a compound, the payments of a composed one) age too; a variance swap has run longer, and a snowball's
+    coupon with it.
     """
     if type(item).__name__ == "VolatilitySwap":
         raise InputError(
@@ -121,7 +122,8 @@ def aged(item: Any, days: float) -> Any:
     change = {name: _older(name, getattr(item, name), days) for name in (f.name for f in fields(item))}
     if type(item).__name__ == "Autocallable":
         change["accrued"] = item.accrued + days / DAYS
-    if not hasattr(item, "steps_per_year"):
+    equal = ("n_monitoring", "n_observations")
+    if not hasattr(item, "steps_per_year") and all(getattr(item, name, None) is None for name in equal):
         return replace(item, **change)
     kind: Any = type(item)
     out = _remembering(kind)(**change)  # equal steps up to the end would not be the days that were agreed
@@ -132,7 +134,7 @@ def aged(item: Any, days: float) -> Any:
 
 @functools.cache
 def _remembering(kind: type) -> type:
-    """A note of this kind that knows from which it was made, so that `_notes.build` finds the same days."""
+    """A contract of this kind that knows from which it was made, so that `_notes` and `_looks` find the same days."""
     return type(kind.__name__, (kind,), {"__slots__": ("older_by", "younger"), "__module__": kind.__module__})
 
 

@@ -27,6 +27,7 @@ from research.models import BlackTermStructure
 from research.models.black_scholes import BlackScholes
 from research.pricing import _clock
 from research.pricing._flat import flat_rates, sensitivity_to_rounding
+from research.pricing._looks import looks_left
 from research.pricing.catalogue import Values
 
 _SHIFT = 0.5825971579390107  # -zeta(1/2) / sqrt(2 pi)
@@ -163,7 +164,7 @@ def barriers(items: Sequence[Barrier], model: BlackScholes, snapshot: Snapshot) 
         t = _market(item, float(tau[i]), item.barrier, item.direction, model.sigma, float(rate[i]), snapshot)
         value[i], error[i] = _barrier_value(item, t), _rounding(t, snapshot.spot + item.strike + item.rebate)
         if item.n_monitoring is not None:
-            move = _SHIFT * t.std / np.sqrt(item.n_monitoring)
+            move = _SHIFT * t.std / np.sqrt(looks_left(item, t.tau))
             watched = item.barrier * float(np.exp(-t.eta * move))
             moved = _market(item, t.tau, watched, item.direction, t.sigma, t.rate, snapshot)
             shifted = _barrier_value(item, moved)

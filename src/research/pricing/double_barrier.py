@@ -29,6 +29,7 @@ from research.models import black
 from research.models.black_scholes import BlackScholes
 from research.pricing._corridor import SERIES, Corridor, Series, inside, leaves
 from research.pricing._flat import flat_rates, sensitivity_to_rounding
+from research.pricing._looks import age_of, looks_left
 from research.pricing.catalogue import Values
 
 SHIFT = 0.5825971579390107  # -zeta(1/2) / sqrt(2 pi)
@@ -144,8 +145,8 @@ def _watched(formula: Callable[[_Market], Float1D], m: _Market, looks: Float1D, 
     return Values(value, np.zeros_like(value), error)
 
 
-def _looks(items: Sequence[Any]) -> Float1D:
-    return np.array([item.n_monitoring or np.inf for item in items])
+def _looks(items: Sequence[Any], m: _Market) -> Float1D:
+    return np.array([looks_left(item, t) for item, t in zip(items, m.tau.tolist())])
 
 
 def options(
@@ -155,7 +156,9 @@ def options(
     for item in items:
         item.check_alive(snapshot.spot)
     m = _market(items, _array(items, "low"), _array(items, "high"), model.sigma, snapshot, series)
-    return _watched(lambda market: _options(items, market), m, _looks(items), snapshot.spot + _array(items, "strike"))
+    return _watched(
+        lambda market: _options(items, market), m, _looks(items, m), snapshot.spot + _array(items, "strike")
+    )
 
 
 def touches(
@@ -165,7 +168,7 @@ def touches(
     for item in items:
         item.check_alive(snapshot.spot)
     m = _market(items, _array(items, "low"), _array(items, "high"), model.sigma, snapshot, series)
-    return _watched(lambda market: _touches(items, market), m, _looks(items), _array(items, "amount"))
+    return _watched(lambda market: _touches(items, market), m, _looks(items, m), _array(items, "amount"))
 
 
 def deposits(items: Sequence[DoubleNoTouch], model: BlackScholes, snapshot: Snapshot) -> Values:
@@ -175,7 +178,8 @@ def deposits(items: Sequence[DoubleNoTouch], model: BlackScholes, snapshot: Snap
     require_all(low < snapshot.spot, "low", low, f"lie below the spot, {snapshot.spot:g}", hint=hint)
     require_all(high > snapshot.spot, "high", high, f"lie above the spot, {snapshot.spot:g}", hint=hint)
     m = _market(items, low, high, model.sigma, snapshot, "auto")
-    looks = np.array([float(daily(t, item.steps_per_year).size) for t, item in zip(m.tau.tolist(), items)])
+    lives = [(t, t + age_of(item), item.steps_per_year) for t, item in zip(m.tau.tolist(), items)]
+    looks = np.array([daily(whole, steps).size * t / whole for t, whole, steps in lives])
     notional, touched = _array(items, "notional"), _array(items, "principal") + _array(items, "touched_rate")
     more = _array(items, "rate") - _array(items, "touched_rate")
     return _watched(lambda market: notional * m.df * (touched + more * market.survival()), m, looks, notional)

@@ -26,6 +26,7 @@ from research.models import black
 from research.models.black_scholes import BlackScholes
 from research.pricing._bivariate import bivariate_normal_cdf
 from research.pricing._flat import flat_rates, sensitivity_to_rounding
+from research.pricing._looks import looks_left
 from research.pricing.catalogue import Values
 from research.pricing.double_barrier import SHIFT
 
@@ -137,7 +138,8 @@ def value(items: Sequence[PartialBarrier], model: BlackScholes, snapshot: Snapsh
         looks = item.n_monitoring
         require(looks is None or item.direction != "either", "n_monitoring", looks, "be None for direction 'either'")
         watched = switch if item.watched == "start" else t - switch
-        moves.append(0.0 if looks is None else float(SHIFT * model.sigma * np.sqrt(watched / looks)))
+        left = looks_left(item, switch) if item.watched == "start" else float(looks or np.inf)
+        moves.append(0.0 if looks is None else float(SHIFT * model.sigma * np.sqrt(watched / left)))
     found = _present(items, markets, [0.0] * len(moves))
     size = snapshot.spot + np.array([item.strike + item.rebate for item in items])
     grown = np.array([max(1.0, m.df, m.df * m.forward / m.spot) for m in markets])

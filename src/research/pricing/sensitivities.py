@@ -48,7 +48,7 @@ from research.market import Snapshot
 from research.models import BlackScholes
 from research.pricing import _calls
 from research.pricing._bumps import Shifted, spot_step, vol_step
-from research.pricing._greek_tables import DERIVED, GREEKS, UNITS, Table, entry, long, wide
+from research.pricing._greek_tables import DERIVED, GREEKS, UNITS, Table, entry, long, nothing, wide
 from research.pricing._signs import check_signs
 from research.pricing.black_greeks import closed_form
 from research.pricing.difference_greeks import GRIDS, differences
@@ -146,7 +146,7 @@ def greeks(
         refused[some] = str(error)
 
     for at in groups.values():
-        _calls.by_halves(at, attempt, refuse, one or errors == "raise")
+        _calls.by_halves(at, attempt, refuse, errors == "raise")
     for _, _, table in found:
         for name in which:
             if name in DERIVED and DERIVED[name][0] in table:
@@ -154,12 +154,16 @@ def greeks(
                 parts = {k: table[source][k] / scale for k in ("value", "std_error", "error")}
                 table[name] = parts | {"how": table[source]["how"]}
     names = [n for n in which if any(n in t for _, _, t in found)]
+    if one and not found:
+        warn_of(refused, "contracts")
+        return long(nothing(which), which, "").assign(refused=refused[0])
     if one:
         table, engine = found[0][2], found[0][1]
         if parameters:
             by = by_parameter(items[0], model, snapshot, method=engine, **options)
             table, names = table | by, [*names, *by]
-        return long(table, names, engine)
+        frame = long(table, names, engine)
+        return frame.assign(refused="") if errors == "mark" else frame
     frame = wide(items, found, names)
     if errors == "mark":
         warn_of(refused, "contracts")

@@ -143,7 +143,7 @@ def variance_swap(item: VarianceSwap, terms: Terms) -> Payoff:
         total = item.elapsed_variance + realised(block, snapshot.spot, discrete)
         return np.asarray(unit * (total / life - item.strike**2))
 
-    return Payoff(times=looks(tau, terms, item.n_observations), value=value)
+    return Payoff(times=looks(tau, terms, item, item.n_observations), value=value)
 
 
 def corridor_swap(item: CorridorVarianceSwap, terms: Terms) -> Payoff:
@@ -164,7 +164,7 @@ def corridor_swap(item: CorridorVarianceSwap, terms: Terms) -> Payoff:
             each = each if logs.jump is None else each + inside[:-1] * logs.jump**2
         return np.asarray(unit * ((item.elapsed_variance + each.sum(axis=0)) / life - item.strike**2))
 
-    return Payoff(times=looks(tau, terms, item.n_observations), value=value, bridged=not discrete)
+    return Payoff(times=looks(tau, terms, item, item.n_observations), value=value, bridged=not discrete)
 
 
 def volatility_swap(item: VolatilitySwap, terms: Terms) -> Payoff:
