@@ -2,7 +2,7 @@
 
 | what | how |
 |---|---|
-| spot | the snapshot's spot; rates, yields and the model stay |
+| spot | the snapshot's spot; rates, yields and the model stay, local vols at their prices (`within`) |
 | vol | `shifted(model, by)`: every implied vol of a surface (`Shifted`) or by expiry; sigma where the model has one; |
 |     | sqrt(v0) and sqrt(theta) together under stochastic variance; |
 |     | by that times S^(1-beta): alpha under SABR, sigma under CEV; |
@@ -87,6 +87,18 @@ def bumped(snapshot: Snapshot, *, spot: float = 0.0, rate: float = 0.0, days: fl
                     f"be later than {days:g} days for theta", hint="Leave theta and charm out of `which`.")  # fmt: skip
             out = replace(out, cash_dividends=replace(paid, tau=paid.tau - days / DAYS))
     return out
+
+
+def within(model: Any, spot: float) -> Any:
+    """The model as a spot higher by the fraction `spot` sees it: local vols and leverages stay at their prices."""
+    names = {f.name for f in fields(model)} if is_dataclass(model) else set()
+    if not spot:
+        return model
+    if {"heston", "leverage"} <= names:
+        return replace(model, leverage=within(model.leverage, spot))
+    if {"log_moneyness", "vol"} <= names:
+        return replace(model, log_moneyness=model.log_moneyness - np.log1p(spot))
+    return model
 
 
 def vol_step(model: Any) -> float:

@@ -22,6 +22,7 @@ How each is found stands in the column `how`:
 | differences | all else that is deterministic: central, of fourth order, steps by the contract | column `error` |
 | common paths | simulations: central bumps on the same paths, a replicate is one observation | column `std_error` |
 | mixed, pathwise, likelihood ratio | simulations: `estimator=`, see `simulated_greeks` | as above |
+| pathwise: one sweep backwards | `paths`: delta, vega, rho, parameters of payoffs without jumps | as above |
 
 `parameters=True` adds the derivative by each parameter of the model ("by_v0", ...).
 
@@ -199,7 +200,14 @@ def _meant(engines: list[Any], model: Any, method: str, alike: bool, options: di
 
 
 def by_parameter(item: Any, model: Any, snapshot: Snapshot, *, method: str = "auto", **options: Any) -> Table:
-    """Derivative of the value by each parameter of the model, by central differences of fourth order."""
+    """Derivative of the value by each parameter of the model: central differences, or a sweep of paths."""
+    if choose(item, model, method)[0].method == "paths":
+        from research.pricing.paths.greeks import parameter_greeks
+
+        swept: Table = parameter_greeks(item, model, snapshot, **options)
+        for name in swept:
+            UNITS.setdefault(name, f"price per 1.00 of {name.removeprefix('by_')}")
+        return swept
     out: Table = {}
     for name in (f.name for f in fields(model)):
         at = getattr(model, name)
@@ -304,6 +312,8 @@ def _simulated(
         return path_greeks(item, model, snapshot, wanted, bumps, **options)
     seed, n = int(options.get("seed", 1)), int(options.get("n_seeds", _SEEDS))
     rest = {k: v for k, v in options.items() if k not in ("seed", "n_seeds")}
+    if method == "longstaff_schwartz":
+        rest = {"upper": False, **rest}  # differences are of the rule's own value
     large = bumps | {"spot": bumps["spot"] or 0.01, "vol": bumps["vol"] or 0.01, "rate": bumps["rate"] or 0.01}
     runs = [differences([item], model, snapshot, method, wanted, large, rest | {"seed": seed + i}) for i in range(n)]
     out: Table = {}

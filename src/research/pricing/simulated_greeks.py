@@ -45,6 +45,7 @@ HOW = {
     "mixed": "mixed: first step integrated out",
     "likelihood_ratio": "likelihood ratio of the first step",
     "exact": "differences of the closed form",
+    "adjoint": "pathwise: one sweep backwards",
 }
 SCORED = ("value", "delta", "gamma", "speed")  # by the likelihood ratio
 _SLOPES = ("value", "delta", "vega", "rho", "theta")  # a pathwise derivative is a first one

@@ -1,4 +1,6 @@
-"""Greeks by paths of any model: bumps on common paths, and the likelihood ratio of the first step for delta and gamma.
+"""Greeks by paths of any model: one sweep backwards, bumps on common paths, the likelihood ratio of the first step.
+
+**pathwise.** Delta, vega, rho and the parameters of payoffs without jumps: `adjoint`.
 
 **likelihood_ratio.** Given the path of the variance, the logarithm of spot at t* is normal with a variance V that the
 path met. A start that lies d higher reaches the same price at t* by a normal part that is d smaller, along a bridge
@@ -25,7 +27,7 @@ Fries, Joshi (2008), "Partial proxy simulation schemes for generic and robust Mo
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from itertools import pairwise
 from typing import Any
 
@@ -35,11 +37,11 @@ from research.arrays import Float1D, Float2D
 from research.core._tasks import share
 from research.errors import NoEngineError, require
 from research.market import Snapshot
-from research.pricing._bumps import DAYS, aged, bumped, shifted
+from research.pricing._bumps import DAYS, aged, bumped, shifted, within
 from research.pricing._simulation import Settings, tables_of
-from research.pricing.paths import engine
+from research.pricing.paths import adjoint, engine
 from research.pricing.paths.generators import Block, Generator, Logs, Request, generator
-from research.pricing.paths.heston import _QE_STEPS
+from research.pricing.paths.heston import QE_STEPS
 from research.pricing.paths.payoffs import Payoff, Terms, payoff
 from research.pricing.simulated_greeks import HOW, SCORED, Key, differenced, entry
 
@@ -97,7 +99,7 @@ def _scored(item: Any, model: Any, snapshot: Snapshot, first: float) -> _Scored:
     times = paid.times
     if heston:  # every step until t* is seen
         inside = np.concatenate(([0.0], times[times <= end]))
-        fine = [np.linspace(a, b, max(1, int(np.ceil((b - a) * _QE_STEPS - 1e-9))) + 1)[1:]
+        fine = [np.linspace(a, b, max(1, int(np.ceil((b - a) * QE_STEPS - 1e-9))) + 1)[1:]
                 for a, b in pairwise(inside)]  # fmt: skip
         times = np.concatenate((*fine, times[times > end]))
     made = generator(model, Request(snapshot=snapshot, times=times, scheme="qe" if heston else None))
@@ -184,21 +186,69 @@ def path_greeks(
     **options: Any,
 ) -> dict[str, dict[str, Any]]:  # fmt: skip
     """Greeks by name for `sensitivities`: bumps on common paths, or the likelihood ratio where it is the quieter."""
-    known = ("auto", "bumps", "likelihood_ratio")
+    known = ("auto", "bumps", "pathwise", "likelihood_ratio")
     require(estimator in known, "estimator", estimator, f"be one of {', '.join(known)} for 'paths'",
-            hint="Mixed and pathwise ones are those of 'monte_carlo', under one volatility.")  # fmt: skip
+            hint="Mixed ones are those of 'monte_carlo', under one volatility.")  # fmt: skip
     require("std_error" not in options, "std_error", options.get("std_error"), "be left out", hint="Give n_paths.")
     size = bumps["spot"] or 0.01
     base = {k: v for k, v in options.items() if k in ("n_paths", "seed", "replicates")}
     settings = Settings(**{"n_paths": 1 << 15, **base})
     if estimator == "likelihood_ratio":
         return scored(item, model, snapshot, which, settings, spot_bump=size)
-    out = _bumps(item, model, snapshot, which, bumps, size, {"n_paths": 1 << 15, **options})
+    if estimator == "pathwise":
+        return _pathwise(item, model, snapshot, which, settings)
+    first: dict[str, Any] = {}
+    if estimator == "auto" and set(options) <= set(base) | {"progress", "n_seeds"} and not adjoint.why_not(item, model):
+        first = adjoint.pathwise(item, model, snapshot, [n for n in which if n in adjoint.FIRST[1:]], settings)
+    left = [name for name in which if name not in first]
+    out = first | _bumps(item, model, snapshot, left, bumps, size, {"n_paths": 1 << 15, **options})
+    out = {name: out[name] for name in which}
     some = [name for name in ("delta", "gamma", "speed") if name in which]
     if estimator == "auto" and some and not why_not(model, some) and options.get("scheme") in (None, "qe"):
         other = scored(item, model, snapshot, some, settings, spot_bump=size)
         out |= {k: v for k, v in other.items() if v["std_error"][0] < out[k]["std_error"][0]}
     return out
+
+
+def parameter_greeks(
+    item: Any, model: Any, snapshot: Snapshot, *, estimator: str = "auto", **options: Any
+) -> dict[str, dict[str, Any]]:
+    """The derivative by each parameter of the model: out of one sweep, else by bumps on common paths."""
+    base = {k: v for k, v in options.items() if k in ("n_paths", "seed", "replicates")}
+    if estimator in ("auto", "pathwise") and not adjoint.why_not(item, model):
+        return adjoint.by_parameter(item, model, snapshot, Settings(**{"n_paths": 1 << 15, **base}))
+    rest = {"n_paths": 1 << 15, "check_scheme": False, **options}
+    seed, n_seeds = int(rest.pop("seed", 1)), int(rest.pop("n_seeds", _SEEDS))
+    out: dict[str, dict[str, Any]] = {}
+    for name, at in ((f.name, getattr(model, f.name)) for f in fields(model)):
+        room = min(abs(at), 1.0 - abs(at) if name == "rho" else np.inf) if isinstance(at, float) else 0.0
+        h = min(0.05 * max(abs(at), 0.02), 0.4 * room) if room > 0.0 else 0.0
+        if h > 0.0:
+            up, down = (_replicates(item, replace(model, **{name: at + s * h}), snapshot, seed, n_seeds, rest)
+                        for s in (1.0, -1.0))  # fmt: skip
+            out[f"by_{name}"] = entry((up - down) / (2.0 * h), HOW["bumps"])
+    return out
+
+
+def _replicates(item: Any, model: Any, snapshot: Snapshot, seed: int, n_seeds: int, rest: dict[str, Any]) -> Float1D:
+    """Estimates of each scramble or, where there is one only, of runs of several seeds."""
+    first = engine.simulate(item, model, snapshot, seed=seed, **rest).replicates
+    if first.size > 1:
+        return first
+    more = [engine.simulate(item, model, snapshot, seed=seed + i, **rest).value for i in range(1, n_seeds)]
+    return np.array([first[0], *more])
+
+
+def _pathwise(
+    item: Any, model: Any, snapshot: Snapshot, which: Sequence[str], settings: Settings
+) -> dict[str, dict[str, Any]]:
+    """First derivatives out of one sweep, or why there is none."""
+    other = [name for name in which if name not in adjoint.FIRST]
+    reason = f"a sweep gives {', '.join(adjoint.FIRST[1:])}; not {other[0]}" if other else ""
+    reason = adjoint.why_not(item, model) or reason
+    if reason:
+        raise NoEngineError(f"estimator 'pathwise' cannot be used: {reason}. Can: bumps.")
+    return adjoint.pathwise(item, model, snapshot, which, settings)
 
 
 def _bumps(
@@ -214,13 +264,9 @@ def _bumps(
         out: dict[Key, Float1D] = {}
         for spot, vol, rate, age in keys:
             there = bumped(snapshot, spot=spot * size, rate=rate * dr, days=age * days)
-            moved = shifted(model, vol * dv, snapshot) if vol else model
+            moved = within(shifted(model, vol * dv, snapshot) if vol else model, spot * size)
             old = aged(item, age * days) if age else item
-            first = engine.simulate(old, moved, there, seed=seed, **rest).replicates
-            if first.size == 1:
-                more = [engine.simulate(old, moved, there, seed=seed + i, **rest).value for i in range(1, n_seeds)]
-                first = np.array([first[0], *more])
-            out[(spot, vol, rate, age)] = first
+            out[(spot, vol, rate, age)] = _replicates(old, moved, there, seed, n_seeds, rest)
         return out
 
     return differenced(run, which, snapshot.spot * size, dv, dr, days / DAYS, HOW["bumps"])

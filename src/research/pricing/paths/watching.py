@@ -119,7 +119,7 @@ def beyond(over: Gaps, log_strike: Any, side: float) -> Float1D:
     """E[max(side (extreme - strike), 0)] of each path, the highest (side 1) or lowest price over all gaps."""
     a, c, b = side * over.start, side * over.before, side * over.end
     top = np.maximum(np.maximum(a.max(axis=0), c.max(axis=0)), b.max(axis=0))
-    k = np.broadcast_to(side * np.asarray(log_strike, dtype=np.float64), top.shape)
+    k = np.broadcast_to(side * log_strike, top.shape)
     found: Float1D = np.maximum(side * (np.exp(side * top) - np.exp(side * k)), 0.0)
     if over.variance is None:
         return found
