@@ -30,6 +30,7 @@ class Logs:
     exposed: Float2D | None = None  # variance of log(spot) that the path met since the observation before
     weight: Float2D | None = None  # probability of having stayed inside the limits; None without limits
     jump: Float2D | None = None  # of log(spot), taken to come at the end of the gap; None for a continuous path
+    clock: Float2D | None = None  # variance of the normal part of each gap, where no bridge may be laid over it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -10,8 +10,8 @@ that is d (1 - V_t / V) higher before, and what comes after is the same path; it
 
 Differences in d of payoff times ratio are the score of the first step, and beside it see what happens before t*. No
 payoff is too rough after t*; the noise falls with t*, which a trial chooses. Spot over its start must not feed back
-into the model: one volatility, a term structure of it, and Heston's model have that; a local volatility and jumps do
-not.
+into the model: one volatility, a term structure of it, stochastic variance and jumps of all kinds have that, given the
+variance, the jumps and the clock of the path. Where a volatility is local, see `merging`.
 
 **bumps.** Central differences on the same paths: Sobol' points or, where the path has too many dimensions, runs of
 eight seeds.
@@ -45,7 +45,9 @@ from research.pricing.paths.heston import QE_STEPS
 from research.pricing.paths.payoffs import Payoff, Terms, payoff
 from research.pricing.simulated_greeks import HOW, SCORED, Key, differenced, entry
 
-FREE = ("BlackScholes", "BlackTermStructure", "Heston")  # models whose later moves do not ask where spot started
+# models whose later moves do not ask where spot started
+FREE = ("BlackScholes", "BlackTermStructure", "Heston", "Bates", "Merton", "VarianceGamma", "RoughBergomi")
+_ROWS = {"Heston": "steps", "Bates": "steps", "VarianceGamma": "steps", "RoughBergomi": "normals"}
 _FIRST = (1.0, 0.25, 1.0 / 16.0)  # parts of the life tried as first step
 _SEEDS = 8
 _TRIAL = 1 << 11
@@ -60,16 +62,20 @@ class _Scored:
     rows: Any  # of the payoff's times among those of the paths
     last: int  # row of t*
     free: float  # part of the variance that is not the variance's own motion's
-    many: int  # rows of the price's motion
+    rows_of: str  # what the price's rows of the motion are: "moves" of log spot, "steps" in time, "normals" at the end
 
     def parts(self, w: Float2D, logs: Logs) -> tuple[Float2D, Float1D]:
         """(variance up to each row until t*, shape (last + 1, n); Z)."""
         n = self.last + 1
-        assert logs.exposed is not None
-        each = self.free * logs.exposed[:n]
+        met = logs.clock if logs.exposed is None else logs.exposed
+        assert met is not None
+        each = self.free * met[:n]
+        if self.rows_of == "normals":
+            first = w.shape[0] - self.made.times.size
+            return np.cumsum(each, axis=0), (np.sqrt(each) * w[first : first + n]).sum(axis=0)
         gaps = np.diff(self.made.times[:n], prepend=0.0)[:, None]
         steps = np.diff(w[:n], axis=0, prepend=0.0)
-        total = steps if self.many == 0 else np.sqrt(each / gaps) * steps
+        total = steps if self.rows_of == "moves" else np.sqrt(each / gaps) * steps
         return np.cumsum(each, axis=0), total.sum(axis=0)
 
     def values(self, w: Float2D, logs: Logs, by: float) -> tuple[Float1D, Float1D]:
@@ -78,21 +84,23 @@ class _Scored:
         spot = self.made.forward[:, None] * np.exp(logs.x)
         whole = met[-1]
         spot[: self.last + 1] *= np.exp(by * (1.0 - met / whole))
-        cut = Logs(x=logs.x[self.rows], exposed=None if logs.exposed is None else self._exposed(logs.exposed))
+        exposed, jump = (None if each is None else self._summed(each) for each in (logs.exposed, logs.jump))
+        variance = None if logs.variance is None else logs.variance[self.rows]
+        cut = Logs(x=logs.x[self.rows], variance=variance, exposed=exposed, jump=jump)
         block = Block(times=self.paid.times, spot=spot[self.rows], logs=cut)
         ratio = np.exp((by * z - 0.5 * by * by) / whole)
         return self.paid.value(block) * ratio, ratio
 
-    def _exposed(self, exposed: Float2D) -> Float2D:
-        """Variance between the payoff's times."""
-        total = np.cumsum(exposed, axis=0)[self.rows]
+    def _summed(self, each: Float2D) -> Float2D:
+        """Variance, or jumps, between the payoff's times."""
+        total = np.cumsum(each, axis=0)[self.rows]
         return np.asarray(np.diff(total, axis=0, prepend=0.0))
 
 
 def _scored(item: Any, model: Any, snapshot: Snapshot, first: float) -> _Scored:
     """`first`: part of the contract's life that is the first step."""
-    paid = payoff(item, Terms(snapshot=snapshot))
-    heston = type(model).__name__ == "Heston"
+    paid, name = payoff(item, Terms(snapshot=snapshot, model=model)), type(model).__name__
+    heston = name in ("Heston", "Bates")
     end = float(paid.times[-1]) * first
     later = paid.times[paid.times >= end * (1.0 - 1e-9)]
     end = float(later[0])
@@ -105,7 +113,7 @@ def _scored(item: Any, model: Any, snapshot: Snapshot, first: float) -> _Scored:
     made = generator(model, Request(snapshot=snapshot, times=times, scheme="qe" if heston else None))
     rows = np.searchsorted(times, paid.times - 1e-12)
     return _Scored(made=made, paid=paid, rows=rows, last=int(np.searchsorted(times, end - 1e-12)),
-                   free=1.0 - model.rho**2 if heston else 1.0, many=1 if heston else 0)  # fmt: skip
+                   free=1.0 - model.rho**2 if hasattr(model, "rho") else 1.0, rows_of=_ROWS.get(name, "moves"))  # fmt: skip
 
 
 def _observations(one: _Scored, settings: Settings, which: Sequence[str], by: float, spot: float) -> dict[str, Float1D]:
