@@ -8,6 +8,7 @@
 |     | by that times S^(1-beta): alpha under SABR, sigma under CEV; |
 |     | every local vol; that of the Heston part under a leverage; every root of a forward variance |
 | rate | every zero rate by the same amount |
+| smile | `stuck`: strikes keep their vols, unless sticky="moneyness" |
 | time | as_of moves; times in years get shorter, what has run (of a coupon, of a swap) longer; spot, zero rates and |
 |      | yields by time to maturity stay |
 """
@@ -43,6 +44,31 @@ class Shifted:
     def vol(self, log_moneyness: Any, tau: Any) -> Any:
         """The base's vol and the shift, at least 0."""
         return np.maximum(np.asarray(self.base.vol(log_moneyness, tau)) + self.by, 0.0)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stuck:
+    """A surface of which every strike keeps its vol while the spot, and with the rates the forward, moves."""
+
+    base: Any
+    spot: float  # log of the spot over the one that `base` is for
+    rate: float  # by which zero rates lie higher, 1/year
+
+    @property
+    def abilities(self) -> frozenset[str]:
+        """Those that are about implied vols."""
+        return frozenset(self.base.abilities) & {"implied_vol"}
+
+    def vol(self, log_moneyness: Any, tau: Any) -> Any:
+        """The base's vol at the same strike."""
+        return self.base.vol(np.asarray(log_moneyness) + self.spot + self.rate * np.asarray(tau), tau)
+
+
+def stuck(model: Any, spot: float = 0.0, rate: float = 0.0) -> Any:
+    """The model where spot is higher by a fraction and rates by a number: of a smile, strikes keep their vols."""
+    able = model.abilities
+    smile = "implied_vol" in able and "deterministic_vol" not in able
+    return Stuck(model, float(np.log1p(spot)), rate) if smile and (spot or rate) else model
 
 
 def shifted(model: Any, by: float, snapshot: Snapshot) -> Any:

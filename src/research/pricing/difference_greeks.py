@@ -15,7 +15,7 @@ import numpy as np
 from research.arrays import Float1D
 from research.errors import InputError
 from research.market import Snapshot
-from research.pricing._bumps import DAYS, aged, bumped, shifted, within
+from research.pricing._bumps import DAYS, aged, bumped, shifted, stuck, within
 from research.pricing._greek_tables import Table, entry
 from research.pricing.price import rows_of
 
@@ -42,6 +42,8 @@ def differences(
             there = bumped(snapshot, spot=spot * e, rate=rate * dr, days=age * days)
             moved = shifted(model, vol * dv, snapshot) if vol else model
             moved = moved if grid else within(moved, spot * e)
+            if bumps.get("sticky", "strike") == "strike":
+                moved = stuck(moved, spot * e, rate * dr)
             contracts = [aged(item, age * days) for item in items] if age else items
             known[key] = rows_of(contracts, moved, there, method, "raise", options, known=False).value
         return known[key]

@@ -310,23 +310,20 @@ def _simulated(
         from research.pricing.paths.greeks import path_greeks
 
         return path_greeks(item, model, snapshot, wanted, bumps, **options)
+    from research.pricing.paths.greeks import common_paths
+
     seed, n = int(options.get("seed", 1)), int(options.get("n_seeds", _SEEDS))
     rest = {k: v for k, v in options.items() if k not in ("seed", "n_seeds")}
     if method == "longstaff_schwartz":
         rest = {"upper": False, **rest}  # differences are of the rule's own value
-    large = bumps | {"spot": bumps["spot"] or 0.01, "vol": bumps["vol"] or 0.01, "rate": bumps["rate"] or 0.01}
-    runs = [differences([item], model, snapshot, method, wanted, large, rest | {"seed": seed + i}) for i in range(n)]
-    out: Table = {}
-    for name in runs[0]:
-        each = np.array([run[name]["value"][0] for run in runs])
-        spread = np.array([each.std(ddof=1) / np.sqrt(n)])
-        out[name] = {
-            "value": np.array([each.mean()]),
-            "std_error": spread,
-            "error": 2.0 * spread,
-            "how": "common paths",
-        }
-    return out
+
+    def replicates(old: Any, moved: Any, there: Snapshot) -> Any:
+        every = (
+            rows_of([old], moved, there, method, "raise", rest | {"seed": seed + i}, known=False) for i in range(n)
+        )
+        return np.array([rows.value[0] for rows in every])
+
+    return common_paths(replicates, item, model, snapshot, wanted, bumps)
 
 
 __all__ = ["DERIVED", "GREEKS", "UNITS", "Shifted", "by_parameter", "closed_form", "differences", "greeks"]

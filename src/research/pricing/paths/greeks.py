@@ -26,7 +26,7 @@ Fries, Joshi (2008), "Partial proxy simulation schemes for generic and robust Mo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import pairwise
 from typing import Any
@@ -113,7 +113,7 @@ def _scored(item: Any, model: Any, snapshot: Snapshot, first: float) -> _Scored:
     made = generator(model, Request(snapshot=snapshot, times=times, scheme="qe" if heston else None))
     rows = np.searchsorted(times, paid.times - 1e-12)
     return _Scored(made=made, paid=paid, rows=rows, last=int(np.searchsorted(times, end - 1e-12)),
-                   free=1.0 - model.rho**2 if hasattr(model, "rho") else 1.0, rows_of=_ROWS.get(name, "moves"))  # fmt: skip
+                   free=1.0 - getattr(model, "rho", 0.0) ** 2, rows_of=_ROWS.get(name, "moves"))  # fmt: skip
 
 
 def _observations(one: _Scored, settings: Settings, which: Sequence[str], by: float, spot: float) -> dict[str, Float1D]:
@@ -264,9 +264,21 @@ def _bumps(
     options: dict[str, Any],
 ) -> dict[str, dict[str, Any]]:  # fmt: skip
     """Central differences on the same paths."""
-    dv, dr, days = bumps["vol"] or 0.01, bumps["rate"] or 0.01, bumps["days"]
     rest = {"check_scheme": False, **options}
     seed, n_seeds = int(rest.pop("seed", 1)), int(rest.pop("n_seeds", _SEEDS))
+
+    def replicates(old: Any, moved: Any, there: Snapshot) -> Float1D:
+        return _replicates(old, moved, there, seed, n_seeds, rest)
+
+    return common_paths(replicates, item, model, snapshot, which, bumps | {"spot": size})
+
+
+def common_paths(
+    replicates: Callable[[Any, Any, Snapshot], Float1D], item: Any, model: Any, snapshot: Snapshot,
+    which: Sequence[str], bumps: dict[str, Any],
+) -> dict[str, dict[str, Any]]:  # fmt: skip
+    """Central differences of `replicates(contract, model, market)`, estimates on paths that do not change."""
+    size, dv, dr, days = bumps["spot"] or 0.01, bumps["vol"] or 0.01, bumps["rate"] or 0.01, bumps["days"]
 
     def run(keys: list[Key]) -> dict[Key, Float1D]:
         out: dict[Key, Float1D] = {}
@@ -274,7 +286,7 @@ def _bumps(
             there = bumped(snapshot, spot=spot * size, rate=rate * dr, days=age * days)
             moved = within(shifted(model, vol * dv, snapshot) if vol else model, spot * size)
             old = aged(item, age * days) if age else item
-            out[(spot, vol, rate, age)] = _replicates(old, moved, there, seed, n_seeds, rest)
+            out[(spot, vol, rate, age)] = replicates(old, moved, there)
         return out
 
     return differenced(run, which, snapshot.spot * size, dv, dr, days / DAYS, HOW["bumps"])
