@@ -17,15 +17,17 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass, fields, is_dataclass, replace
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
 
+from research.conventions import year_fraction
 from research.errors import InputError, require
 from research.market import DiscountCurve, Snapshot
 
 DAYS = 365.0
+_DATED = {"expiry": "tau", "dates": "times"}  # fields of dates, and those of years in their place
 _TIMES = ("tau", "times", "fixings", "observations", "start", "switch", "resets", "at", "schedule")
 
 
@@ -127,10 +129,26 @@ def within(model: Any, spot: float) -> Any:
     return model
 
 
-def vol_step(model: Any) -> float:
-    """0.01, or less where the vol is small: a bump must not be a large part of it."""
-    sigma = float(getattr(model, "sigma", 0.0)) if "lognormal" in model.abilities else 0.0
-    return min(0.01, 0.05 * sigma) if sigma > 0.0 else 0.01
+def least_vol(model: Any) -> float:
+    """The smallest volatility that a bump moves, 1/sqrt(year); inf where it is not known."""
+    names = {f.name for f in fields(model)} if is_dataclass(model) else set()
+    if {"v0", "theta", "kappa"} <= names:
+        return float(min(model.v0, model.theta) ** 0.5)
+    if {"heston", "leverage"} <= names:
+        return least_vol(model.heston)
+    if {"log_moneyness", "vol"} <= names:
+        return float(np.min(model.vol))
+    if {"tau", "implied"} <= names:
+        return float(min(model.implied))
+    if "forward_variance" in names:
+        return float(np.min(model.forward_variance) ** 0.5)
+    return float(model.sigma) if "sigma" in names and "beta" not in names else np.inf
+
+
+def vol_step(model: Any, step: float = 0.01) -> float:
+    """`step`, or less where the vol is small: a bump must not be a large part of it."""
+    least = least_vol(model)
+    return min(step, 0.05 * least) if least > 0.0 else step
 
 
 def spot_step(item: Any, model: Any, snapshot: Snapshot, step: float, given: bool) -> float:
@@ -139,11 +157,26 @@ def spot_step(item: Any, model: Any, snapshot: Snapshot, step: float, given: boo
     if sigma > 0.0 and not given:
         tau = float(np.min(np.atleast_1d(np.asarray(item.years(snapshot.as_of), dtype=np.float64))))
         step = min(step, 0.05 * sigma * max(tau, 1.0 / DAYS) ** 0.5)
+    rooms = _rooms(item, snapshot)
+    side = one_side(item, snapshot, step)
+    if side:
+        step = min([step, *(abs(r) / 6.0 for r in rooms if r * side > 0.0)])
+    else:
+        step = min([step, *(0.4 * abs(r) for r in rooms if r != 0.0)])
+    return float(2.0 ** np.floor(np.log2(step))) if step < 0.004 else step  # few sizes, many contracts a batch
+
+
+def _rooms(item: Any, snapshot: Snapshot) -> list[float]:
+    """How far barriers and extremes lie from the spot, as fractions of it."""
     levels = (getattr(item, name, None) for name in ("barrier", "low", "high", "extreme"))
     initial = float(getattr(item, "initial", None) or 1.0)
-    room = [abs(initial * level / snapshot.spot - 1.0) for level in levels if isinstance(level, float)]
-    step = min([step, *(0.4 * r for r in room if r > 0.0)])
-    return float(2.0 ** np.floor(np.log2(step))) if step < 0.004 else step  # few sizes, many contracts a batch
+    return [initial * level / snapshot.spot - 1.0 for level in levels if isinstance(level, float)]
+
+
+def one_side(item: Any, snapshot: Snapshot, step: float) -> int:
+    """1 or -1 for bumps away from a level so near that bumps to both sides would be lost in rounding; else 0."""
+    near = [r for r in _rooms(item, snapshot) if 0.0 < abs(r) < 0.01 * step]
+    return (-1 if near[0] > 0.0 else 1) if near else 0
 
 
 def aged(item: Any, days: float) -> Any:
@@ -168,6 +201,37 @@ def aged(item: Any, days: float) -> Any:
     object.__setattr__(out, "younger", item)
     object.__setattr__(out, "older_by", days)
     return out
+
+
+def soonest(item: Any, as_of: date) -> float:
+    """Years to the first date of a contract that is still to come; inf for one that names none."""
+    found = [np.inf]
+    for name in (f.name for f in fields(item)):
+        value = getattr(item, name)
+        if name not in _TIMES and name not in _DATED:
+            continue
+        for one in value if isinstance(value, tuple) else (value,):
+            years = year_fraction(as_of, one) if isinstance(one, date) and one >= as_of else one
+            if isinstance(years, float) and years > 0.0:
+                found.append(years)
+    return float(min(found))
+
+
+def in_years(item: Any, as_of: date) -> Any:
+    """The same contract with years in place of its dates, so that it may age by a part of a day."""
+    change: dict[str, Any] = {}
+    for name in (f.name for f in fields(item)):
+        value = getattr(item, name)
+        if is_dataclass(value) and not isinstance(value, type):
+            change[name] = in_years(value, as_of)
+        elif isinstance(value, date) and value >= as_of:
+            change[name] = year_fraction(as_of, value)
+        elif isinstance(value, tuple) and value and all(isinstance(one, date) for one in value):
+            change[name] = tuple(year_fraction(as_of, one) for one in value)
+    for dated, timed in _DATED.items():
+        if dated in change:
+            change[timed], change[dated] = change[dated], None
+    return replace(item, **change) if change else item
 
 
 @functools.cache

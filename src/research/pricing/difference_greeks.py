@@ -21,6 +21,11 @@ from research.pricing.price import rows_of
 
 GRIDS = ("pde", "lattice", "adi")
 _NOISE = 4e-15  # rounding of a closed form, of spot and value
+# one-sided stencils of Fornberg's tables, six points and fewer: next to a barrier
+_SLOPE, _SLOPE_LOW = (-137 / 60, 5.0, -5.0, 10 / 3, -5 / 4, 1 / 5), (-11 / 6, 3.0, -3 / 2, 1 / 3)
+_BEND = (15 / 4, -77 / 6, 107 / 6, -13.0, 61 / 12, -5 / 6)
+_BEND_LOW = (35 / 12, -26 / 3, 19 / 2, -14 / 3, 11 / 12)
+_THIRD, _THIRD_LOW = (-17 / 4, 71 / 4, -59 / 2, 49 / 2, -41 / 4, 7 / 4), (-5 / 2, 9.0, -12.0, 7.0, -3 / 2)
 
 
 def differences(
@@ -29,7 +34,8 @@ def differences(
 ) -> Table:  # fmt: skip
     """Central differences, the whole group in one batch a bump."""
     grid = method in GRIDS
-    e = bumps["spot"] or (0.02 if grid else 0.004)
+    side = int(bumps.get("side", 0))
+    e = (bumps["spot"] or (0.02 if grid else 0.004)) * (side or 1)
     dv, dr, days = bumps["vol"], bumps["rate"] or (1e-3 if grid else 1e-4), bumps["days"]
     known: dict[tuple[float, ...], Float1D] = {}
     if first is not None:
@@ -48,12 +54,12 @@ def differences(
             known[key] = rows_of(contracts, moved, there, method, "raise", options, known=False).value
         return known[key]
 
-    return _stencils(at, wanted, snapshot.spot * e, dv, dr, days / DAYS, "differences", noise)
+    return _stencils(at, wanted, snapshot.spot * e, dv, dr, days / DAYS, "differences", noise, side != 0)
 
 
 def _stencils(
     at: Callable[..., Float1D], wanted: Sequence[str], ds: float, dv: float, dr: float, dt: float, how: str,
-    noise: Any = 0.0,
+    noise: Any = 0.0, one_sided: bool = False,
 ) -> Table:  # fmt: skip
     """Greeks and their errors out of bumped values: the distance to the stencil of second order, and rounding."""
     out: Table = {}
@@ -63,12 +69,20 @@ def _stencils(
             found = value()
             out[name] = entry(found, np.abs(found - other()) + noise * grain, how)
 
+    def along(weights: Sequence[float], **rest: int) -> Float1D:
+        found: Float1D = sum((w * at(spot=k, **rest) for k, w in enumerate(weights)), np.zeros(1))
+        return found
+
     def slope(**rest: int) -> Float1D:
+        if one_sided:
+            return along(_SLOPE, **rest) / ds
         near, far = at(spot=1, **rest) - at(spot=-1, **rest), at(spot=2, **rest) - at(spot=-2, **rest)
         out: Float1D = (8.0 * near - far) / (12.0 * ds)
         return out
 
     def near(**rest: int) -> Float1D:
+        if one_sided:
+            return along(_SLOPE_LOW, **rest) / ds
         out: Float1D = (at(spot=1, **rest) - at(spot=-1, **rest)) / (2.0 * ds)
         return out
 
@@ -78,11 +92,16 @@ def _stencils(
             return
         fine, rough, far = (f(**{bump: m}) - f(**{bump: -m}) for f, m in ((slope, 1), (near, 1), (near, 2)))
         bend = (2.0 * rough - far) / (12.0 * h)
-        error = np.abs(fine - rough) / (2.0 * h) + np.abs(bend) + 3.0 * noise / (ds * h)
+        error = np.abs(fine - rough) / (2.0 * h) + np.abs(bend) + (30.0 if one_sided else 3.0) * noise / (abs(ds) * h)
         out[name] = entry(fine / (2.0 * h) + bend, error, how)
 
+    size = abs(ds)
     put("value", at, at)
-    put("delta", slope, near, 1.5 / ds)
+    put("delta", slope, near, (15.0 if one_sided else 1.5) / size)
+    if one_sided:
+        put("gamma", lambda: along(_BEND) / ds**2, lambda: along(_BEND_LOW) / ds**2, 60.0 / size**2)
+        put("speed", lambda: along(_THIRD) / ds**3, lambda: along(_THIRD_LOW) / ds**3, 100.0 / size**3)
+        wanted = [name for name in wanted if name not in ("gamma", "speed")]
     put("gamma", lambda: (16.0 * (at(spot=1) + at(spot=-1)) - at(spot=2) - at(spot=-2) - 30.0 * at()) / (12.0 * ds**2),
         lambda: (at(spot=1) - 2.0 * at() + at(spot=-1)) / ds**2, 6.0 / ds**2)  # fmt: skip
     put("speed", lambda: (at(spot=2) - at(spot=-2) - 2.0 * (at(spot=1) - at(spot=-1))) / (2.0 * ds**3),

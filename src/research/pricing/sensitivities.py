@@ -48,7 +48,7 @@ from research.instruments import European, VolatilitySwap
 from research.market import Snapshot
 from research.models import BlackScholes
 from research.pricing import _calls
-from research.pricing._bumps import Shifted, spot_step, vol_step
+from research.pricing._bumps import DAYS, Shifted, in_years, least_vol, one_side, soonest, spot_step, vol_step
 from research.pricing._greek_tables import DERIVED, GREEKS, UNITS, Table, entry, long, nothing, wide
 from research.pricing._signs import check_signs
 from research.pricing.black_greeks import closed_form
@@ -58,6 +58,7 @@ from research.pricing.price import check_currencies, choose, price, rows_of, war
 
 _SIMULATIONS = ("monte_carlo", "longstaff_schwartz", "paths")
 _SEEDS = 8
+_PARTS = 8.0  # of the time to a date that is near: theta's step
 _OWN = ("n_seeds", "estimator")  # options of simulated Greeks, not of an engine
 _SAID = {"n_seeds": "runs on common paths", "estimator": "simulations"}
 
@@ -96,7 +97,7 @@ def greeks(
         standard deviation up to expiry; never past a barrier
     vol_bump : float, 1/sqrt(year), default 0.01, or a twentieth of a vol below 20%
     rate_bump : float, 1/year, default 0.01 for simulations, else 0.0001
-    days : float, whole calendar days for theta and charm
+    days : float, whole calendar days for theta and charm; a part of a day where a date of the contract is nearer
     errors : "raise" or "mark", default "raise"
         As for `price`; with "mark" the column `refused` says why a row holds nan.
 
@@ -235,6 +236,18 @@ def _group(
     """Tables of contracts of one kind, with their positions."""
     engine = choose(items[0], model, method)[0]
     everyone = list(range(len(items)))
+    soon = _soon(items, snapshot, bumps["days"]) if set(wanted) & {"theta", "charm"} else {}
+    if soon:
+        rest = [i for i in everyone if i not in soon]
+        apart = []
+        for i, days in soon.items():
+            timed = in_years(items[i], snapshot.as_of)
+            made = _group([timed], model, snapshot, method, wanted, bumps | {"days": days}, options)
+            apart += [([i], how, table) for _, how, table in made]
+        if rest:
+            others = _group([items[i] for i in rest], model, snapshot, method, wanted, bumps, options)
+            apart += [([rest[i] for i in at], how, table) for at, how, table in others]
+        return apart
     if isinstance(items[0], VolatilitySwap) and set(wanted) - {"theta", "charm"}:
         wanted = [name for name in wanted if name not in ("theta", "charm")]  # it starts today: tomorrow has no value
     cash = snapshot.cash_dividends is not None
@@ -265,11 +278,18 @@ def _group(
     bumps = bumps | {"vol": bumps["vol"] or (0.01 if noisy else vol_step(model))}
     start, kept = bumps["spot"] or (0.02 if used in GRIDS else 0.004), noisy or used in GRIDS or bool(bumps["spot"])
     size = np.array([spot_step(item, model, snapshot, start, kept) for item in items])
-    if np.unique(size).size > 1:
-        parts = [(np.flatnonzero(size == e), bumps | {"spot": float(e)}) for e in np.unique(size)]
+    side = (
+        np.array([one_side(item, snapshot, start) for item in items])
+        if "side" not in bumps
+        else np.array([bumps["side"]])
+    )
+    if np.unique(size).size > 1 or np.unique(side).size > 1:
+        kinds = dict.fromkeys(zip(size.tolist(), side.tolist()))
+        parts = [(np.flatnonzero((size == e) & (side == s)), bumps | {"spot": e, "side": s}) for e, s in kinds]
         return [([int(at[i]) for i in some], how, table) for at, given in parts for some, how, table in
                 _group([items[i] for i in at], model, snapshot, str(used), wanted, given, options)]  # fmt: skip
-    table = differences(items, model, snapshot, str(used), wanted, bumps | {"spot": float(size[0])}, options, first)
+    bumps = bumps | {"spot": float(size[0]), "side": int(side[0])}
+    table = differences(items, model, snapshot, str(used), wanted, bumps, options, first)
     if "value" in table:
         table["value"] |= {"std_error": first.std_error, "error": first.error}
     exact = [n for n in ("delta", "gamma", "speed") if n in wanted]
@@ -288,6 +308,12 @@ def _group(
     return [(everyone, str(used), table)]
 
 
+def _soon(items: list[Any], snapshot: Snapshot, days: float) -> dict[int, float]:
+    """Contracts of which a date comes within the days that theta needs, and by how many days they may age instead."""
+    first = {i: soonest(item, snapshot.as_of) * DAYS for i, item in enumerate(items)}
+    return {i: t / _PARTS for i, t in first.items() if t < 3.0 * days and days >= 1.0 and np.isfinite(t)}
+
+
 def _proportional(model: Any, snapshot: Snapshot) -> bool:
     return hasattr(model, "characteristic") and snapshot.cash_dividends is None
 
@@ -297,12 +323,14 @@ def _simulated(
     options: dict[str, Any],
 ) -> Table:  # fmt: skip
     """Common paths; the engine's own replicates where it has them, else runs of several seeds."""
+    if bumps["days"] < 1.0:  # of first order in the step, which is a large part of what is left
+        bumps = bumps | {"days": bumps["days"] / _PARTS}
     if method == "monte_carlo" and "deterministic_vol" in model.abilities:
         from research.pricing.simulated_greeks import simulated
 
         sizes: dict[str, Any] = {
             "spot_bump": bumps["spot"] or 0.01,
-            "vol_bump": bumps["vol"] or 0.01,
+            "vol_bump": bumps["vol"] or min(0.01, 0.5 * least_vol(model)),
             "rate_bump": bumps["rate"] or 0.01,
         }
         return simulated(item, model, snapshot, which=wanted, days=bumps["days"], **sizes, **options)

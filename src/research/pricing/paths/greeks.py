@@ -35,12 +35,13 @@ import numpy as np
 
 from research.arrays import Float1D, Float2D
 from research.core._tasks import share
+from research.core.random import sobol
 from research.errors import NoEngineError, require
 from research.market import Snapshot
-from research.pricing._bumps import DAYS, aged, bumped, shifted, within
+from research.pricing._bumps import DAYS, aged, bumped, least_vol, shifted, within
 from research.pricing._simulation import Settings, tables_of
 from research.pricing.paths import adjoint, engine
-from research.pricing.paths.generators import Block, Generator, Logs, Request, generator
+from research.pricing.paths.generators import STREAM, Block, Generator, Logs, Request, generator
 from research.pricing.paths.heston import QE_STEPS
 from research.pricing.paths.payoffs import Payoff, Terms, payoff
 from research.pricing.simulated_greeks import HOW, SCORED, Key, differenced, entry
@@ -50,6 +51,7 @@ FREE = ("BlackScholes", "BlackTermStructure", "Heston", "Bates", "Merton", "Vari
 _ROWS = {"Heston": "steps", "Bates": "steps", "VarianceGamma": "steps", "RoughBergomi": "normals"}
 _FIRST = (1.0, 0.25, 1.0 / 16.0)  # parts of the life tried as first step
 _SEEDS = 8
+_SHARE, _FEW = 0.1, 64  # of that deviation by which the start is moved at most; paths that tell it
 _TRIAL = 1 << 11
 
 
@@ -77,6 +79,12 @@ class _Scored:
         steps = np.diff(w[:n], axis=0, prepend=0.0)
         total = steps if self.rows_of == "moves" else np.sqrt(each / gaps) * steps
         return np.cumsum(each, axis=0), total.sum(axis=0)
+
+    def spread(self, seed: int) -> float:
+        """Standard deviation of the normal part of log S(t*), of a typical path."""
+        w = self.made.motion.rows(np.zeros((0, sobol.COLUMNS), dtype=np.int64), seed, 0, _FEW)
+        met, _ = self.parts(w, self.made.fill(w, seed, STREAM, 0))
+        return float(np.sqrt(np.median(met[-1])))
 
     def values(self, w: Float2D, logs: Logs, by: float) -> tuple[Float1D, Float1D]:
         """(payoff times ratio, ratio) of paths whose start lies `by` higher in log spot."""
@@ -177,13 +185,14 @@ def scored(
     if reason:
         raise NoEngineError(f"estimator 'likelihood_ratio' cannot be used: {reason}. Can: bumps.")
     few = replace(settings, n_paths=min(_TRIAL, settings.n_paths or _TRIAL))
-    by, best, least = 0.5 * spot_bump, None, np.inf
+    best, by, least = None, 0.0, np.inf
     for first in _FIRST:
         one = _scored(item, model, snapshot, first)
-        found = _observations(one, few, which, by, snapshot.spot)
+        size = min(0.5 * spot_bump, _SHARE * one.spread(settings.seed))
+        found = _observations(one, few, which, size, snapshot.spot)
         noise = sum(float(each.std()) * snapshot.spot**k for k, each in enumerate(found.values()))
         if noise < least:
-            best, least = one, noise
+            best, by, least = one, size, noise
     assert best is not None
     found = _observations(best, settings, which, by, snapshot.spot)
     return {name: entry(found[name], HOW["likelihood_ratio"]) for name in which}
@@ -278,7 +287,9 @@ def common_paths(
     which: Sequence[str], bumps: dict[str, Any],
 ) -> dict[str, dict[str, Any]]:  # fmt: skip
     """Central differences of `replicates(contract, model, market)`, estimates on paths that do not change."""
-    size, dv, dr, days = bumps["spot"] or 0.01, bumps["vol"] or 0.01, bumps["rate"] or 0.01, bumps["days"]
+    size, dr, days = bumps["spot"] or 0.01, bumps["rate"] or 0.01, bumps["days"]
+    least = least_vol(model)
+    dv = bumps["vol"] or (min(0.01, 0.5 * least) if least > 0.0 else 0.01)
 
     def run(keys: list[Key]) -> dict[Key, Float1D]:
         out: dict[Key, Float1D] = {}
