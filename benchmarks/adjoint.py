@@ -43,7 +43,8 @@ def compared(name: str, what: str, item: Any, model: Any, snapshot: Any, moved: 
     found = frame[(frame.greek == first) & (frame.tau.notna() | first.startswith("by_"))].iloc[0]
     spread = float(each[0].std(ddof=1) / np.sqrt(each[0].size))
     off = (float(found.value) - float(each[0].mean())) / np.hypot(float(found.std_error), spread)
-    told = f"standard error {float(found.std_error):.1e} of {float(found.value):.4g}; {ours / alone:.1f} prices; {off:+.1f} s.e."
+    size, error = float(found.value), float(found.std_error)
+    told = f"standard error {error:.1e} of {size:.4g}; {ours / alone:.1f} prices; {off:+.1f} s.e."
     return [
         row(f"research: one sweep ({name})", ours, told, what, False),
         row("research: bumps on common paths", seconds * scale, f"standard error {spread:.1e}", what, True),

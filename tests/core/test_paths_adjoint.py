@@ -11,6 +11,7 @@ import pytest
 from research.core.paths.adjoint import diffusion_adjoint, lognormal_adjoint, transition_adjoint
 from research.core.paths.diffusion import diffusion_paths
 from research.core.paths.transition import transition_paths
+from research.core.random.brownian import plan
 
 DT, LANES = 0.1, 64
 
@@ -65,19 +66,30 @@ def test_diffusions(n_factors: int, n_x: int, sigma: float, rho: float) -> None:
         assert one == pytest.approx(other, rel=2e-5, abs=2e-6)
 
 
-def test_lognormal_paths() -> None:
-    gaps, w = np.array([0.01, 0.02, 0.005]), motion(3)
-    z = np.diff(w, axis=0, prepend=0.0) / np.sqrt(DT)
-    by_x, by_met = (np.random.default_rng(k).standard_normal((3, LANES)) for k in (1, 2))
+@pytest.mark.parametrize("bridge", [True, False])
+def test_lognormal_paths(bridge: bool) -> None:
+    total = np.array([0.01, 0.03, 0.035, 0.05])
+    order, weights = plan(total, bridge)
+    z = np.random.default_rng(3).standard_normal((4, LANES))
+    by_x, by_met = (np.random.default_rng(k).standard_normal((4, LANES)) for k in (1, 2))
+
+    def motion_of() -> Any:
+        w = np.zeros((5, LANES))
+        for (at, left, right), (a, c, size), normal in zip(order, weights, z):
+            w[at] = a * w[left] + c * w[right] + size * normal
+        return w[1:]
 
     def paid() -> float:
-        x = np.cumsum(np.sqrt(gaps)[:, None] * z - 0.5 * gaps[:, None], axis=0)
-        return float((by_x * x).sum() + (by_met * gaps[:, None]).sum())
+        x = motion_of() - 0.5 * total[:, None]
+        return float((by_x * x).sum() + (by_met * np.diff(total, prepend=0.0)[:, None]).sum())
 
-    sums, start = np.zeros(3), np.empty(LANES)
-    lognormal_adjoint(np.cumsum(np.sqrt(gaps)[:, None] * z, axis=0), np.cumsum(gaps), by_x, by_met, sums, start)
-    for k in range(3):
-        assert sums[k] == pytest.approx(difference(paid, gaps, (k,)), rel=1e-7)
+    by_weights, by_total, start = np.zeros((4, 3)), np.zeros(4), np.empty(LANES)
+    lognormal_adjoint(motion_of(), order, weights, by_x, by_met, by_weights, by_total, start)
+    for k in range(4):
+        assert by_total[k] == pytest.approx(difference(paid, total, (k,)), rel=1e-7)
+        for j in range(3):
+            if j == 2 or order[k, j + 1] > 0:
+                assert by_weights[k, j] == pytest.approx(difference(paid, weights, (k, j)), rel=1e-6, abs=1e-9)
     np.testing.assert_allclose(start, by_x.sum(axis=0), rtol=1e-12)
 
 

@@ -33,8 +33,10 @@ def diffusion(n_factors: int, n_x: int) -> tuple[Any, ...]:
 
 
 def lognormal() -> tuple[Any, ...]:
-    """Three gaps."""
-    return _motion(3), DT * np.array([1.0, 2.0, 3.0]), *_slopes(3), np.zeros(3), np.zeros(LANES)
+    """Three gaps, joined by a bridge."""
+    order = np.array([[3, 0, 0], [1, 0, 3], [2, 1, 3]])
+    weights = np.array([[0.0, 0.0, 0.5], [0.6, 0.4, 0.2], [0.5, 0.5, 0.3]])
+    return _motion(3), order, weights, *_slopes(3), np.zeros((3, 3)), np.zeros(3), np.zeros(LANES)
 
 
 def table() -> tuple[Any, ...]:

@@ -22,7 +22,7 @@ from math import sqrt
 
 import numpy as np
 
-from research.arrays import Float1D, Float2D, Float3D
+from research.arrays import Float1D, Float2D, Float3D, Int2D
 from research.core._jit import inlined, kernel
 from research.core.math.elementary import log
 from research.core.math.normal import norm_cdf
@@ -193,22 +193,42 @@ def diffusion_adjoint(
 
 @kernel
 def lognormal_adjoint(
-    w: Float2D, variance: Float1D, by_x: Float2D, by_met: Float2D, by_variance: Float1D, by_start: Float1D
-) -> None:
-    """As `diffusion_adjoint` for x = w - V / 2, w a motion at the variance times V, shape (n,).
+    w: Float2D, order: Int2D, weights: Float2D, by_x: Float2D, by_met: Float2D, by_weights: Float2D,
+    by_variance: Float1D, by_start: Float1D,
+) -> None:  # fmt: skip
+    """As `diffusion_adjoint` for x = w - V / 2, w a motion that `order` and `weights` of core.random.brownian make.
 
-    by_variance, shape (n,): added, by the variance of each gap; by_start, shape (lanes,): by log(S / F) at the start.
+    by_weights, shape (n, 3), and by_variance, shape (n,): added, by the weights and by V at each time; by_start, shape
+    (lanes,): by log(S / F) at the start. Along a bridge a vol that leaves the variance at the end as it is leaves the
+    end of the path where it is, too, and its derivative has little noise.
     """
     n, lanes = w.shape[0], w.shape[1]
+    b, past = np.zeros((n + 1, lanes)), np.zeros((n + 1, lanes))
     for i in range(lanes):
         by_start[i] = 0.0
-    for k in range(n - 1, -1, -1):
-        gap = variance[k] - (variance[k - 1] if k > 0 else 0.0)
-        before, some, total = w[max(k - 1, 0)], 1.0 if k > 0 else 0.0, 0.0
+    for k in range(n):
+        own, met, before = 0.0, 0.0, 0.0
         for i in range(lanes):
+            b[k + 1, i], past[k + 1, i] = by_x[k, i], w[k, i]
             by_start[i] += by_x[k, i]
-            total += by_start[i] * (0.5 * (w[k, i] - some * before[i]) / gap - 0.5) + by_met[k, i]
-        by_variance[k] += total
+            own += by_x[k, i]
+            met += by_met[k, i]
+            before += by_met[k + 1, i] if k + 1 < n else 0.0
+        by_variance[k] += met - before - 0.5 * own
+    for m in range(n - 1, -1, -1):
+        at, left, right = order[m, 0], order[m, 1], order[m, 2]
+        a, c, size = weights[m, 0], weights[m, 1], weights[m, 2]
+        by_a, by_c, by_z = 0.0, 0.0, 0.0
+        for i in range(lanes):
+            slope, rest = b[at, i], past[at, i] - a * past[left, i] - c * past[right, i]
+            by_a += slope * past[left, i]
+            by_c += slope * past[right, i]
+            by_z += slope * rest
+            b[left, i] += a * slope
+            b[right, i] += c * slope
+        by_weights[m, 0] += by_a
+        by_weights[m, 1] += by_c
+        by_weights[m, 2] += by_z / size if size > 0.0 else 0.0
 
 
 @inlined

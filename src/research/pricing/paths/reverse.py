@@ -1,13 +1,13 @@
 """Which schemes can be gone through backwards: one function a scheme, with the numbers it was given as one vector.
 
-A `Reverse` knows the vector of a scheme's numbers (variances of the gaps, rows of steps, a leverage grid) as a function
+A `Reverse` knows the vector of a scheme's numbers (weights of a bridge, rows of steps, a leverage grid) as a function
 of the model, and adds up the derivative of what paths pay by each of them. What that means for any parameter of the
 model, for a bucket of its term structure, or for a bump of its volatility, is then a product with the derivative of the
 vector, which costs no path.
 
 | model | scheme | vector |
 |---|---|---|
-| BlackScholes, BlackTermStructure, Merton | exact | variance of each gap |
+| BlackScholes, BlackTermStructure, Merton | exact | weights of the Brownian bridge, variance at each time |
 | Heston, Bates, LocalStochasticVol | QE-M | rows of steps, kappa, theta, sigma, rho, v0, the leverage |
 | LocalVol | transition, Euler | the level of the volatility in each gap; its grid in each step |
 
@@ -24,6 +24,7 @@ import numpy as np
 
 from research.arrays import Float1D, Float2D
 from research.core.paths.adjoint import diffusion_adjoint, lognormal_adjoint, transition_adjoint
+from research.core.random import brownian
 from research.models import BlackScholes, Heston
 from research.pricing.paths import heston as qe
 from research.pricing.paths import lognormal
@@ -46,14 +47,19 @@ def _lognormal(model: Any, request: Request) -> Reverse:
         vol = BlackScholes(sigma=one.sigma) if type(one).__name__ == "Merton" else one
         return lognormal.total_variance(vol, request.times, request.origin)
 
-    total = variance(model)
+    n = request.times.size
+    order, weights = brownian.plan(variance(model), request.bridge)
+
+    def vector(one: Any) -> Float1D:
+        total = variance(one)
+        return np.concatenate((brownian.plan(total, request.bridge)[1].ravel(), total))
 
     def back(w: Float2D, by_x: Float2D, by_met: Float2D) -> tuple[Float1D, Float1D]:
-        sums, start = np.zeros(total.size), np.empty(w.shape[1])
-        lognormal_adjoint(np.ascontiguousarray(w[: total.size]), total, by_x, by_met, sums, start)
-        return sums, start
+        sums, own, start = np.zeros((n, 3)), np.zeros(n), np.empty(w.shape[1])
+        lognormal_adjoint(np.ascontiguousarray(w[:n]), order, weights, by_x, by_met, sums, own, start)
+        return np.concatenate((sums.ravel(), own)), start
 
-    return Reverse(vector=lambda one: np.diff(variance(one), prepend=0.0), back=back)
+    return Reverse(vector=vector, back=back)
 
 
 def _qe(model: Any, request: Request) -> Reverse:
