@@ -138,3 +138,12 @@ def test_a_volatility_swap_has_no_tomorrow():
     assert np.isnan(book["theta"][0]) and np.isfinite(book["theta"][1])
     with pytest.raises(InputError, match="starts today and has no value tomorrow"):
         greeks(swap, MODEL, MARKET, which=("theta",))
+
+
+@pytest.mark.parametrize("item", LOOKED, ids=lambda c: type(c).__name__)
+def test_greeks_by_shifted_barriers_state_what_the_shift_leaves(item):
+    names = ("delta", "gamma", "vega", "theta", "rho")
+    shift, exact = (greeks(item, MODEL, MARKET, which=names, method=m).set_index("greek") for m in ("analytic", "pde"))
+    for name in names:
+        off = abs(shift.value[name] - exact.value[name])
+        assert off < shift.error[name] + 3.0 * exact.error[name], name

@@ -290,6 +290,8 @@ def _group(
                 _group([items[i] for i in at], model, snapshot, str(used), wanted, given, options)]  # fmt: skip
     bumps = bumps | {"spot": float(size[0]), "side": int(side[0])}
     table = differences(items, model, snapshot, str(used), wanted, bumps, options, first)
+    if used == "analytic":
+        _widen(table, items, model, snapshot, wanted, bumps, options, first.error)
     if "value" in table:
         table["value"] |= {"std_error": first.std_error, "error": first.error}
     exact = [n for n in ("delta", "gamma", "speed") if n in wanted]
@@ -306,6 +308,27 @@ def _group(
             error = 1e-9 * max(float(np.abs(given[name]).max()), 1e-300)
             table[name] = entry(given[name], error, "under the integral")
     return [(everyone, str(used), table)]
+
+
+def _widen(
+    table: Table, items: list[Any], model: Any, snapshot: Snapshot, wanted: list[str], bumps: dict[str, Any],
+    options: dict[str, Any], error: Any,
+) -> None:  # fmt: skip
+    """What a shift of barriers that stands for n looks leaves: all of its own effect, and `error`, that of the value,
+    as it would be if it changed over a standard deviation of the price, over the vol and over the life."""
+    looks = np.array([float(getattr(item, "n_monitoring", None) or np.inf) for item in items])
+    if not np.isfinite(looks).any():
+        return
+    always = [replace(item, n_monitoring=None) if np.isfinite(n) else item for item, n in zip(items, looks)]
+    other = differences(always, model, snapshot, "analytic", wanted, bumps, options)
+    tau = np.array([float(item.years(snapshot.as_of)) for item in items])
+    move, sigma = snapshot.spot * model.sigma * np.sqrt(tau), model.sigma
+    size = {"delta": move, "gamma": move**2, "speed": move**3, "vega": sigma, "volga": sigma**2, "vanna": sigma * move,
+            "theta": tau, "charm": tau * move, "rho": 1.0 / np.maximum(tau, 1.0 / DAYS)}  # fmt: skip
+    for name, one in table.items():
+        if name in size:
+            left = np.abs(one["value"] - other[name]["value"]) + error / size[name]
+            one["error"] = one["error"] + np.where(np.isfinite(looks), left, 0.0)
 
 
 def _soon(items: list[Any], snapshot: Snapshot, days: float) -> dict[int, float]:
