@@ -32,6 +32,7 @@ from research.models import (
 )  # fmt: skip
 from research.pricing import price
 from research.pricing.catalogue import engines_for
+from research.pricing.paths import engine
 
 DAYS = 365.0
 FLAT = flat_snapshot(spot=100.0, rate=0.03, dividend_yield=0.01)
@@ -131,12 +132,15 @@ def stays(model: Any, spot: float = 0.0, rate: float = 0.0) -> Any:
 
 
 def values(item: Any, model: Any, snapshot: Snapshot, method: str, n_paths: int) -> Any:
-    """Prices: one, or by several seeds."""
+    """Prices: one, or those of several scrambles or seeds."""
     if method not in SIMULATED:
         return np.array([float(price(item, model, snapshot, method=method))])
     extra: dict[str, Any] = {"upper": False} if method == "longstaff_schwartz" else {}
     if method == "paths":
         extra = {"check_scheme": False}
+        each = engine.simulate(item, model, snapshot, n_paths=n_paths, seed=101, **extra).replicates
+        if each.size > 1:
+            return each
     return np.array([float(price(item, model, snapshot, method=method, n_paths=n_paths, seed=s, **extra))
                      for s in (101, 102, 103, 104)])  # fmt: skip
 

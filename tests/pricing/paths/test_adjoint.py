@@ -130,6 +130,19 @@ def test_derivatives_by_the_parameters_of_heston_are_those_of_the_integral() -> 
         assert found.std_error[name] < 0.05 * abs(exact.value[name]) + 0.05
 
 
+def test_parameters_of_the_door_are_those_of_the_sweep() -> None:
+    found = greeks(ASIAN, RISING, SLOPED, method="paths", which="value", parameters=True).set_index("greek")
+    frame = adjoint(ASIAN, RISING, SLOPED)
+    vegas = frame[(frame.greek == "vega") & frame.tau.notna()]
+    assert found.value[["by_implied_0", "by_implied_1"]].tolist() == vegas.value.tolist()
+    jumpy = greeks(Digital(strike=100.0, **UNTIL), HESTON, SLOPED, method="paths", which="value", parameters=True,
+                   n_paths=1 << 12).set_index("greek")  # fmt: skip
+    exact = greeks(Digital(strike=100.0, **UNTIL), HESTON, SLOPED, which="value", parameters=True).set_index("greek")
+    for name in ("by_v0", "by_theta"):
+        assert abs(jumpy.value[name] - exact.value[name]) < 4.0 * jumpy.std_error[name] + 0.02 * abs(exact.value[name])
+        assert jumpy.how[name] == "common paths"
+
+
 def test_a_european_option_under_one_vol_has_its_closed_form() -> None:
     model = BlackScholes(sigma=0.2)
     found = adjoint(CALL, model, SLOPED).set_index("greek")
