@@ -13,7 +13,12 @@ from research.pricing import greeks, price
 
 N_PATHS = 1 << 11
 WITHOUT = {"VolatilitySwap": {"theta", "charm"}}  # it starts today: tomorrow it has no value
-SLOW = ("American", "Bermudan")  # by Longstaff and Schwartz: minutes
+_JUMPS, _EARLY = ("Merton", "Bates", "VarianceGamma", "RoughBergomi"), ("American", "Bermudan")
+_LOOKS = ("Lookback", "PartialLookback", "VarianceSwap", "VolatilitySwap", "CorridorVarianceSwap")
+SLOW = {  # minutes each: by Longstaff and Schwartz, and 64 tables of moves a bump
+    *((kind, model) for kind in _EARLY for model in _JUMPS),
+    *((kind, "LocalVol") for kind in _LOOKS),
+}
 # Greeks by differences of second order of what is not a polynomial: of the size of the Greek
 ROUGH = {"delta": 4e-3, "gamma": 2e-2, "vega": 1e-2, "rho": 4e-3}
 A_FEW = [
@@ -71,6 +76,6 @@ def _shares() -> list[Any]:
 def test_greeks_of_every_contract_are_the_differences_of_its_prices(model: str) -> None:
     faults: list[str] = []
     for kind, name, market in _shares():
-        if name == model and not (kind in SLOW and model in ("Merton", "Bates", "VarianceGamma", "RoughBergomi")):
+        if name == model and (kind, model) not in SLOW:
             faults += check(kind, model, market)
     assert not faults, "\n".join(faults)
