@@ -48,10 +48,24 @@ def table() -> tuple[Any, ...]:
     return _motion(3), np.full(3, DT**-0.5), terms, *tables, *_slopes(3), np.zeros(3), np.zeros(LANES)
 
 
+def walk() -> tuple[Any, ...]:
+    """Three steps forwards, everything kept."""
+    w, terms, steps, leverage, start, *_ = diffusion(2, 11)
+    return w, terms, steps, leverage, start, np.zeros((4, 5, LANES))
+
+
+def step_back() -> tuple[Any, ...]:
+    """One path, one step."""
+    _, terms, steps, *_ = diffusion(2, 0)
+    return 0.04, 0.05, np.array([0.3, -0.7]), 1.1, steps[0], terms, 0.8, -0.2, 0.5, np.zeros(12)
+
+
 CASES: dict[str, Callable[[], tuple[Any, ...]]] = {
     "research.core.paths.adjoint.diffusion_adjoint": lambda: diffusion(2, 0),
     "research.core.paths.adjoint.diffusion_adjoint[leverage]": lambda: diffusion(2, 11),
     "research.core.paths.adjoint.diffusion_adjoint[local]": lambda: diffusion(1, 11),
+    "research.core.paths.adjoint._walk": walk,
+    "research.core.paths.adjoint._heston_back": step_back,
     "research.core.paths.adjoint.lognormal_adjoint": lognormal,
     "research.core.paths.adjoint.transition_adjoint": table,
 }

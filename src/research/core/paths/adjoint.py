@@ -80,7 +80,7 @@ def _qe_back(
             b_slope, finite)  # fmt: skip
 
 
-@inlined
+@kernel
 def _heston_back(
     v: float, after: float, z: Float1D, lev: float, step: Float1D, terms: Float1D, b: float, c: float, met: float,
     sums: Float1D,
@@ -129,7 +129,7 @@ def _slope_at(row: Float1D, terms: Float1D, x: float) -> tuple[int, float, float
     return j, f, (row[j + 1] - row[j]) * terms[5] if inside else 0.0
 
 
-@inlined
+@kernel
 def _walk(w: Float2D, terms: Float1D, steps: Float2D, leverage: Float2D, start: Float2D, kept: Float3D) -> None:
     """As `diffusion_paths`; kept[k]: 0 log(S / F), 1 v, 2 L before step k, 3 and 4 its normals; kept[n]: 0, 1."""
     n, lanes = steps.shape[0], w.shape[1]
