@@ -29,6 +29,7 @@ WORKLOADS = [
     "smile_fits",
     "black_greeks",
     "greeks_ladder",
+    "adjoint",
     "american",
     "finite_differences",
     "monte_carlo",

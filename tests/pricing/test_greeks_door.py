@@ -187,5 +187,5 @@ def test_wrong_questions_are_refused():
         greeks(item, MODEL, MARKET, sticky="delta")
     with pytest.raises(InputError, match="parameters must be False for several contracts"):
         greeks([item, item], MODEL, MARKET, parameters=True)
-    with pytest.raises(InputError, match="tau must be longer than 1 days for theta"):
-        greeks(American(strike=100.0, tau=0.002, is_call=False), MODEL, MARKET, which=("theta",))
+    with pytest.raises(InputError, match="days must be a whole number of calendar days, at least 1"):
+        greeks(item, MODEL, MARKET, days=0.5)

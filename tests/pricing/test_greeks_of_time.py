@@ -12,11 +12,14 @@ from research.errors import InputError
 from research.instruments import (
     Asian,
     Autocallable,
+    Barrier,
     Bermudan,
     Chooser,
     Cliquet,
     Composed,
     Compound,
+    DoubleBarrier,
+    DoubleTouch,
     European,
     ForwardStart,
     PartialBarrier,
@@ -29,6 +32,9 @@ from research.instruments.expressions import average, maximum, touched_above, wh
 from research.market import flat_snapshot
 from research.models import BlackScholes
 from research.pricing import greeks, price
+from research.pricing._agreed_looks import equal_looks
+from research.pricing._bumps import aged, bumped
+from research.pricing.paths.payoffs import Terms, payoff
 
 MARKET = flat_snapshot(spot=100.0, rate=0.04, dividend_yield=0.01)
 MODEL = BlackScholes(sigma=0.25)
@@ -89,6 +95,40 @@ def test_theta_of_a_swap_that_has_run_is_the_loss_of_a_day_without_moves():
     assert found == pytest.approx((after(1) - after(-1)) * 365 / 2, rel=1e-3)
 
 
+LOOKED: list[Any] = [
+    Barrier(strike=100.0, barrier=90.0, direction="down", knock="out", tau=1.0, n_monitoring=12),
+    DoubleBarrier(strike=100.0, low=80.0, high=120.0, knock="out", tau=1.0, n_monitoring=12),
+    DoubleTouch(low=80.0, high=120.0, tau=1.0, n_monitoring=12),
+    PartialBarrier(strike=100.0, barrier=90.0, direction="down", knock="out", watched="start", switch=0.5, tau=1.0,
+                   n_monitoring=6),
+    PartialBarrier(strike=100.0, barrier=90.0, direction="down", knock="out", watched="end", switch=0.5, tau=1.0,
+                   n_monitoring=6),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("method", ["analytic", "pde"])
+@pytest.mark.parametrize("item", LOOKED, ids=lambda c: type(c).__name__)
+def test_a_day_that_passes_leaves_the_looks_where_they_were_agreed(item, method):
+    """Between two looks the value obeys dV/dt = r V - (r - q) S delta - sigma^2 S^2 gamma / 2."""
+
+    def at(days: int) -> float:
+        return float(price(aged(item, days), MODEL, bumped(MARKET, days=days), method=method))
+
+    theta = (at(1) - at(-1)) * 365 / 2
+    g = greeks(item, MODEL, MARKET, which=("value", "delta", "gamma", "theta"), method=method).set_index("greek").value
+    expected = 0.04 * g["value"] - 3.0 * g["delta"] - 0.5 * 0.25**2 * 1e4 * g["gamma"]
+    assert theta == pytest.approx(expected, rel=1e-3 if method == "analytic" else 1e-2)
+    assert g["theta"] == pytest.approx(expected, rel=1e-3)
+
+
+def test_a_look_that_has_passed_is_gone():
+    item = Barrier(strike=100.0, barrier=90.0, direction="down", knock="out", tau=10 / 365, n_monitoring=10)
+    times = equal_looks(aged(item, 3), 7 / 365, 10)
+    np.testing.assert_allclose(times * 365, np.arange(1, 8), atol=1e-9)
+    paid = payoff(aged(item, 3), Terms(snapshot=bumped(MARKET, days=3)))
+    np.testing.assert_allclose(paid.times, times)
+
+
 def test_a_volatility_swap_has_no_tomorrow():
     swap = VolatilitySwap(strike=0.2, tau=1.0)
     assert set(greeks(swap, MODEL, MARKET)["greek"]) == {
@@ -98,3 +138,12 @@ def test_a_volatility_swap_has_no_tomorrow():
     assert np.isnan(book["theta"][0]) and np.isfinite(book["theta"][1])
     with pytest.raises(InputError, match="starts today and has no value tomorrow"):
         greeks(swap, MODEL, MARKET, which=("theta",))
+
+
+@pytest.mark.parametrize("item", LOOKED, ids=lambda c: type(c).__name__)
+def test_greeks_by_shifted_barriers_state_what_the_shift_leaves(item):
+    names = ("delta", "gamma", "vega", "theta", "rho")
+    shift, exact = (greeks(item, MODEL, MARKET, which=names, method=m).set_index("greek") for m in ("analytic", "pde"))
+    for name in names:
+        off = abs(shift.value[name] - exact.value[name])
+        assert off < shift.error[name] + 3.0 * exact.error[name], name

@@ -1,12 +1,14 @@
 """Options reach the Greeks that know them, whatever the contract, the model and the market; the rest is refused."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from research.errors import InputError, NoEngineError
-from research.instruments import Autocallable, Digital, European, Position, RangeAccrual
+from research.instruments import Autocallable, Barrier, Digital, European, Position, RangeAccrual
 from research.market import CashDividends, DiscountCurve, Snapshot, flat_snapshot
-from research.models import BlackScholes, BlackTermStructure, DisplacedDiffusion
+from research.models import BlackScholes, BlackTermStructure
 from research.pricing import greeks, portfolio, price
 
 MARKET = flat_snapshot(spot=100.0, rate=0.03, dividend_yield=0.01)
@@ -93,7 +95,9 @@ def test_the_value_among_greeks_has_the_error_of_the_price():
 
 
 def test_greeks_of_a_grid_are_read_on_it_when_the_best_engine_has_refused():
-    found = greeks(Digital(strike=100.0, tau=1.0), DisplacedDiffusion(sigma=0.15, shift=30.0), MARKET, which="delta")
+    sloped = replace(MARKET, discount=DiscountCurve(as_of=MARKET.as_of, tau=[0.5, 2.0], zero_rate=[0.01, 0.03]))
+    item = Barrier(strike=100.0, barrier=80.0, direction="down", knock="out", tau=1.0)
+    found = greeks(item, BlackScholes(sigma=0.2), sloped, which="delta")
     assert (found.method[0], found.how[0]) == ("pde", "on the grid")
 
 

@@ -42,7 +42,8 @@
 | `longstaff_schwartz` | American | lognormal | exercise by regression, dual upper bound | Longstaff & Schwartz (2001) |
 
 Of notes: `term_sheet` (outcomes, life, margin), `solve` (the fair coupon), `note_grid` (every date and spot, to hedge).
-Of contracts on several underlyings: `basket_greeks`. Of everything: `greeks`, by simulation with the quietest
+Of contracts on several underlyings: `basket_greeks`, `basket_ladder`. All first derivatives of one contract on paths,
+by expiry, forward and parameter, in one sweep: `adjoint`. Of everything: `greeks`, by simulation with the quietest
 `estimator` of bumps, pathwise, mixed and likelihood ratio (`simulated_greeks`); `ladder` (spot x vol), `vega_buckets`,
 `rho_buckets`, `dividend_buckets`; `quote` (issuer credit, funding, liquidity, model reserve, overlays as lines). Of a
 book across underlyings, models and markets: `portfolio`.
@@ -59,7 +60,9 @@ from research.pricing.price import Price, methods, price
 
 # found when first used, so that a run's code closure holds the engines it used
 _LAZY = {
+    "adjoint": "paths.adjoint",
     "basket_greeks": "multi_asset_greeks",
+    "basket_ladder": "basket_ladders",
     "NoteGrid": "_note_grid",
     "note_grid": "_note_grid",
     "greeks": "sensitivities",
@@ -95,7 +98,9 @@ def __getattr__(name: str) -> Any:
 __all__ = [
     "adjustments",
     "american",
+    "adjoint",
     "basket_greeks",
+    "basket_ladder",
     "engines_for",
     "fourier",
     "greeks",

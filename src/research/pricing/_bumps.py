@@ -2,12 +2,13 @@
 
 | what | how |
 |---|---|
-| spot | the snapshot's spot; rates, yields and the model stay |
+| spot | the snapshot's spot; rates, yields and the model stay, local vols at their prices (`within`) |
 | vol | `shifted(model, by)`: every implied vol of a surface (`Shifted`) or by expiry; sigma where the model has one; |
 |     | sqrt(v0) and sqrt(theta) together under stochastic variance; |
 |     | by that times S^(1-beta): alpha under SABR, sigma under CEV; |
 |     | every local vol; that of the Heston part under a leverage; every root of a forward variance |
 | rate | every zero rate by the same amount |
+| smile | `stuck`: strikes keep their vols, unless sticky="moneyness" |
 | time | as_of moves; times in years get shorter, what has run (of a coupon, of a swap) longer; spot, zero rates and |
 |      | yields by time to maturity stay; cash that is paid meanwhile is off the spot, as on the day itself |
 """
@@ -16,16 +17,18 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass, fields, is_dataclass, replace
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
 
+from research.conventions import year_fraction
 from research.errors import InputError, require
 from research.market import CashDividends, DiscountCurve, Snapshot
 
 DAYS = 365.0
 _AT_A_LEVEL = 2.0**-12  # of spot, where the spot lies on a level: gamma jumps there, delta does not
+_DATED = {"expiry": "tau", "dates": "times"}  # fields of dates, and those of years in their place
 _TIMES = ("tau", "times", "fixings", "observations", "start", "switch", "resets", "at", "schedule")
 
 
@@ -44,6 +47,31 @@ class Shifted:
     def vol(self, log_moneyness: Any, tau: Any) -> Any:
         """The base's vol and the shift, at least 0."""
         return np.maximum(np.asarray(self.base.vol(log_moneyness, tau)) + self.by, 0.0)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stuck:
+    """A surface of which every strike keeps its vol while the spot, and with the rates the forward, moves."""
+
+    base: Any
+    spot: float  # log of the spot over the one that `base` is for
+    rate: float  # by which zero rates lie higher, 1/year
+
+    @property
+    def abilities(self) -> frozenset[str]:
+        """Those that are about implied vols."""
+        return frozenset(self.base.abilities) & {"implied_vol"}
+
+    def vol(self, log_moneyness: Any, tau: Any) -> Any:
+        """The base's vol at the same strike."""
+        return self.base.vol(np.asarray(log_moneyness) + self.spot + self.rate * np.asarray(tau), tau)
+
+
+def stuck(model: Any, spot: float = 0.0, rate: float = 0.0) -> Any:
+    """The model where spot is higher by a fraction and rates by a number: of a smile, strikes keep their vols."""
+    able = model.abilities
+    smile = "implied_vol" in able and "deterministic_vol" not in able
+    return Stuck(model, float(np.log1p(spot)), rate) if smile and (spot or rate) else model
 
 
 def shifted(model: Any, by: float, snapshot: Snapshot) -> Any:
@@ -98,56 +126,87 @@ def _paid(snapshot: Snapshot, dividends: CashDividends, years: float) -> Snapsho
     return replace(snapshot, spot=spot, cash_dividends=left)
 
 
-def vol_step(model: Any) -> float:
-    """0.01, or less where the vol is small: a bump must not be a large part of it; of a normal vol, 0.05 of it."""
-    lowest = _lowest_vol(model)
-    if "normal" in model.abilities and lowest > 0.0:
-        return 0.05 * lowest
-    return min(0.01, 0.05 * lowest) if lowest > 0.0 else 0.01
+def within(model: Any, spot: float) -> Any:
+    """The model as a spot higher by the fraction `spot` sees it: local vols and leverages stay at their prices."""
+    names = {f.name for f in fields(model)} if is_dataclass(model) else set()
+    if not spot:
+        return model
+    if {"heston", "leverage"} <= names:
+        return replace(model, leverage=within(model.leverage, spot))
+    if {"log_moneyness", "vol"} <= names:
+        return replace(model, log_moneyness=model.log_moneyness - np.log1p(spot))
+    return model
+
+
+def least_vol(model: Any) -> float:
+    """The smallest volatility that a bump moves, 1/sqrt(year); inf where it is not known."""
+    names = {f.name for f in fields(model)} if is_dataclass(model) else set()
+    if {"v0", "theta", "kappa"} <= names:
+        return float(min(model.v0, model.theta) ** 0.5)
+    if {"heston", "leverage"} <= names:
+        return least_vol(model.heston)
+    if {"log_moneyness", "vol"} <= names:
+        return float(np.min(model.vol))
+    if {"tau", "implied"} <= names:
+        return float(min(model.implied))
+    if "forward_variance" in names:
+        return float(np.min(model.forward_variance) ** 0.5)
+    return float(model.sigma) if "sigma" in names and "beta" not in names else np.inf
+
+
+def vol_step(model: Any, step: float = 0.01) -> float:
+    """`step`, or less where the vol is small: a bump must not be a large part of it; of a normal vol, 0.05 of it."""
+    least = least_vol(model)
+    if "normal" in model.abilities and 0.0 < least < np.inf:
+        return 0.05 * least
+    return min(step, 0.05 * least) if least > 0.0 else step
 
 
 def noisy_step(model: Any) -> float:
-    """As `vol_step`, for a simulation: 0.01 but where that is no step at all."""
-    return vol_step(model) if "normal" in model.abilities else 0.01
+    """As `vol_step`, for a simulation: 0.01, or half of a smaller vol."""
+    least = least_vol(model)
+    return vol_step(model) if "normal" in model.abilities else min(0.01, 0.5 * least) if least > 0.0 else 0.01
 
 
-def _lowest_vol(model: Any) -> float:
-    """The smallest vol among the parameters that `shifted` moves; 0 where it is not known."""
-    if {"lognormal", "normal"} & set(model.abilities) or hasattr(model, "shift"):
-        return float(getattr(model, "sigma", 0.0))
-    if hasattr(model, "implied"):
-        return float(np.min(np.asarray(model.implied, dtype=np.float64)))
-    if hasattr(model, "v0") and hasattr(model, "theta"):
-        return float(np.sqrt(min(v for v in (model.v0, model.theta) if v > 0.0))) if max(model.v0, model.theta) else 0.0
-    return 0.0
-
-
-def spot_step(item: Any, model: Any, snapshot: Snapshot, step: float, given: bool, width: int = 2) -> float:
-    """A fraction of spot: `step`, less for short and calm options unless given, and `width` of it short of a barrier.
+def spot_step(item: Any, model: Any, snapshot: Snapshot, step: float, given: bool, width: int = 2) -> tuple[float, int]:
+    """(fraction of spot, side): `step`, less for short and calm options unless given, `width` of it short of a barrier.
 
     Wide stencils (more than two points on each side) take a twentieth of the standard deviation up to expiry also where
-    it is more than `step`: rounding is smaller then, and their own error stays below it.
+    it is more than `step`: rounding is smaller then, and their own error stays below it. The side is 1 or -1 for bumps
+    away from a level so near that bumps to both sides would be lost in rounding; else 0.
     """
     sigma = float(getattr(model, "sigma", 0.0)) if "lognormal" in model.abilities else 0.0
     if sigma > 0.0 and not given:
         tau = float(np.min(np.atleast_1d(np.asarray(item.years(snapshot.as_of), dtype=np.float64))))
         spread = 0.05 * sigma * max(tau, 1.0 / DAYS) ** 0.5
         step = min(step, spread) if width <= 2 else min(spread, 0.05)
+    rooms = _rooms(item, snapshot)
+    near = [r for r in rooms if 0.0 < abs(r) < (0.01 if width <= 2 else 0.03) * step]
+    side = (-1 if near[0] > 0.0 else 1) if near else 0
+    if side:
+        step = min([step, *(abs(r) / 6.0 for r in rooms if r * side > 0.0)])
+    else:
+        step = min([step, *(0.8 / width * abs(r) if r != 0.0 else _AT_A_LEVEL for r in rooms)])
+    few = step < 0.004 or width > 2
+    return float(2.0 ** np.floor(np.log2(step))) if few else step, side  # few sizes, larger batches
+
+
+def _rooms(item: Any, snapshot: Snapshot) -> list[float]:
+    """How far barriers and extremes lie from the spot, as fractions of it."""
     names = ["barrier", "low", "high", "extreme"]
     if getattr(item, "extreme", 0.0) is None:  # the extreme is today's spot: its law begins at the spot
         names.append("strike")
     levels = (getattr(item, name, None) for name in names)
     initial = float(getattr(item, "initial", None) or 1.0)
-    room = [abs(initial * level / snapshot.spot - 1.0) for level in levels if isinstance(level, float)]
-    step = min([step, *(0.8 / width * r if r > 0.0 else _AT_A_LEVEL for r in room)])
-    return float(2.0 ** np.floor(np.log2(step))) if step < 0.004 or width > 2 else step  # few sizes, larger batches
+    return [initial * level / snapshot.spot - 1.0 for level in levels if isinstance(level, float)]
 
 
 def aged(item: Any, days: float) -> Any:
     """The contract `days` later: times in years get shorter; dates stay, as the snapshot's own day moves.
 
-    Days in equal steps (`steps_per_year`) stay the days they were. Contracts within (the option of a compound, the
-    payments of a composed one) age too; a variance swap has run longer, and a snowball's coupon with it.
+    Days in equal steps (`steps_per_year`, `n_monitoring`, `n_observations`) stay the days they were. Contracts within
+    (the option of a compound, the payments of a composed one) age too; a variance swap has run longer, and a snowball's
+    coupon with it.
     """
     if type(item).__name__ == "VolatilitySwap":
         raise InputError(
@@ -156,7 +215,8 @@ def aged(item: Any, days: float) -> Any:
     change = {name: _older(name, getattr(item, name), days) for name in (f.name for f in fields(item))}
     if type(item).__name__ == "Autocallable":
         change["accrued"] = item.accrued + days / DAYS
-    if not hasattr(item, "steps_per_year"):
+    equal = ("n_monitoring", "n_observations")
+    if not hasattr(item, "steps_per_year") and all(getattr(item, name, None) is None for name in equal):
         return replace(item, **change)
     kind: Any = type(item)
     out = _remembering(kind)(**change)  # equal steps up to the end would not be the days that were agreed
@@ -165,9 +225,40 @@ def aged(item: Any, days: float) -> Any:
     return out
 
 
+def soonest(item: Any, as_of: date) -> float:
+    """Years to the first date of a contract that is still to come; inf for one that names none."""
+    found = [np.inf]
+    for name in (f.name for f in fields(item)):
+        value = getattr(item, name)
+        if name not in _TIMES and name not in _DATED:
+            continue
+        for one in value if isinstance(value, tuple) else (value,):
+            years = year_fraction(as_of, one) if isinstance(one, date) and one >= as_of else one
+            if isinstance(years, float) and years > 0.0:
+                found.append(years)
+    return float(min(found))
+
+
+def in_years(item: Any, as_of: date) -> Any:
+    """The same contract with years in place of its dates, so that it may age by a part of a day."""
+    change: dict[str, Any] = {}
+    for name in (f.name for f in fields(item)):
+        value = getattr(item, name)
+        if is_dataclass(value) and not isinstance(value, type):
+            change[name] = in_years(value, as_of)
+        elif isinstance(value, date) and value >= as_of:
+            change[name] = year_fraction(as_of, value)
+        elif isinstance(value, tuple) and value and all(isinstance(one, date) for one in value):
+            change[name] = tuple(year_fraction(as_of, one) for one in value)
+    for dated, timed in _DATED.items():
+        if dated in change:
+            change[timed], change[dated] = change[dated], None
+    return replace(item, **change) if change else item
+
+
 @functools.cache
 def _remembering(kind: type) -> type:
-    """A note of this kind that knows from which it was made, so that `_notes.build` finds the same days."""
+    """A contract of this kind that knows from which it was made, so that `_notes` and `_looks` find the same days."""
     return type(kind.__name__, (kind,), {"__slots__": ("older_by", "younger"), "__module__": kind.__module__})
 
 

@@ -15,6 +15,7 @@ from research.errors import InputError, require
 from research.instruments import Barrier, Bermudan, DoubleBarrier, DoubleTouch, PartialBarrier
 from research.market import Snapshot
 from research.pricing import _dated_claims, _notes
+from research.pricing._agreed_looks import equal_looks
 from research.pricing._dated import Dated, Leg, call_or_put, dated_rows
 from research.pricing._dated_march import march
 from research.pricing._partial_march import partial, partial_march
@@ -27,15 +28,10 @@ def _bermudan(item: Bermudan, snapshot: Snapshot) -> Dated:
                   exercise=1.0 if item.is_call else -1.0, at_once=bool(times[0] == 0.0))  # fmt: skip
 
 
-def _looks(start: float, stop: float, n: int) -> Float1D:
-    out: Float1D = start + (stop - start) * np.arange(1, n + 1) / n
-    return out
-
-
 def _knock(item: Barrier | DoubleBarrier, snapshot: Snapshot) -> Dated:
     item.check_alive(snapshot.spot)
     tau = item.years(snapshot.as_of)
-    times = _looks(0.0, tau, item.n_monitoring or 1)
+    times = equal_looks(item, tau, item.n_monitoring or 1)
     if isinstance(item, DoubleBarrier):
         low, high = item.low, item.high
     else:
@@ -50,7 +46,7 @@ def _knock(item: Barrier | DoubleBarrier, snapshot: Snapshot) -> Dated:
 
 def _double_touch(item: DoubleTouch, snapshot: Snapshot) -> Dated:
     item.check_alive(snapshot.spot)
-    times = _looks(0.0, item.years(snapshot.as_of), item.n_monitoring or 1)
+    times = equal_looks(item, item.years(snapshot.as_of), item.n_monitoring or 1)
     df = np.asarray(snapshot.discount.df(times))
     pay = item.amount * (df[-1] / df if item.pays_at == "expiry" else np.ones_like(df))
     wins = item.pays_if
@@ -66,7 +62,8 @@ def _partial(item: PartialBarrier, snapshot: Snapshot) -> Dated:
         raise InputError(f"n_monitoring must be None for direction 'either'; got {item.n_monitoring}.")
     tau, switch = item.years(snapshot.as_of), item.switch_years(snapshot.as_of)
     start = item.watched == "start"
-    looks = _looks(0.0, switch, item.n_monitoring or 1) if start else _looks(switch, tau, item.n_monitoring or 1)
+    n = item.n_monitoring or 1
+    looks = equal_looks(item, switch, n) if start else equal_looks(item, tau, n, switch)
     times = np.append(looks, tau) if looks[-1] < tau * (1.0 - 1e-12) else looks
     watched = np.arange(times.size) < looks.size
     down = item.direction == "down"

@@ -29,6 +29,11 @@ def entry(value: Any, error: Any, how: str) -> dict[str, Any]:
     return {"value": v, "std_error": np.zeros_like(v), "error": np.broadcast_to(error, v.shape), "how": how}
 
 
+def nothing(names: Sequence[str]) -> Table:
+    """Greeks of a contract that was refused."""
+    return {n: {"value": [np.nan], "std_error": [np.nan], "error": [np.nan], "how": ""} for n in names}
+
+
 def long(table: Table, names: Sequence[str], method: str) -> pd.DataFrame:
     """One contract: a row a Greek."""
     rows = [

@@ -74,7 +74,7 @@ class Walk:
     distance: float  # from the spot to the barrier, > 0
     drift: float  # of the whole time, away from the barrier
     std: float  # of the whole time
-    looks: int
+    looks: float  # of a contract that has aged not a whole number; 1 and less: at the end alone
 
     @property
     def step(self) -> float:
@@ -119,7 +119,7 @@ def paid_alive(
     paid, rises : at the moved barrier, and its derivative by the log price inwards
     kink : (distance from the barrier in logs, change of the slope) of the payment
     """
-    if walk.looks == 1:
+    if walk.looks <= 1.0:
         return once, 0.0
     s, (_, first, second) = walk.step, walk.at_barrier()
     inward = rises + walk.drift / walk.std**2 * paid
@@ -139,7 +139,7 @@ def paid_at_hit(
 
     `once` is one unit at expiry if the last look finds it alive.
     """
-    if walk.looks == 1:
+    if walk.looks <= 1.0:
         return df - once, 0.0
     s, (_, first, second) = walk.step, walk.at_barrier()
     tilt, wait = walk.drift / walk.std**2, rate / walk.looks

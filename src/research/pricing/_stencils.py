@@ -12,6 +12,12 @@ from typing import Any
 
 from research.arrays import Float1D
 
+# To one side: of f(0), f(1), ..., the lower order first.
+_AHEAD: dict[int, tuple[tuple[float, ...], ...]] = {
+    1: ((-11 / 6, 3.0, -3 / 2, 1 / 3), (-137 / 60, 5.0, -5.0, 10 / 3, -5 / 4, 1 / 5)),
+    2: ((35 / 12, -26 / 3, 19 / 2, -14 / 3, 11 / 12), (15 / 4, -77 / 6, 107 / 6, -13.0, 61 / 12, -5 / 6)),
+    3: ((-5 / 2, 9.0, -12.0, 7.0, -3 / 2), (-17 / 4, 71 / 4, -59 / 2, 49 / 2, -41 / 4, 7 / 4)),
+}
 Values = Callable[[int], Float1D]  # of the number of steps away
 
 # f' by width points on each side: of (f(+k) - f(-k)) / h, k = 1, 2, ...
@@ -58,6 +64,14 @@ def third(at: Values, h: float, width: int) -> Any:
     return _odd(THIRD[width], at) / h**3
 
 
+def ahead(at: Values, h: float, derivative: int, order: int) -> Any:
+    """The first, second or third derivative from f(0), f(1), ...: of the lower order (0) or the higher (1).
+
+    h has the sign of the side.
+    """
+    return sum(w * at(k) for k, w in enumerate(_AHEAD[derivative][order])) / h**derivative
+
+
 def _both(weights: tuple[float, ...]) -> float:
     return 2.0 * sum(abs(w) for w in weights)
 
@@ -66,3 +80,4 @@ def _both(weights: tuple[float, ...]) -> float:
 FIRST_GRAIN = {width: _both(weights) for width, weights in FIRST.items()}
 SECOND_GRAIN = {width: abs(centre) + _both(sides) for width, (centre, sides) in SECOND.items()}
 THIRD_GRAIN = {width: _both(weights) for width, weights in THIRD.items()}
+AHEAD_GRAIN = {derivative: sum(abs(w) for w in weights[1]) for derivative, weights in _AHEAD.items()}

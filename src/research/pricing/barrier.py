@@ -26,6 +26,7 @@ from research.market import Snapshot
 from research.models import BlackTermStructure
 from research.models.black_scholes import BlackScholes
 from research.pricing import _clock
+from research.pricing._agreed_looks import looks_left
 from research.pricing._corridor import between
 from research.pricing._flat import flat_rates, sensitivity_to_rounding
 from research.pricing._looks import Walk, paid_alive, paid_at_hit
@@ -165,7 +166,7 @@ def _rounding(t: _Terms, size: float) -> float:
 def _looked_at(item: Barrier, t: _Terms) -> tuple[float, float]:
     """Value, and what the third order of the distance between looks says is left."""
     phi = 1.0 if item.is_call else -1.0
-    walk = Walk(-t.eta * t.log_ratio, t.eta * t.mu * t.std**2, t.std, item.n_monitoring or 1)
+    walk = Walk(-t.eta * t.log_ratio, t.eta * t.mu * t.std**2, t.std, looks_left(item, t.tau))
     df = float(np.exp(-t.rate * t.tau))
 
     def moved(by: float) -> _Terms:

@@ -16,9 +16,9 @@ import numpy as np
 from research.arrays import Float1D
 from research.errors import InputError
 from research.market import Snapshot
-from research.pricing._bumps import DAYS, aged, bumped, shifted
+from research.pricing._bumps import DAYS, aged, bumped, shifted, stuck, within
 from research.pricing._greek_tables import Table, entry
-from research.pricing._stencils import FIRST_GRAIN, SECOND_GRAIN, THIRD_GRAIN, first, second, third
+from research.pricing._stencils import AHEAD_GRAIN, FIRST_GRAIN, SECOND_GRAIN, THIRD_GRAIN, ahead, first, second, third
 from research.pricing.price import rows_of
 
 GRIDS = ("pde", "lattice", "adi")
@@ -35,8 +35,8 @@ def differences(
     options: dict[str, Any], unbumped: Any = None, width: int = NARROW,
 ) -> Table:  # fmt: skip
     """Central differences of `width` points on each side, the whole group in one batch a bump."""
-    grid = method in GRIDS
-    e = bumps["spot"] or (0.02 if grid else 0.004)
+    grid, side = method in GRIDS, int(bumps.get("side", 0))
+    e = (bumps["spot"] or (0.02 if grid else 0.004)) * (side or 1)
     dv, dr, days = bumps["vol"], bumps["rate"] or (1e-3 if grid or width > NARROW else 1e-4), bumps["days"]
     known: dict[tuple[float, ...], Float1D] = {}
     if unbumped is not None:
@@ -49,6 +49,9 @@ def differences(
         if key not in known:
             there = bumped(snapshot, spot=spot * e, rate=rate * dr, days=age * days)
             moved = shifted(model, vol * dv, snapshot) if vol else model
+            moved = moved if grid else within(moved, spot * e)
+            if bumps.get("sticky", "strike") == "strike":
+                moved = stuck(moved, spot * e, rate * dr)
             contracts = [aged(item, age * days) for item in items] if age else items
             known[key] = rows_of(contracts, moved, there, method, "raise", options, known=False).value
         return known[key]
@@ -56,7 +59,8 @@ def differences(
     def rounding(*bumps: str) -> Any:
         return np.maximum(noise, of_price * (np.prod([_CALM[name] for name in bumps]) if method in SMOOTH else 1.0))
 
-    return _Differences(at, wanted, _Steps(snapshot.spot * e, dv, dr, days / DAYS), width, rounding).table()
+    steps = _Steps(snapshot.spot * e, dv, dr, days / DAYS)
+    return _Differences(at, wanted, steps, width, rounding, side != 0).table()
 
 
 def takes_wide(method: str, values: Any, spot: float) -> bool:
@@ -82,7 +86,7 @@ def _judged(stencil: Callable[[int], Any], width: int, rounding: Any) -> tuple[A
 class _Steps:
     """Spot in price units; vol, rate and time in years in theirs."""
 
-    spot: float
+    spot: float  # negative for steps to one side, below
     vol: float
     rate: float
     time: float
@@ -97,6 +101,7 @@ class _Differences:
     step: _Steps
     width: int
     noise: Callable[..., Any]  # of the bumps of a derivative, in price units
+    aside: bool = False  # spots on one side of today's alone: the other has a barrier in reach
 
     def table(self) -> Table:
         """Every Greek that is wanted."""
@@ -108,10 +113,14 @@ class _Differences:
             ("speed", "spot", step.spot, third, THIRD_GRAIN, 3), ("vega", "vol", step.vol, first, FIRST_GRAIN, 1),
             ("volga", "vol", step.vol, second, SECOND_GRAIN, 2), ("rho", "rate", step.rate, first, FIRST_GRAIN, 1),
         ):  # fmt: skip
-            if name in self.wanted:
-                values, rounding = self._along(bump), self.noise(*order * (bump,)) * grain[width] / h**order
-                value, error = _judged(lambda n: stencil(values, h, n), width, rounding)  # noqa: B023
-                out[name] = entry(value, error + rounding, _HOW)
+            if name not in self.wanted:
+                continue
+            if self.aside and bump == "spot":
+                out[name] = self._to_one_side(order)
+                continue
+            values, rounding = self._along(bump), self.noise(*order * (bump,)) * grain[width] / h**order
+            value, error = _judged(lambda n: stencil(values, h, n), width, rounding)  # noqa: B023
+            out[name] = entry(value, error + rounding, _HOW)
         if "vanna" in self.wanted:
             out["vanna"] = self._mixed("vol", step.vol, min(width, 3))
         return out | self._of_time()
@@ -119,12 +128,23 @@ class _Differences:
     def _along(self, bump: str) -> Callable[[int], Float1D]:
         return lambda k: self.at(**{bump: k})
 
+    def _to_one_side(self, order: int) -> dict[str, Any]:
+        """A derivative by the spot, from spots on one side."""
+        values, h = self._along("spot"), self.step.spot
+        value, less = ahead(values, h, order, 1), ahead(values, h, order, 0)
+        rounding = self.noise(*order * ("spot",)) * AHEAD_GRAIN[order] / abs(h) ** order
+        return entry(value, np.abs(value - less) + rounding, _HOW)
+
     def _slope(self, width: int, **rest: int) -> Any:
-        return first(lambda k: self.at(spot=k, **rest), self.step.spot, width)
+        def values(k: int) -> Float1D:
+            return self.at(spot=k, **rest)
+
+        return ahead(values, self.step.spot, 1, width - 1) if self.aside else first(values, self.step.spot, width)
 
     def _mixed(self, bump: str, h: float, width: int) -> dict[str, Any]:
         """d delta / d bump; the errors of the two directions add."""
-        rounding = self.noise("spot", bump) * FIRST_GRAIN[width] ** 2 / (self.step.spot * h)
+        grain = (AHEAD_GRAIN[1] if self.aside else FIRST_GRAIN[width]) * FIRST_GRAIN[width]
+        rounding = self.noise("spot", bump) * grain / (abs(self.step.spot) * h)
         value, error = _judged(lambda n: first(lambda m: self._slope(n, **{bump: m}), h, width), width, rounding)
         _, other = _judged(lambda n: first(lambda m: self._slope(width, **{bump: m}), h, n), width, rounding)
         return entry(value, error + other + rounding, _HOW)

@@ -27,6 +27,7 @@ from research.instruments._schedule import daily
 from research.market import Snapshot
 from research.models import black
 from research.models.black_scholes import BlackScholes
+from research.pricing._agreed_looks import age_of, looks_left
 from research.pricing._corridor import SERIES, Corridor, Series, inside, leaves
 from research.pricing._flat import flat_rates, sensitivity_to_rounding
 from research.pricing._looks import SHIFT
@@ -152,7 +153,7 @@ def _watched(formula: Callable[[_Market], Float1D], m: _Market, looks: Float1D, 
     if np.any(np.isfinite(looks)):
         once, found = formula(m.once()), formula(m.shifted(looks))
         left = _after_the_shift(m, looks, np.array([value, found, formula(m.shifted(0.25 * looks)), once]))
-        alone = looks == 1.0
+        alone = looks <= 1.0
         value = np.where(alone, once, found)
         error = error + np.where(alone, 0.0, np.minimum(left, size * grown))
     return Values(value, np.zeros_like(value), error)
@@ -178,8 +179,8 @@ def _after_the_shift(m: _Market, looks: Float1D, values: Any) -> Float1D:
     return np.where(np.isfinite(looks), np.where(lost, widest, out), 0.0)
 
 
-def _looks(items: Sequence[Any]) -> Float1D:
-    return np.array([item.n_monitoring or np.inf for item in items])
+def _looks(items: Sequence[Any], m: _Market) -> Float1D:
+    return np.array([looks_left(item, t) for item, t in zip(items, m.tau.tolist())])
 
 
 def options(
@@ -189,7 +190,7 @@ def options(
     for item in items:
         item.check_alive(snapshot.spot)
     m = _market(items, _array(items, "low"), _array(items, "high"), model.sigma, snapshot, series)
-    strike, looks = _array(items, "strike"), _looks(items)
+    strike, looks = _array(items, "strike"), _looks(items, m)
     found = _watched(lambda market: _options(items, market), m, looks, snapshot.spot + strike)
     call = _array(items, "is_call")
     low, high = np.maximum(strike - _array(items, "low"), 0.0), np.maximum(_array(items, "high") - strike, 0.0)
@@ -204,7 +205,7 @@ def touches(
     for item in items:
         item.check_alive(snapshot.spot)
     m = _market(items, _array(items, "low"), _array(items, "high"), model.sigma, snapshot, series)
-    return _watched(lambda market: _touches(items, market), m, _looks(items), _array(items, "amount"))
+    return _watched(lambda market: _touches(items, market), m, _looks(items, m), _array(items, "amount"))
 
 
 def deposits(items: Sequence[DoubleNoTouch], model: BlackScholes, snapshot: Snapshot) -> Values:
@@ -214,7 +215,8 @@ def deposits(items: Sequence[DoubleNoTouch], model: BlackScholes, snapshot: Snap
     require_all(low < snapshot.spot, "low", low, f"lie below the spot, {snapshot.spot:g}", hint=hint)
     require_all(high > snapshot.spot, "high", high, f"lie above the spot, {snapshot.spot:g}", hint=hint)
     m = _market(items, low, high, model.sigma, snapshot, "auto")
-    looks = np.array([float(daily(t, item.steps_per_year).size) for t, item in zip(m.tau.tolist(), items)])
+    lives = [(t, t + age_of(item), item.steps_per_year) for t, item in zip(m.tau.tolist(), items)]
+    looks = np.array([daily(whole, steps).size * t / whole for t, whole, steps in lives])
     notional, touched = _array(items, "notional"), _array(items, "principal") + _array(items, "touched_rate")
     more = _array(items, "rate") - _array(items, "touched_rate")
     return _watched(lambda market: notional * m.df * (touched + more * market.survival()), m, looks, notional)

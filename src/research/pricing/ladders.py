@@ -25,11 +25,12 @@ from numpy.typing import ArrayLike
 from research.arrays import Float1D, Float2D, FloatND, vector
 from research.errors import require, require_all
 from research.instruments import European
-from research.market import DiscountCurve, Smile, Snapshot, Surface
+from research.market import BasketSnapshot, DiscountCurve, Smile, Snapshot, Surface
 from research.models import black
 from research.pricing import _calls
-from research.pricing._bumps import bumped, shifted
+from research.pricing._bumps import bumped, shifted, stuck, within
 from research.pricing._greek_tables import GREEKS
+from research.pricing.basket_ladders import basket_rho_buckets
 from research.pricing.black_greeks import spot_table, vols
 from research.pricing.price import choose, price
 from research.pricing.sensitivities import greeks
@@ -175,7 +176,8 @@ def _node(
     options: dict[str, Any],
 ) -> dict[str, Float1D]:  # fmt: skip
     there = bumped(snapshot, spot=move - 1.0)
-    moved = shifted(model, lift, snapshot) if lift else model
+    moved = within(shifted(model, lift, snapshot) if lift else model, move - 1.0)
+    moved = stuck(moved, move - 1.0) if sticky == "strike" else moved
     if tuple(which) == ("value",):
         return {"value": np.asarray(price(items, moved, there, **options).value)}
     frame = greeks(items, moved, there, which=which, sticky=sticky, **options)  # type: ignore[arg-type]
@@ -234,7 +236,8 @@ def _with(surface: Surface, n: int, smile: Smile) -> Surface:
 
 
 def rho_buckets(
-    instruments: Any, model: Any, snapshot: Snapshot, *, bump: float = 1e-4, quantities: ArrayLike | None = None,
+    instruments: Any, model: Any, snapshot: Snapshot | BasketSnapshot, *, bump: float = 1e-4,
+    quantities: ArrayLike | None = None,
     **options: Any,
 ) -> pd.DataFrame:  # fmt: skip
     """Change of the portfolio's value by each zero rate of the curve; forwards move, yields and vols stay.
@@ -242,8 +245,10 @@ def rho_buckets(
     Returns
     -------
     DataFrame
-        Columns tau, zero_rate, rho (price per 1.00 of that rate), rho_per_bp.
+        Columns tau, zero_rate, rho (price per 1.00 of that rate), rho_per_bp; of a BasketSnapshot also currency.
     """
+    if isinstance(snapshot, BasketSnapshot):
+        return basket_rho_buckets(instruments, model, snapshot, bump=bump, quantities=quantities, **options)
     require(0.0 < bump < 0.1, "bump", bump, "lie in (0, 0.1)")
     items, units = _book(instruments, snapshot, quantities)
     curve, slopes = snapshot.discount, []

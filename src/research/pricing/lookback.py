@@ -30,6 +30,7 @@ from research.instruments import Lookback, PartialLookback
 from research.market import Snapshot
 from research.models import black
 from research.models.black_scholes import BlackScholes
+from research.pricing._agreed_looks import looks_left
 from research.pricing._flat import flat_rates
 from research.pricing._looks import SHIFT, after_the_shift
 from research.pricing._quadrature import around, panels
@@ -103,7 +104,7 @@ def value(items: Sequence[Lookback], model: BlackScholes, snapshot: Snapshot) ->
     found = df * _lookbacks(items, snapshot.spot, move, np.zeros_like(tau))
     strike = np.array([item.strike or 0.0 for item in items])
     error = _ROUNDING * df * (snapshot.spot * np.maximum(1.0, np.exp(move.carry)) + strike) / _FLAT
-    looks = np.array([item.n_monitoring or np.inf for item in items])
+    looks = np.array([looks_left(item, t) for item, t in zip(items, tau.tolist())])
     if np.any(np.isfinite(looks)):
         shifted = df * _lookbacks(items, snapshot.spot, move, SHIFT * move.std / np.sqrt(looks))
         error = error + after_the_shift(shifted - found, looks, move.drift, move.std)

@@ -1,4 +1,7 @@
-"""Greeks of contracts on several underlyings: deltas, gammas, cross gammas, vegas, correlation sensitivities.
+"""Greeks of contracts on several underlyings: deltas, gammas, cross gammas, vegas, correlations, theta, rhos.
+
+A rho is that of one currency's curve, all its zero rates together; exchange rates stay, forwards move. Theta ages the
+dates of the contract by a day, spots and curves by time to maturity fixed.
 
 A closed form or a quadrature is bumped by small central differences of order four, good to about 1e-7 (cross gammas: of
 order two, 1e-5); a simulation by larger ones of order two on the same paths, with the standard error of the difference
@@ -14,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from itertools import combinations
 from typing import Any
 
@@ -22,11 +26,12 @@ import pandas as pd
 
 from research.arrays import Float1D
 from research.conventions import check_number
-from research.errors import require
-from research.market import BasketSnapshot
+from research.errors import InputError, require
+from research.market import BasketSnapshot, DiscountCurve
 from research.models.correlation import is_semidefinite
 from research.models.multi_asset import MultiAssetBlackScholes, one_pair
 from research.pricing import multi_asset
+from research.pricing._bumps import DAYS, aged
 from research.pricing._simulation import Settings, estimate
 from research.pricing.catalogue import engines_for
 from research.pricing.price import price
@@ -34,9 +39,11 @@ from research.pricing.price import price
 UNITS = {
     "value": "price", "delta": "price per unit of spot", "gamma": "delta per unit of spot",
     "cross gamma": "delta per unit of the other spot", "vega": "price per 1.00 of vol",
-    "correlation": "price per 1.00 of correlation",
+    "correlation": "price per 1.00 of correlation", "theta": "price per year, spots and curves unchanged",
+    "rho": "price per 1.00 of rate",
 }  # fmt: skip
-Run = Callable[[MultiAssetBlackScholes, BasketSnapshot], Float1D]  # estimates, shape (replicates,)
+Run = Callable[..., Float1D]  # (model, snapshot, contract if another) -> estimates, shape (replicates,)
+_RATE = {True: 0.002, False: 1e-4}  # bump of a simulation, and of what is exact
 
 
 def basket_greeks(
@@ -78,7 +85,7 @@ def basket_greeks(
         check_number(f"{name}_bump", size)
         require(0.0 < size < 0.5, f"{name}_bump", size, "lie in (0, 0.5)")
     base = run(model, snapshot)
-    names = _underlyings(item)
+    names = underlyings_of(item)
     factors = [*names, *dict.fromkeys(p for n in names if (p := snapshot.pair(n)) is not None)]
     found: list[tuple[str, str, str, Float1D]] = [("value", "", "", base)]
     found += _spot_greeks(run, model, snapshot, names, bump["spot"], base, noisy)
@@ -87,6 +94,8 @@ def basket_greeks(
     for first, second in combinations(factors, 2):
         each = _correlation(run, model, snapshot, (first, second), bump["correlation"], base)
         found.append(("correlation", first, second, each))
+    found.append(("theta", "", "", _theta(run, item, model, snapshot, base)))
+    found += [("rho", name, "", _rho(run, model, snapshot, name, _RATE[noisy])) for name in currencies(snapshot, names)]
     rows = [(g, a, b, float(x.mean()), _error(x), UNITS[g]) for g, a, b, x in found]
     return pd.DataFrame(rows, columns=["greek", "first", "second", "value", "std_error", "unit"])
 
@@ -99,7 +108,8 @@ def _is_simulated(item: Any, model: Any, snapshot: Any, method: str) -> bool:
     return "monte_carlo" in (method, *able[:1]) if method == "auto" else method == "monte_carlo"
 
 
-def _underlyings(item: Any) -> tuple[str, ...]:
+def underlyings_of(item: Any) -> tuple[str, ...]:
+    """Names of what a contract is on."""
     for fields in (("underlyings",), ("long", "short"), ("receive", "give"), ("underlying",)):
         if all(hasattr(item, f) for f in fields):
             given = tuple(getattr(item, f) for f in fields)
@@ -114,14 +124,14 @@ def _error(each: Float1D) -> float:
 def _simulated(item: Any, options: dict[str, Any]) -> Run:
     settings = Settings(**{"n_paths": 1 << 17, **options, "sampler": "sobol"})
     require(settings.std_error is None, "std_error", settings.std_error, "be left out", hint="Give n_paths.")
-    return lambda m, s: estimate(multi_asset.problem(item, m, s, settings), settings).replicates
+    return lambda m, s, other=item: estimate(multi_asset.problem(other, m, s, settings), settings).replicates
 
 
 def _exact(item: Any, method: str, options: dict[str, Any]) -> Run:
-    return lambda m, s: np.array([price(item, m, s, method=method, **options).value])
+    return lambda m, s, other=item: np.array([price(other, m, s, method=method, **options).value])
 
 
-def _moved(snapshot: BasketSnapshot, shifts: dict[str, float]) -> BasketSnapshot:
+def move_spots(snapshot: BasketSnapshot, shifts: dict[str, float]) -> BasketSnapshot:
     """The market with spots times 1 + shift."""
     items = tuple(replace(u, spot=u.spot * (1.0 + shifts.get(u.name, 0.0))) for u in snapshot.underlyings)
     return replace(snapshot, underlyings=items)
@@ -133,18 +143,50 @@ def _spot_greeks(
     """Deltas, gammas and cross gammas."""
     found, spots = [], {n: snapshot.underlying(n).spot for n in names}
     for name in names:
-        up, down = (run(model, _moved(snapshot, {name: s * h})) for s in (1.0, -1.0))
+        up, down = (run(model, move_spots(snapshot, {name: s * h})) for s in (1.0, -1.0))
         slope, curve = (up - down) / 2.0, up - 2.0 * base + down
         if not noisy:  # to order four
-            more, less = (run(model, _moved(snapshot, {name: s * 2.0 * h})) for s in (1.0, -1.0))
+            more, less = (run(model, move_spots(snapshot, {name: s * 2.0 * h})) for s in (1.0, -1.0))
             slope = (4.0 * slope - (more - less) / 4.0) / 3.0
             curve = (4.0 * curve - (more - 2.0 * base + less) / 4.0) / 3.0
         step = spots[name] * h
         found += [("delta", name, "", slope / step), ("gamma", name, "", curve / step**2)]
     for a, b in combinations(names, 2):
-        cross = sum(s * t * run(model, _moved(snapshot, {a: s * h, b: t * h})) for s in (1, -1) for t in (1, -1))
+        cross = sum(s * t * run(model, move_spots(snapshot, {a: s * h, b: t * h})) for s in (1, -1) for t in (1, -1))
         found.append(("cross gamma", a, b, np.asarray(cross) / (4.0 * spots[a] * spots[b] * h * h)))
     return found
+
+
+def _theta(run: Run, item: Any, model: Any, snapshot: BasketSnapshot, base: Float1D) -> Float1D:
+    """A day later; nan for a contract with a date tomorrow."""
+    try:
+        later = aged(item, 1.0)
+        return (run(model, replace(snapshot, as_of=snapshot.as_of + timedelta(days=1)), later) - base) * DAYS
+    except InputError:
+        return np.full(base.size, np.nan)
+
+
+def currencies(snapshot: BasketSnapshot, names: tuple[str, ...]) -> list[str]:
+    """The currency of payment, and those of some underlyings."""
+    foreign = (snapshot.foreign(name) for name in names)
+    return list(dict.fromkeys([snapshot.currency, *(money.name for money in foreign if money is not None)]))
+
+
+def with_rates(snapshot: BasketSnapshot, currency: str, change: Any) -> BasketSnapshot:
+    """The market with the zero rates of one currency's curve moved, by a number or one a node."""
+
+    def moved(curve: DiscountCurve) -> DiscountCurve:
+        return DiscountCurve(as_of=curve.as_of, tau=curve.tau, zero_rate=curve.zero_rate + change)
+
+    if currency == snapshot.currency:
+        return replace(snapshot, discount=moved(snapshot.discount))
+    others = tuple(replace(c, discount=moved(c.discount)) if c.name == currency else c for c in snapshot.currencies)
+    return replace(snapshot, currencies=others)
+
+
+def _rho(run: Run, model: Any, snapshot: BasketSnapshot, currency: str, h: float) -> Float1D:
+    up, down = (run(model, with_rates(snapshot, currency, s * h)) for s in (1.0, -1.0))
+    return np.asarray((up - down) / (2.0 * h))
 
 
 def _vega(run: Run, model: Any, snapshot: BasketSnapshot, name: str, h: float, base: Float1D, noisy: bool) -> Float1D:
@@ -154,7 +196,7 @@ def _vega(run: Run, model: Any, snapshot: BasketSnapshot, name: str, h: float, b
     def at(size: float) -> Float1D:
         vols = model.vols.copy()
         vols[i] += size
-        return run(_with(model, vols=vols), snapshot)
+        return run(with_changes(model, vols=vols), snapshot)
 
     if least <= 2.0 * h:  # no room below
         return np.asarray((4.0 * at(h) - at(2.0 * h) - 3.0 * base) / (2.0 * h))
@@ -172,7 +214,7 @@ def _correlation(
         return moved and is_semidefinite(one_pair(model, *pair, rho + size))
 
     def at(size: float) -> Float1D:
-        return run(_with(model, correlation=one_pair(model, *pair, rho + size)), snapshot)
+        return run(with_changes(model, correlation=one_pair(model, *pair, rho + size)), snapshot)
 
     if inside(h) and inside(-h):
         return np.asarray((at(h) - at(-h)) / (2.0 * h))
@@ -182,7 +224,7 @@ def _correlation(
     return np.asarray(side * (4.0 * at(side * h) - at(2.0 * side * h) - 3.0 * base) / (2.0 * h))
 
 
-def _with(model: MultiAssetBlackScholes, **changes: Any) -> MultiAssetBlackScholes:
+def with_changes(model: MultiAssetBlackScholes, **changes: Any) -> MultiAssetBlackScholes:
     """As `dataclasses.replace`, which refuses fields that are not arguments."""
     given = {"names": model.names, "vols": model.vols, "correlation": model.correlation, "vol_tau": model.vol_tau}
     return MultiAssetBlackScholes(**{**given, **changes})

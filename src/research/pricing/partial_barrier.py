@@ -24,6 +24,7 @@ from research.instruments import PartialBarrier
 from research.market import Snapshot
 from research.models import black
 from research.models.black_scholes import BlackScholes
+from research.pricing._agreed_looks import looks_left
 from research.pricing._bivariate import bivariate_normal_cdf
 from research.pricing._flat import flat_rates, sensitivity_to_rounding
 from research.pricing._looks import SHIFT, after_the_shift
@@ -126,7 +127,7 @@ def value(items: Sequence[PartialBarrier], model: BlackScholes, snapshot: Snapsh
     tau = np.array([item.years(snapshot.as_of) for item in items])
     flat_rates(snapshot, tau, "analytic")
     require(model.sigma > 0.0, "sigma", model.sigma, "be > 0 here")
-    markets, moves = [], []
+    markets, moves, every = [], [], list[float]()
     sound = np.where(tau > 0.0, tau, 1.0)  # an expired one is refused below
     forwards, dfs = snapshot.forward(sound).tolist(), snapshot.discount.df(sound).tolist()
     for item, t, forward, df in zip(items, tau.tolist(), forwards, dfs):
@@ -137,7 +138,9 @@ def value(items: Sequence[PartialBarrier], model: BlackScholes, snapshot: Snapsh
         looks = item.n_monitoring
         require(looks is None or item.direction != "either", "n_monitoring", looks, "be None for direction 'either'")
         watched = switch if item.watched == "start" else t - switch
-        moves.append(0.0 if looks is None else float(SHIFT * model.sigma * np.sqrt(watched / looks)))
+        left = looks_left(item, switch) if item.watched == "start" else float(looks or np.inf)
+        every.append(left)
+        moves.append(0.0 if looks is None else float(SHIFT * model.sigma * np.sqrt(watched / left)))
     found = _present(items, markets, [0.0] * len(moves))
     size = snapshot.spot + np.array([item.strike + item.rebate for item in items])
     grown = np.array([max(1.0, m.df, m.df * m.forward / m.spot) for m in markets])
@@ -147,12 +150,11 @@ def value(items: Sequence[PartialBarrier], model: BlackScholes, snapshot: Snapsh
     error = size * grown * (_ROUNDING + sensitivity_to_rounding(short, 0.0))
     if any(moves):
         shifted = _present(items, markets, moves)
-        every = np.array([item.n_monitoring or np.inf for item in items])
         watched = [m.share if item.watched == "start" else 1.0 - m.share for item, m in zip(items, markets)]
         std = np.sqrt([m.variance * part for m, part in zip(markets, watched)])
         drift = [part * (math.log(m.forward / m.spot) - 0.5 * m.variance) for m, part in zip(markets, watched)]
         away = np.abs(np.log([item.barrier / snapshot.spot for item in items]))
         distance = np.where([item.watched == "start" for item in items], away, 0.0)
-        error = error + after_the_shift(shifted - found, every, np.array(drift), std, distance)
+        error = error + after_the_shift(shifted - found, np.array(every), np.array(drift), std, distance)
         found = shifted
     return Values(found, np.zeros_like(found), error)

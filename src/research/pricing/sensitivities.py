@@ -23,6 +23,7 @@ How each is found stands in the column `how`:
 |  | else of fourth, steps by the contract |  |
 | common paths | simulations: central bumps on the same paths, a replicate is one observation | column `std_error` |
 | mixed, pathwise, likelihood ratio | simulations: `estimator=`, see `simulated_greeks` | as above |
+| pathwise: one sweep backwards | `paths`: delta, vega, rho, parameters of payoffs without jumps | as above |
 
 `parameters=True` adds the derivative by each parameter of the model ("by_v0", ...).
 
@@ -44,12 +45,13 @@ import pandas as pd
 
 from research.conventions import check_number
 from research.errors import NoEngineError, require
-from research.instruments import European, VolatilitySwap
+from research.instruments import Barrier, European, Lookback, Touch, VolatilitySwap
 from research.market import Snapshot
 from research.models import BlackScholes
 from research.pricing import _calls, carry
-from research.pricing._bumps import Shifted, noisy_step, spot_step, vol_step
-from research.pricing._greek_tables import DERIVED, GREEKS, UNITS, Table, long, wide
+from research.pricing._bumps import DAYS, Shifted, in_years, noisy_step, soonest, spot_step, vol_step
+from research.pricing._greek_tables import DERIVED, GREEKS, UNITS, Table, entry, long, nothing, wide
+from research.pricing._grid_read import rates_today
 from research.pricing._signs import check_signs
 from research.pricing.black_greeks import closed_form
 from research.pricing.catalogue import Values
@@ -60,6 +62,7 @@ from research.pricing.price import check_currencies, choose, price, rows_of, war
 _TRANSFORMS = ("analytic", "fourier", "cosine")
 _SIMULATIONS = ("monte_carlo", "longstaff_schwartz", "paths")
 _SEEDS = 8
+_PARTS = 8.0  # of the time to a date that is near: theta's step
 _OWN = ("n_seeds", "estimator")  # options of simulated Greeks, not of an engine
 _SAID = {"n_seeds": "runs on common paths", "estimator": "simulations"}
 
@@ -98,7 +101,7 @@ def greeks(
         standard deviation up to expiry; never past a barrier
     vol_bump : float, 1/sqrt(year), default 0.01, or a twentieth of a vol below 20%
     rate_bump : float, 1/year, default 0.01 for simulations, else 0.0001
-    days : float, whole calendar days for theta and charm
+    days : float, whole calendar days for theta and charm; a part of a day where a date of the contract is nearer
     errors : "raise" or "mark", default "raise"
         As for `price`; with "mark" the column `refused` says why a row holds nan.
 
@@ -149,7 +152,7 @@ def greeks(
         refused[some] = str(error)
 
     for at in groups.values():
-        _calls.by_halves(at, attempt, refuse, one or errors == "raise")
+        _calls.by_halves(at, attempt, refuse, errors == "raise")
     for _, _, table in found:
         for name in which:
             if name in DERIVED and DERIVED[name][0] in table:
@@ -157,12 +160,16 @@ def greeks(
                 parts = {k: table[source][k] / scale for k in ("value", "std_error", "error")}
                 table[name] = parts | {"how": table[source]["how"]}
     names = [n for n in which if any(n in t for _, _, t in found)]
+    if one and not found:
+        warn_of(refused, "contracts")
+        return long(nothing(which), which, "").assign(refused=refused[0])
     if one:
         table, engine = found[0][2], found[0][1]
         if parameters:
             by = by_parameter(items[0], model, snapshot, method=engine, **options)
             table, names = table | by, [*names, *by]
-        return long(table, names, engine)
+        frame = long(table, names, engine)
+        return frame.assign(refused="") if errors == "mark" else frame
     frame = wide(items, found, names)
     if errors == "mark":
         warn_of(refused, "contracts")
@@ -198,9 +205,16 @@ def _meant(engines: list[Any], model: Any, method: str, alike: bool, options: di
 
 
 def by_parameter(item: Any, model: Any, snapshot: Snapshot, *, method: str = "auto", **options: Any) -> Table:
-    """Derivative of the value by each parameter of the model: under the integral, or by differences of fourth order."""
+    """Derivative of the value by each parameter: under the integral, by a sweep of paths, or central differences."""
     from research.pricing import fourier_greeks
 
+    if choose(item, model, method)[0].method == "paths":
+        from research.pricing.paths.greeks import parameter_greeks
+
+        swept: Table = parameter_greeks(item, model, snapshot, **options)
+        for name in swept:
+            UNITS.setdefault(name, f"price per 1.00 of {name.removeprefix('by_')}")
+        return swept
     out: Table = {}
     if method in ("auto", *_TRANSFORMS) and fourier_greeks.takes(item, model, snapshot):
         names = [f.name for f in fields(model)]
@@ -242,6 +256,18 @@ def _group(
         able = carry.lines(choose(items[0], model, method), items[0], model, snapshot)
         engine = carry.settled(items[0], model, snapshot, method, able)
         method = engine.method
+    soon = _soon(items, snapshot, bumps["days"]) if set(wanted) & {"theta", "charm"} else {}
+    if soon:
+        rest = [i for i in everyone if i not in soon]
+        apart = []
+        for i, days in soon.items():
+            timed = in_years(items[i], snapshot.as_of)
+            made = _group([timed], model, snapshot, method, wanted, bumps | {"days": days}, options)
+            apart += [([i], how, table) for _, how, table in made]
+        if rest:
+            others = _group([items[i] for i in rest], model, snapshot, method, wanted, bumps, options)
+            apart += [([rest[i] for i in at], how, table) for at, how, table in others]
+        return apart
     if isinstance(items[0], VolatilitySwap) and set(wanted) - {"theta", "charm"}:
         wanted = [name for name in wanted if name not in ("theta", "charm")]  # it starts today: tomorrow has no value
     if engine.method in _SIMULATIONS:
@@ -281,21 +307,76 @@ def _by_differences(
     """A table for each step in spot."""
     noisy = bool(np.any(first.std_error > 0.0))
     kept = noisy or used in GRIDS or bool(bumps["spot"])  # steps that do not follow the contract
-    own = kept or bumps["vol"] or bumps["rate"]
+    own = kept or bumps["vol"] or bumps["rate"] or bumps["days"] < 1.0
     width = NARROW if own or not takes_wide(used, first, snapshot.spot) else WIDE
     bumps = bumps | {"vol": bumps["vol"] or (noisy_step(model) if noisy else vol_step(model) * NARROW / width)}
     start = bumps["spot"] or (0.02 if used in GRIDS else 0.004)
-    size = np.array([spot_step(item, model, snapshot, start, kept, width) for item in items])
+    steps = [spot_step(item, model, snapshot, start, kept, width) for item in items]
     out = []
-    for step in np.unique(size):
-        at = np.flatnonzero(size == step)
+    for step, side in dict.fromkeys(steps):
+        at = [i for i, one in enumerate(steps) if one == (step, side)]
         some = [items[i] for i in at]
         prices = Values(first.value[at], first.std_error[at], first.error[at])
-        table = differences(some, model, snapshot, used, wanted, bumps | {"spot": float(step)}, options, prices, width)
+        sized = bumps | {"spot": step, "side": side}
+        points = NARROW if side else width
+        table = differences(some, model, snapshot, used, wanted, sized, options, prices, points)
+        if used == "analytic":
+            _widen(table, some, model, snapshot, wanted, sized, options, prices.error)
         if "value" in table:
             table["value"] |= {"std_error": prices.std_error, "error": prices.error}
-        out.append(([int(i) for i in at], used, table))
+        out.append((at, used, table))
     return out
+
+
+def _widen(
+    table: Table, items: list[Any], model: Any, snapshot: Snapshot, wanted: list[str], bumps: dict[str, Any],
+    options: dict[str, Any], error: Any,
+) -> None:  # fmt: skip
+    """What the formulas for n looks leave of Greeks: `error`, that of the value, as if it changed over a standard
+    deviation of the price (from look to look where the formula is of third order), over the vol and over the life;
+    and all of the looks' own effect where the formula is a shift of the barrier alone."""
+    looks = np.array([float(getattr(item, "n_monitoring", None) or np.inf) for item in items])
+    if not np.isfinite(looks).any():
+        return
+    always = [replace(item, n_monitoring=None) if np.isfinite(n) else item for item, n in zip(items, looks)]
+    other = differences(always, model, snapshot, "analytic", wanted, bumps, options)
+    third = np.array([isinstance(item, (Barrier, Touch)) for item in items])
+    tau = np.array([float(item.years(snapshot.as_of)) for item in items])
+    move, sigma = snapshot.spot * model.sigma * np.sqrt(tau / np.where(third, looks, 1.0)), model.sigma
+    size = {"delta": move, "gamma": move**2, "speed": move**3, "vega": sigma, "volga": sigma**2, "vanna": sigma * move,
+            "theta": tau, "charm": tau * move, "rho": 1.0 / np.maximum(tau, 1.0 / DAYS)}  # fmt: skip
+    with np.errstate(invalid="ignore", divide="ignore"):
+        for name, one in table.items():
+            if name in size:
+                left = np.where(third, 0.0, np.abs(one["value"] - other[name]["value"])) + error / size[name]
+                one["error"] = one["error"] + np.where(np.isfinite(looks), left, 0.0)
+    if not isinstance(items[0], Lookback):  # of which the extreme may be today's spot, which moves
+        _between_looks(table, model, snapshot, np.isfinite(looks))
+
+
+def _between_looks(table: Table, model: Any, snapshot: Snapshot, looked_at: Any) -> None:
+    """Theta and charm by the equation of Black and Scholes, which the value obeys between two looks.
+
+    The formulas hold for a whole gap up to the first look: as time passes it is a part of one.
+    """
+    rate, carry = rates_today(snapshot)
+    s, half = snapshot.spot, 0.5 * model.sigma**2 * snapshot.spot**2
+    of = {"theta": {"value": rate, "delta": -carry * s, "gamma": -half},
+          "charm": {"delta": rate - carry, "gamma": -carry * s - 2.0 * half / s, "speed": -half}}  # fmt: skip
+    for name, weights in of.items():
+        if name in table and all(other in table for other in weights):
+            value = sum(w * table[other]["value"] for other, w in weights.items())
+            error = sum(abs(w) * table[other]["error"] for other, w in weights.items())
+            table[name] = entry(
+                np.where(looked_at, value, table[name]["value"]), np.where(looked_at, error, table[name]["error"]),
+                str(table[name]["how"]),
+            )  # fmt: skip
+
+
+def _soon(items: list[Any], snapshot: Snapshot, days: float) -> dict[int, float]:
+    """Contracts of which a date comes within the days that theta needs, and by how many days they may age instead."""
+    first = {i: soonest(item, snapshot.as_of) * DAYS for i, item in enumerate(items)}
+    return {i: t / _PARTS for i, t in first.items() if t < 3.0 * days and days >= 1.0 and np.isfinite(t)}
 
 
 def _simulated(
@@ -303,13 +384,15 @@ def _simulated(
     options: dict[str, Any],
 ) -> Table:  # fmt: skip
     """Common paths; the engine's own replicates where it has them, else runs of several seeds."""
+    if bumps["days"] < 1.0:  # of first order in the step, which is a large part of what is left
+        bumps = bumps | {"days": bumps["days"] / _PARTS}
     cash = snapshot.cash_dividends is not None
     if method == "monte_carlo" and "deterministic_vol" in model.abilities and not cash:
         from research.pricing.simulated_greeks import simulated
 
         sizes: dict[str, Any] = {
             "spot_bump": bumps["spot"] or 0.01,
-            "vol_bump": bumps["vol"] or 0.01,
+            "vol_bump": bumps["vol"] or noisy_step(model),
             "rate_bump": bumps["rate"] or 0.01,
         }
         return simulated(item, model, snapshot, which=wanted, days=bumps["days"], **sizes, **options)
@@ -321,22 +404,20 @@ def _simulated(
             require(given in known, "estimator", given, "be 'auto' or 'bumps' by 'paths' where the stock pays cash")
             options = options | {"estimator": "bumps"}
         return path_greeks(item, model, snapshot, wanted, bumps, **options)
+    from research.pricing.paths.greeks import common_paths
+
     seed, n = int(options.get("seed", 1)), int(options.get("n_seeds", _SEEDS))
     rest = {k: v for k, v in options.items() if k not in ("seed", "n_seeds")}
-    large = bumps | {"spot": bumps["spot"] or 0.01, "rate": bumps["rate"] or 0.01}
-    large["vol"] = bumps["vol"] or noisy_step(model)
-    runs = [differences([item], model, snapshot, method, wanted, large, rest | {"seed": seed + i}) for i in range(n)]
-    out: Table = {}
-    for name in runs[0]:
-        each = np.array([run[name]["value"][0] for run in runs])
-        spread = np.array([each.std(ddof=1) / np.sqrt(n)])
-        out[name] = {
-            "value": np.array([each.mean()]),
-            "std_error": spread,
-            "error": 2.0 * spread,
-            "how": "common paths",
-        }
-    return out
+    if method == "longstaff_schwartz":
+        rest = {"upper": False, **rest}  # differences are of the rule's own value
+
+    def replicates(old: Any, moved: Any, there: Snapshot) -> Any:
+        every = (
+            rows_of([old], moved, there, method, "raise", rest | {"seed": seed + i}, known=False) for i in range(n)
+        )
+        return np.array([rows.value[0] for rows in every])
+
+    return common_paths(replicates, item, model, snapshot, wanted, bumps)
 
 
 __all__ = ["DERIVED", "GREEKS", "UNITS", "Shifted", "by_parameter", "closed_form", "differences", "greeks"]

@@ -45,11 +45,13 @@ HOW = {
     "mixed": "mixed: first step integrated out",
     "likelihood_ratio": "likelihood ratio of the first step",
     "exact": "differences of the closed form",
+    "adjoint": "pathwise: one sweep backwards",
 }
 SCORED = ("value", "delta", "gamma", "speed")  # by the likelihood ratio
 _SLOPES = ("value", "delta", "vega", "rho", "theta")  # a pathwise derivative is a first one
 _SHARE = {"bumps": 1.0, "mixed": 0.25, "pathwise": 0.01, "exact": 0.1}  # of the bumps that are asked for
 _SMOOTH = (Asian, StructuredDeposit)  # payoffs without jumps
+_REACH = 0.1  # of the standard deviation up to the first date
 _TRIAL = 16  # part of the paths on which "auto" compares
 
 Key = tuple[int, int, int, int]  # bumps of spot, vol, rate, and age in units
@@ -209,6 +211,9 @@ def _by(
     share = _SHARE[kind]
     e, dv, dr = (share * size for size in sizes[:3])
     dt = sizes[3]
+    if kind in ("exact", "mixed"):  # smooth, but not over more than the price moves until its first date
+        first = float(np.min(item.years(snapshot.as_of)))
+        e = min(e, _REACH * float(_clock.std(model, first))) or e
 
     by_time = not hasattr(model, "sigma")
 

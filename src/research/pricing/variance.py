@@ -31,6 +31,7 @@ from research.errors import NoEngineError, require, rule
 from research.instruments import VarianceSwap, VolatilitySwap
 from research.market import Snapshot
 from research.pricing import _clock, _returns
+from research.pricing._agreed_looks import age_of, equal_looks
 from research.pricing._realised import lag, log_laplace_affine, log_laplace_gamma, root_mean
 from research.pricing.catalogue import Values, abilities
 from research.pricing.static import log_mean
@@ -41,8 +42,9 @@ _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(16)
 
 
 def fair_variance(
-    model: Any, snapshot: Snapshot, tau: float, *, n_observations: int | None = None, replicate: bool = False
-) -> tuple[float, float]:
+    model: Any, snapshot: Snapshot, tau: float, *, n_observations: int | None = None, replicate: bool = False,
+    looks: Float1D | None = None,
+) -> tuple[float, float]:  # fmt: skip
     """Expected realised variance, 1/year, and its error; its root is the fair strike of a variance swap.
 
     Parameters
@@ -51,6 +53,8 @@ def fair_variance(
     n_observations : int, default at every moment
     replicate : bool
         Carr and Madan's integral even where the model has a closed form (not with jumps).
+    looks : ndarray, years, increasing, the last one tau
+        Of the observations, where they are not evenly spaced.
 
     Examples
     --------
@@ -70,22 +74,24 @@ def fair_variance(
         found, error = (model.sigma**2 if hasattr(model, "sigma") else float(_clock.variance(model, tau)) / tau), 0.0
     else:
         found, error = _closed(model, tau), 0.0
-    if n_observations is None:
+    if n_observations is None and looks is None:
         return found, error + _ROUNDING * found
+    times = (
+        tau * np.arange((n_observations or 0) + 1) / (n_observations or 1) if looks is None else np.append(0.0, looks)
+    )
     if smile or known:
         carry = float(np.log(snapshot.forward(tau) / snapshot.spot))
         if not smile:
-            return found + _drifts(model, snapshot, tau, n_observations), _ROUNDING * found
-        extra = (carry - 0.5 * found * tau) ** 2 / n_observations / tau
+            return found + _drifts(model, snapshot, times), _ROUNDING * found
+        extra = (carry - 0.5 * found * tau) ** 2 / (times.size - 1) / tau
         return found + extra, error + extra
-    return _sampled(model, snapshot, tau, n_observations)
+    return _sampled(model, snapshot, times)
 
 
-def _drifts(model: Any, snapshot: Snapshot, tau: float, n: int) -> float:
-    """What the squared mean returns of n periods add, 1/year."""
-    times = tau * np.arange(n + 1) / n
+def _drifts(model: Any, snapshot: Snapshot, times: Float1D) -> float:
+    """What the squared mean returns of the periods between `times` add, 1/year."""
     means = np.diff(np.log(snapshot.forward(times))) - 0.5 * _clock.variance(model, times[1:], times[:-1])
-    return float(means @ means) / tau
+    return float(means @ means / times[-1])
 
 
 def _from_options(model: Any, snapshot: Snapshot, tau: float) -> tuple[float, float]:
@@ -115,15 +121,15 @@ def _closed(model: Any, tau: float) -> float:
     return float(p[0] * now + p[2] * later + p[5] * (p[6] ** 2 + p[7] ** 2))
 
 
-def _sampled(model: Any, snapshot: Snapshot, tau: float, n: int) -> tuple[float, float]:
+def _sampled(model: Any, snapshot: Snapshot, times: Float1D) -> tuple[float, float]:
     """Sum of E[return^2] over the periods, from mean and variance of each forward return."""
-    times = tau * np.arange(n + 1) / n
+    gaps, tau = np.diff(times), float(times[-1])
     carry = np.diff(np.log(snapshot.forward(times)))
     alike, total = _returns.is_stationary(model), 0.0
     mean = variance = 0.0
-    for i in range(n):
-        if i == 0 or not alike:
-            mean, variance = _moments(model, tau / n, float(times[i]))
+    for i in range(gaps.size):
+        if i == 0 or not alike or abs(gaps[i] - gaps[i - 1]) > 1e-12:
+            mean, variance = _moments(model, float(gaps[i]), float(times[i]))
         total += (carry[i] + mean) ** 2 + variance
     return float(total / tau), float(_SAMPLED * total / tau)
 
@@ -197,7 +203,9 @@ def _swaps(items: Sequence[VarianceSwap], model: Any, snapshot: Snapshot, *, rep
     found, error = np.empty(len(items)), np.empty(len(items))
     for i, item in enumerate(items):
         tau = item.years(snapshot.as_of)
-        fair, gap = fair_variance(model, snapshot, tau, n_observations=item.n_observations, replicate=replicate)
+        n = item.n_observations
+        looks = equal_looks(item, tau, n) if n is not None and age_of(item) != 0.0 else None
+        fair, gap = fair_variance(model, snapshot, tau, n_observations=n, replicate=replicate, looks=looks)
         life, unit = item.elapsed + tau, item.notional * snapshot.discount.df(tau)
         found[i] = unit * ((item.elapsed_variance + fair * tau) / life - item.strike**2)
         error[i] = unit * (gap * tau / life + _ROUNDING * item.strike**2)

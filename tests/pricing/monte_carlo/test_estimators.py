@@ -25,7 +25,7 @@ from research.instruments import (
     StructuredDeposit,
 )
 from research.market import flat_snapshot
-from research.models import BlackScholes, Heston, LocalVol, black
+from research.models import BlackScholes, Heston, LocalVol, Merton, RoughBergomi, VarianceGamma, black
 from research.pricing import _smooth, greeks, monte_carlo, price
 from research.pricing._simulation import Settings
 from research.pricing.sensitivities import GREEKS
@@ -34,6 +34,7 @@ from research.pricing.simulated_greeks import simulated
 SPOT, RATE, YIELD, SIGMA = 100.0, 0.03, 0.01, 0.2
 MARKET, MODEL = flat_snapshot(spot=SPOT, rate=RATE, dividend_yield=YIELD), BlackScholes(sigma=SIGMA)
 HESTON = Heston(v0=0.04, kappa=1.5, theta=0.05, sigma=0.5, rho=-0.7)
+MERTON = Merton(sigma=0.2, intensity=0.3, jump_mean=-0.1, jump_std=0.1)
 MONTHS, TAU = tuple(k / 12 for k in range(1, 7)), 0.5
 SNOWBALL = Autocallable(
     initial=100.0, observations=tuple(k / 12 for k in range(3, 13)), knock_out=1.03, coupon=0.15, knock_in=0.75
@@ -178,8 +179,10 @@ def test_pathwise_slopes_of_an_asian_option_agree_with_bumps_and_its_theta_with_
         (European(strike=105.0, tau=1.0), HESTON, "fourier"),
         (Barrier(strike=100.0, barrier=85.0, direction="down", knock="out", tau=1.0), MODEL, "analytic"),
         (SNOWBALL, MODEL, "quadrature"),
+        (Digital(strike=105.0, tau=1.0), MERTON, "analytic"),
+        (Digital(strike=105.0, tau=1.0), VarianceGamma(sigma=0.2, nu=0.2, theta=-0.1), "analytic"),
     ],
-    ids=["digital", "Heston digital", "Heston call", "barrier", "snowball"],
+    ids=["digital", "Heston digital", "Heston call", "barrier", "snowball", "Merton digital", "gamma digital"],
 )
 def test_likelihood_ratios_agree_with_what_is_exact(item: Any, model: Any, method: str) -> None:
     which = ("value", "delta", "gamma", "speed")
@@ -207,12 +210,33 @@ def test_the_score_of_a_digital_is_thousands_of_times_surer_than_bumps() -> None
     assert best["delta"] == score["delta"] and best["gamma"] == score["gamma"]
 
 
+def test_a_snowball_under_jumps_has_a_gamma() -> None:
+    bumps, best = (
+        greeks(SNOWBALL, MERTON, MARKET, which=("delta", "gamma"), method="paths", estimator=e, n_paths=8192)
+        for e in ("bumps", "auto")
+    )
+    assert set(best.how) == {"likelihood ratio of the first step"}
+    assert (bumps.std_error[1] / best.std_error[1]) ** 2 > 10.0
+    assert abs(bumps.value[1] - best.value[1]) < 4.0 * bumps.std_error[1]
+
+
+def test_rough_bergomis_score_agrees_with_its_mixture_of_blacks() -> None:
+    rough = RoughBergomi(hurst=0.1, eta=1.0, rho=-0.5, forward_variance=0.04)
+    item, which = European(strike=100.0, tau=1.0), ("delta", "gamma")
+    exact = greeks(item, rough, MARKET, which=which, method="monte_carlo").set_index("greek")
+    found = greeks(
+        item, rough, MARKET, which=which, method="paths", estimator="likelihood_ratio", n_paths=1 << 13
+    ).set_index("greek")
+    for name in which:
+        assert abs(found.value[name] - exact.value[name]) < 4.0 * found.std_error[name] + 4.0 * exact.error[name], name
+
+
 def test_paths_under_a_local_volatility_have_greeks_on_common_paths() -> None:
     flat = LocalVol(tau=[0.0, 1.0], log_moneyness=[-3.0, 3.0], vol=[[0.2, 0.2], [0.2, 0.2]])
     option, which = European(strike=100.0, tau=1.0), ("delta", "gamma", "rho")
     exact = greeks(option, MODEL, MARKET, which=which).set_index("greek").value
     found = greeks(option, flat, MARKET, which=which, method="paths", n_paths=1 << 13).set_index("greek")
-    assert set(found.how) == {"common paths"}
+    assert found.how.tolist() == ["pathwise: one sweep backwards", "common paths", "pathwise: one sweep backwards"]
     assert (np.abs(found.value - exact) < 4.0 * found.std_error + 2e-3 * np.abs(exact)).all()
 
 

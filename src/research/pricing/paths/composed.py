@@ -15,6 +15,7 @@ from research.instruments.composed import Composed
 from research.instruments.expressions import Apply, Constant, Expression, Spot, Statistic, Touched
 from research.pricing.paths.generators import Block
 from research.pricing.paths.payoffs import Payoff, Terms
+from research.pricing.paths.traced import Traced
 
 _SAME = 1e-9  # years: times closer than this are one
 
@@ -113,11 +114,16 @@ def _evaluate(node: Expression, block: Block, clock: _Clock, done: dict[int, Any
     return value
 
 
+def _numbers(found: Any) -> Any:
+    """Truth values as 0 and 1; arrays that remember their history as they are."""
+    return found if isinstance(found, Traced) else np.asarray(found, dtype=np.float64)
+
+
 def _applied(function: str, of: list[Any]) -> Any:
     if function in _BINARY:
-        return np.asarray(_BINARY[function](*of), dtype=np.float64)
+        return _numbers(_BINARY[function](*of))
     if function in _UNARY:
-        return np.asarray(_UNARY[function](of[0]), dtype=np.float64)
+        return _numbers(_UNARY[function](of[0]))
     if function == "where":
         return np.where(np.asarray(of[0]) != 0.0, of[1], of[2])
     fold = np.maximum if function == "max" else np.minimum

@@ -33,6 +33,7 @@ class Logs:
     weight: Float2D | None = None  # probability of having stayed inside the limits; None without limits
     jump: Float2D | None = None  # of log(spot), taken to come at the end of the gap; None for a continuous path
     martingale: Float2D | None = None  # of mean 1, where cash is paid and spot / forward is none; else exp(x)
+    clock: Float2D | None = None  # variance of the normal part of each gap, where no bridge may be laid over it
 
     def level(self, row: int) -> Float1D:
         """What moves, over its forward: of mean 1."""
@@ -68,7 +69,7 @@ class Block:
             return None if rows is None else rows[:, keep]
 
         logs = self.logs
-        names = ("x", "variance", "exposed", "weight", "jump", "martingale")
+        names = ("x", "variance", "exposed", "weight", "jump", "martingale", "clock")
         fewer = Logs(**{name: cut(getattr(logs, name)) for name in names})
         return Block(times=self.times, spot=cut(self.spot), logs=fewer, twin=cut(self.twin), chart=self.chart)
 

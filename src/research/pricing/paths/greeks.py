@@ -1,4 +1,6 @@
-"""Greeks by paths of any model: bumps on common paths, and the likelihood ratio of the first step for delta and gamma.
+"""Greeks by paths of any model: one sweep backwards, bumps on common paths, the likelihood ratio of the first step.
+
+**pathwise.** Delta, vega, rho and the parameters of payoffs without jumps: `adjoint`.
 
 **likelihood_ratio.** Given the path of the variance, the logarithm of spot at t* is normal with a variance V that the
 path met. A start that lies d higher reaches the same price at t* by a normal part that is d smaller, along a bridge
@@ -8,8 +10,8 @@ that is d (1 - V_t / V) higher before, and what comes after is the same path; it
 
 Differences in d of payoff times ratio are the score of the first step, and beside it see what happens before t*. No
 payoff is too rough after t*; the noise falls with t*, which a trial chooses. Spot over its start must not feed back
-into the model: one volatility, a term structure of it, and Heston's model have that; a local volatility and jumps do
-not.
+into the model: one volatility, a term structure of it, stochastic variance and jumps of all kinds have that, given the
+variance, the jumps and the clock of the path. Where a volatility is local, see `merging`.
 
 **bumps.** Central differences on the same paths: Sobol' points or, where the path has too many dimensions, runs of
 eight seeds.
@@ -24,8 +26,8 @@ Fries, Joshi (2008), "Partial proxy simulation schemes for generic and robust Mo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
 from itertools import pairwise
 from typing import Any
 
@@ -33,19 +35,23 @@ import numpy as np
 
 from research.arrays import Float1D, Float2D
 from research.core._tasks import share
+from research.core.random import sobol
 from research.errors import NoEngineError, require
 from research.market import Snapshot
-from research.pricing._bumps import DAYS, aged, bumped, noisy_step, shifted
+from research.pricing._bumps import DAYS, aged, bumped, noisy_step, shifted, within
 from research.pricing._simulation import Settings, tables_of
-from research.pricing.paths import engine
-from research.pricing.paths.generators import Block, Generator, Logs, Request, generator
-from research.pricing.paths.heston import _QE_STEPS
+from research.pricing.paths import adjoint, engine
+from research.pricing.paths.generators import STREAM, Block, Generator, Logs, Request, generator
+from research.pricing.paths.heston import QE_STEPS
 from research.pricing.paths.payoffs import Payoff, Terms, payoff
 from research.pricing.simulated_greeks import HOW, SCORED, Key, differenced, entry
 
-FREE = ("BlackScholes", "BlackTermStructure", "Heston")  # models whose later moves do not ask where spot started
+# models whose later moves do not ask where spot started
+FREE = ("BlackScholes", "BlackTermStructure", "Heston", "Bates", "Merton", "VarianceGamma", "RoughBergomi")
+_ROWS = {"Heston": "steps", "Bates": "steps", "VarianceGamma": "steps", "RoughBergomi": "normals"}
 _FIRST = (1.0, 0.25, 1.0 / 16.0)  # parts of the life tried as first step
 _SEEDS = 8
+_SHARE, _FEW = 0.1, 64  # of that deviation by which the start is moved at most; paths that tell it
 _TRIAL = 1 << 11
 
 
@@ -58,17 +64,27 @@ class _Scored:
     rows: Any  # of the payoff's times among those of the paths
     last: int  # row of t*
     free: float  # part of the variance that is not the variance's own motion's
-    many: int  # rows of the price's motion
+    rows_of: str  # what the price's rows of the motion are: "moves" of log spot, "steps" in time, "normals" at the end
 
     def parts(self, w: Float2D, logs: Logs) -> tuple[Float2D, Float1D]:
         """(variance up to each row until t*, shape (last + 1, n); Z)."""
         n = self.last + 1
-        assert logs.exposed is not None
-        each = self.free * logs.exposed[:n]
+        met = logs.clock if logs.exposed is None else logs.exposed
+        assert met is not None
+        each = self.free * met[:n]
+        if self.rows_of == "normals":
+            first = w.shape[0] - self.made.times.size
+            return np.cumsum(each, axis=0), (np.sqrt(each) * w[first : first + n]).sum(axis=0)
         gaps = np.diff(self.made.times[:n], prepend=0.0)[:, None]
         steps = np.diff(w[:n], axis=0, prepend=0.0)
-        total = steps if self.many == 0 else np.sqrt(each / gaps) * steps
+        total = steps if self.rows_of == "moves" else np.sqrt(each / gaps) * steps
         return np.cumsum(each, axis=0), total.sum(axis=0)
+
+    def spread(self, seed: int) -> float:
+        """Standard deviation of the normal part of log S(t*), of a typical path."""
+        w = self.made.motion.rows(np.zeros((0, sobol.COLUMNS), dtype=np.int64), seed, 0, _FEW)
+        met, _ = self.parts(w, self.made.fill(w, seed, STREAM, 0))
+        return float(np.sqrt(np.median(met[-1])))
 
     def values(self, w: Float2D, logs: Logs, by: float) -> tuple[Float1D, Float1D]:
         """(payoff times ratio, ratio) of paths whose start lies `by` higher in log spot."""
@@ -76,34 +92,36 @@ class _Scored:
         spot = self.made.forward[:, None] * np.exp(logs.x)
         whole = met[-1]
         spot[: self.last + 1] *= np.exp(by * (1.0 - met / whole))
-        cut = Logs(x=logs.x[self.rows], exposed=None if logs.exposed is None else self._exposed(logs.exposed))
+        exposed, jump = (None if each is None else self._summed(each) for each in (logs.exposed, logs.jump))
+        variance = None if logs.variance is None else logs.variance[self.rows]
+        cut = Logs(x=logs.x[self.rows], variance=variance, exposed=exposed, jump=jump)
         block = Block(times=self.paid.times, spot=spot[self.rows], logs=cut)
         ratio = np.exp((by * z - 0.5 * by * by) / whole)
         return self.paid.value(block) * ratio, ratio
 
-    def _exposed(self, exposed: Float2D) -> Float2D:
-        """Variance between the payoff's times."""
-        total = np.cumsum(exposed, axis=0)[self.rows]
+    def _summed(self, each: Float2D) -> Float2D:
+        """Variance, or jumps, between the payoff's times."""
+        total = np.cumsum(each, axis=0)[self.rows]
         return np.asarray(np.diff(total, axis=0, prepend=0.0))
 
 
 def _scored(item: Any, model: Any, snapshot: Snapshot, first: float) -> _Scored:
     """`first`: part of the contract's life that is the first step."""
-    paid = payoff(item, Terms(snapshot=snapshot))
-    heston = type(model).__name__ == "Heston"
+    paid, name = payoff(item, Terms(snapshot=snapshot, model=model)), type(model).__name__
+    heston = name in ("Heston", "Bates")
     end = float(paid.times[-1]) * first
     later = paid.times[paid.times >= end * (1.0 - 1e-9)]
     end = float(later[0])
     times = paid.times
     if heston:  # every step until t* is seen
         inside = np.concatenate(([0.0], times[times <= end]))
-        fine = [np.linspace(a, b, max(1, int(np.ceil((b - a) * _QE_STEPS - 1e-9))) + 1)[1:]
+        fine = [np.linspace(a, b, max(1, int(np.ceil((b - a) * QE_STEPS - 1e-9))) + 1)[1:]
                 for a, b in pairwise(inside)]  # fmt: skip
         times = np.concatenate((*fine, times[times > end]))
     made = generator(model, Request(snapshot=snapshot, times=times, scheme="qe" if heston else None))
     rows = np.searchsorted(times, paid.times - 1e-12)
     return _Scored(made=made, paid=paid, rows=rows, last=int(np.searchsorted(times, end - 1e-12)),
-                   free=1.0 - model.rho**2 if heston else 1.0, many=1 if heston else 0)  # fmt: skip
+                   free=1.0 - getattr(model, "rho", 0.0) ** 2, rows_of=_ROWS.get(name, "moves"))  # fmt: skip
 
 
 def _observations(one: _Scored, settings: Settings, which: Sequence[str], by: float, spot: float) -> dict[str, Float1D]:
@@ -167,13 +185,14 @@ def scored(
     if reason:
         raise NoEngineError(f"estimator 'likelihood_ratio' cannot be used: {reason}. Can: bumps.")
     few = replace(settings, n_paths=min(_TRIAL, settings.n_paths or _TRIAL))
-    by, best, least = 0.5 * spot_bump, None, np.inf
+    best, by, least = None, 0.0, np.inf
     for first in _FIRST:
         one = _scored(item, model, snapshot, first)
-        found = _observations(one, few, which, by, snapshot.spot)
+        size = min(0.5 * spot_bump, _SHARE * one.spread(settings.seed))
+        found = _observations(one, few, which, size, snapshot.spot)
         noise = sum(float(each.std()) * snapshot.spot**k for k, each in enumerate(found.values()))
         if noise < least:
-            best, least = one, noise
+            best, by, least = one, size, noise
     assert best is not None
     found = _observations(best, settings, which, by, snapshot.spot)
     return {name: entry(found[name], HOW["likelihood_ratio"]) for name in which}
@@ -184,16 +203,23 @@ def path_greeks(
     **options: Any,
 ) -> dict[str, dict[str, Any]]:  # fmt: skip
     """Greeks by name for `sensitivities`: bumps on common paths, or the likelihood ratio where it is the quieter."""
-    known = ("auto", "bumps", "likelihood_ratio")
+    known = ("auto", "bumps", "pathwise", "likelihood_ratio")
     require(estimator in known, "estimator", estimator, f"be one of {', '.join(known)} for 'paths'",
-            hint="Mixed and pathwise ones are those of 'monte_carlo', under one volatility.")  # fmt: skip
+            hint="Mixed ones are those of 'monte_carlo', under one volatility.")  # fmt: skip
     require("std_error" not in options, "std_error", options.get("std_error"), "be left out", hint="Give n_paths.")
     size = bumps["spot"] or 0.01
     base = {k: v for k, v in options.items() if k in ("n_paths", "seed", "replicates")}
     settings = Settings(**{"n_paths": 1 << 15, **base})
     if estimator == "likelihood_ratio":
         return scored(item, model, snapshot, which, settings, spot_bump=size)
-    out = _bumps(item, model, snapshot, which, bumps, size, {"n_paths": 1 << 15, **options})
+    if estimator == "pathwise":
+        return _pathwise(item, model, snapshot, which, settings)
+    first: dict[str, Any] = {}
+    if estimator == "auto" and set(options) <= set(base) | {"progress", "n_seeds"} and not adjoint.why_not(item, model):
+        first = adjoint.pathwise(item, model, snapshot, [n for n in which if n in adjoint.FIRST[1:]], settings)
+    left = [name for name in which if name not in first]
+    out = first | _bumps(item, model, snapshot, left, bumps, size, {"n_paths": 1 << 15, **options})
+    out = {name: out[name] for name in which}
     some = [name for name in ("delta", "gamma", "speed") if name in which]
     if estimator == "auto" and some and not why_not(model, some) and options.get("scheme") in (None, "qe"):
         other = scored(item, model, snapshot, some, settings, spot_bump=size)
@@ -201,26 +227,76 @@ def path_greeks(
     return out
 
 
+def parameter_greeks(
+    item: Any, model: Any, snapshot: Snapshot, *, estimator: str = "auto", **options: Any
+) -> dict[str, dict[str, Any]]:
+    """The derivative by each parameter of the model: out of one sweep, else by bumps on common paths."""
+    base = {k: v for k, v in options.items() if k in ("n_paths", "seed", "replicates")}
+    if estimator in ("auto", "pathwise") and not adjoint.why_not(item, model):
+        return adjoint.by_parameter(item, model, snapshot, Settings(**{"n_paths": 1 << 15, **base}))
+    rest = {"n_paths": 1 << 15, "check_scheme": False, **options}
+    seed, n_seeds = int(rest.pop("seed", 1)), int(rest.pop("n_seeds", _SEEDS))
+    out: dict[str, dict[str, Any]] = {}
+    for name, at in ((f.name, getattr(model, f.name)) for f in fields(model)):
+        room = min(abs(at), 1.0 - abs(at) if name == "rho" else np.inf) if isinstance(at, float) else 0.0
+        h = min(0.05 * max(abs(at), 0.02), 0.4 * room) if room > 0.0 else 0.0
+        if h > 0.0:
+            up, down = (_replicates(item, replace(model, **{name: at + s * h}), snapshot, seed, n_seeds, rest)
+                        for s in (1.0, -1.0))  # fmt: skip
+            out[f"by_{name}"] = entry((up - down) / (2.0 * h), HOW["bumps"])
+    return out
+
+
+def _replicates(item: Any, model: Any, snapshot: Snapshot, seed: int, n_seeds: int, rest: dict[str, Any]) -> Float1D:
+    """Estimates of each scramble or, where there is one only, of runs of several seeds."""
+    first = engine.simulate(item, model, snapshot, seed=seed, **rest).replicates
+    if first.size > 1:
+        return first
+    more = [engine.simulate(item, model, snapshot, seed=seed + i, **rest).value for i in range(1, n_seeds)]
+    return np.array([first[0], *more])
+
+
+def _pathwise(
+    item: Any, model: Any, snapshot: Snapshot, which: Sequence[str], settings: Settings
+) -> dict[str, dict[str, Any]]:
+    """First derivatives out of one sweep, or why there is none."""
+    other = [name for name in which if name not in adjoint.FIRST]
+    reason = f"a sweep gives {', '.join(adjoint.FIRST[1:])}; not {other[0]}" if other else ""
+    reason = adjoint.why_not(item, model) or reason
+    if reason:
+        raise NoEngineError(f"estimator 'pathwise' cannot be used: {reason}. Can: bumps.")
+    return adjoint.pathwise(item, model, snapshot, which, settings)
+
+
 def _bumps(
     item: Any, model: Any, snapshot: Snapshot, which: Sequence[str], bumps: dict[str, Any], size: float,
     options: dict[str, Any],
 ) -> dict[str, dict[str, Any]]:  # fmt: skip
     """Central differences on the same paths."""
-    dv, dr, days = bumps["vol"] or noisy_step(model), bumps["rate"] or 0.01, bumps["days"]
     rest = {"check_scheme": False, **options}
     seed, n_seeds = int(rest.pop("seed", 1)), int(rest.pop("n_seeds", _SEEDS))
+
+    def replicates(old: Any, moved: Any, there: Snapshot) -> Float1D:
+        return _replicates(old, moved, there, seed, n_seeds, rest)
+
+    return common_paths(replicates, item, model, snapshot, which, bumps | {"spot": size})
+
+
+def common_paths(
+    replicates: Callable[[Any, Any, Snapshot], Float1D], item: Any, model: Any, snapshot: Snapshot,
+    which: Sequence[str], bumps: dict[str, Any],
+) -> dict[str, dict[str, Any]]:  # fmt: skip
+    """Central differences of `replicates(contract, model, market)`, estimates on paths that do not change."""
+    size, dr, days = bumps["spot"] or 0.01, bumps["rate"] or 0.01, bumps["days"]
+    dv = bumps["vol"] or noisy_step(model)
 
     def run(keys: list[Key]) -> dict[Key, Float1D]:
         out: dict[Key, Float1D] = {}
         for spot, vol, rate, age in keys:
             there = bumped(snapshot, spot=spot * size, rate=rate * dr, days=age * days)
-            moved = shifted(model, vol * dv, snapshot) if vol else model
+            moved = within(shifted(model, vol * dv, snapshot) if vol else model, spot * size)
             old = aged(item, age * days) if age else item
-            first = engine.simulate(old, moved, there, seed=seed, **rest).replicates
-            if first.size == 1:
-                more = [engine.simulate(old, moved, there, seed=seed + i, **rest).value for i in range(1, n_seeds)]
-                first = np.array([first[0], *more])
-            out[(spot, vol, rate, age)] = first
+            out[(spot, vol, rate, age)] = replicates(old, moved, there)
         return out
 
     return differenced(run, which, snapshot.spot * size, dv, dr, days / DAYS, HOW["bumps"])

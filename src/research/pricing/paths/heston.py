@@ -32,7 +32,7 @@ from research.pricing.paths.generators import GENERATORS, Generator, Grid, Logs,
 from research.pricing.paths.lognormal import ROUGH, surface_on
 from research.pricing.paths.motion import motion
 
-_QE_STEPS = 32.0  # a year
+QE_STEPS = 32.0  # a year
 _PARTS = 4  # of a step, in which the leverage that it meets is averaged
 _LEAST_SIGMA = 1e-4  # of the variance: below, it is taken as this
 _LEAST_KAPPA = 1e-8
@@ -75,18 +75,24 @@ def met(leverage: Float2D, gap: float, dt: Float1D, variance: Float1D) -> Float2
     return np.asarray(np.sqrt(u / (np.maximum(variance, 1e-8) * dt)[:, None]))
 
 
-def _qe(model: Any, request: Request, leverage: Any = None) -> Generator:
-    at = grid(request.times, request.steps_per_year or _QE_STEPS, request.coarse)
-    n, n_times = at.dt.size, request.times.size
+def qe_tables(model: Any, request: Request, at: Grid, leverage: Any = None) -> tuple[Float1D, Float2D, Float2D]:
+    """(terms, steps, leverage) of core.paths.diffusion."""
     if leverage is None:
-        rows, where = np.empty((n, 0)), (0.0, 0.0)
+        rows, where = np.empty((at.dt.size, 0)), (0.0, 0.0)
     else:
         rows, where = surface_on(leverage, at, request.origin)
         middle = request.origin + at.times - 0.5 * at.dt
         rows = met(rows, 1.0 / where[1], at.dt, model.theta + (model.v0 - model.theta) * np.exp(-model.kappa * middle))
     sigma = max(model.sigma, _LEAST_SIGMA)
     terms = np.array([max(model.kappa, _LEAST_KAPPA), model.theta, sigma, model.rho, *where])
-    steps, limits = qe_steps(model, at), request.log_limits(at)
+    return terms, qe_steps(model, at), rows
+
+
+def _qe(model: Any, request: Request, leverage: Any = None) -> Generator:
+    at = grid(request.times, request.steps_per_year or QE_STEPS, request.coarse)
+    n, n_times = at.dt.size, request.times.size
+    terms, steps, rows = qe_tables(model, request, at, leverage)
+    limits = request.log_limits(at)
 
     def fill(w: Float2D, seed: int, stream: int, first_path: int) -> Logs:
         shape = (n_times, w.shape[1])

@@ -100,7 +100,7 @@ def variance_gamma(model: Any, request: Request) -> Generator:
         x, v, exposed = np.empty(shape), np.empty(shape), np.empty(shape)
         start = request.begin(first_path, w.shape[1], 0.0)
         sampled_paths(GAMMA_CLOCK, seed, stream, first_path, w, terms, steps, start, x, v, exposed)
-        return Logs(x=x)  # a path of jumps: nothing is known between two observations
+        return Logs(x=x, clock=exposed)  # a path of jumps: nothing is known between two observations
 
     return Generator(times=times, forward=request.forward, motion=motion([times], request.bridge), fill=fill)
 

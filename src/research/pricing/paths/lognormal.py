@@ -31,7 +31,7 @@ from research.pricing.paths.transition import fits, transition
 _TILE = 256  # paths that the kernel walks together
 _SMALL = 20_000  # path steps below which one thread is quicker
 N_GRID = 801  # equal points of log(S / F) on which a step looks its volatility up
-_LOCAL_STEPS = 100.0  # a year
+LOCAL_STEPS = 100.0  # a year
 ROUGH = 4.0  # order 0.32: the error of Euler steps far longer than what the volatility does falls that slowly
 
 
@@ -62,7 +62,7 @@ def black_scholes(model: Any, request: Request) -> Generator:
     return Generator(times=request.times, forward=request.forward, motion=motion([variance], request.bridge), fill=fill)
 
 
-def _step_variance(surface: Any, edges: Float1D) -> Float2D:
+def step_variance(surface: Any, edges: Float1D) -> Float2D:
     """Local variance of each step between `edges` at the nodes, shape (n, k): its mean, or that of its middle."""
     if hasattr(surface, "mean_variance"):
         return np.asarray(surface.mean_variance(edges))
@@ -74,7 +74,7 @@ def _step_variance(surface: Any, edges: Float1D) -> Float2D:
 def surface_on(surface: Any, at: Grid, origin: float = 0.0) -> tuple[Float2D, tuple[float, float]]:
     """A grid of volatilities in each step on N_GRID equal points of log(S / F): (n, N_GRID), (first, points a unit)."""
     x = np.asarray(surface.log_moneyness, dtype=np.float64)
-    variance = _step_variance(surface, origin + np.concatenate(([0.0], at.times)))
+    variance = step_variance(surface, origin + np.concatenate(([0.0], at.times)))
     require(variance.shape == (at.dt.size, x.size), "vol", variance.shape, f"have {x.size} values a time")
     points = np.linspace(x[0], x[-1], N_GRID) if x.size > 1 else x[0] + np.array([0.0, 1.0])
     rows = np.sqrt(np.stack([np.interp(points, x, row) for row in variance]))
@@ -112,12 +112,12 @@ def _euler(at: Grid, leverage: Float2D, where: tuple[float, float], request: Req
 def local_vol(model: Any, request: Request) -> Generator:
     """A grid of local volatilities: by the law of each step, or in Euler's steps."""
     few = fits(request.times) and request.steps_per_year is None
-    shape, n_nodes = _step_variance(model, np.array([0.0, request.times[-1]])).shape, np.size(model.log_moneyness)
+    shape, n_nodes = step_variance(model, np.array([0.0, request.times[-1]])).shape, np.size(model.log_moneyness)
     require(shape[1] == n_nodes, "vol", shape, f"have {n_nodes} values a time")
     known = ("euler",) if request.limits is not None else ("transition", "euler") if few else ("euler", "transition")
     if scheme_of(request, known) == "transition":
-        return transition(model, request, _step_variance)
-    at = grid(request.times, request.steps_per_year or _LOCAL_STEPS, request.coarse)
+        return transition(model, request, step_variance)
+    at = grid(request.times, request.steps_per_year or LOCAL_STEPS, request.coarse)
     rows, where = surface_on(model, at, request.origin)
     middle = min(max(round(-where[0] * where[1]), 0), rows.shape[1] - 1)
     typical = float(np.sqrt(np.average(rows[:, middle] ** 2, weights=at.dt)))

@@ -107,7 +107,8 @@ def note_payoff(note: Note, terms: Terms) -> Payoff:
         return np.where(knocked(block), _legs(last, note.knocked_base, note.knocked_legs), safe)
 
     def final(block: Block) -> Float1D:
-        return np.asarray(dates.df[-1] * redeemed(block))
+        paid: Float1D = dates.df[-1] * redeemed(block)
+        return paid
 
     def ending(block: Block) -> Any:
         """Row of the knock-out, or the number of rows."""

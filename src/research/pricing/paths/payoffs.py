@@ -19,6 +19,7 @@ from research.instruments import Asian, Barrier, Digital, European, Touch
 from research.instruments._schedule import daily
 from research.market import Snapshot
 from research.pricing import _notes
+from research.pricing._agreed_looks import equal_looks
 from research.pricing.paths.cash import looked
 from research.pricing.paths.generators import Block
 from research.pricing.paths.watching import gaps, missed
@@ -101,14 +102,16 @@ def survived(block: Block, barrier: float, spot: float) -> Float2D:
     return out
 
 
-def looks(tau: float, terms: Terms, n_monitoring: int | None = None, start: float = 0.0) -> Float1D:
-    """Even looks after `start` up to `tau`: the contract's number of them, or enough for bridges in between.
+def looks(tau: float, terms: Terms, item: Any = None, n_looks: int | None = None, start: float = 0.0) -> Float1D:
+    """Even looks after `start` up to `tau`: the contract's `n_looks`, or enough for bridges in between.
 
     Bridges do not span the fall of a cash dividend: its day is looked at too.
     """
-    n = n_monitoring or max(1, int(np.ceil((tau - start) * terms.watched - 1e-9)))
+    if n_looks is not None:
+        return equal_looks(item, tau, n_looks, start)
+    n = max(1, int(np.ceil((tau - start) * terms.watched - 1e-9)))
     out: Float1D = start + (tau - start) * np.arange(1, n + 1) / n
-    return out if n_monitoring else looked(out, terms.snapshot, start)
+    return looked(out, terms.snapshot, start)
 
 
 def barrier(item: Barrier, terms: Terms) -> Payoff:
@@ -116,7 +119,7 @@ def barrier(item: Barrier, terms: Terms) -> Payoff:
     tau, snapshot = float(single(item.years(terms.snapshot.as_of))[0]), terms.snapshot
     item.check_alive(snapshot.spot)
     down, out, discrete = item.direction == "down", item.knock == "out", item.n_monitoring is not None
-    times = looks(tau, terms, item.n_monitoring)
+    times = looks(tau, terms, item, item.n_monitoring)
     df = np.asarray(snapshot.discount.df(times))
     within = terms.survival and discrete and out
     hit_df = df[:, None] if discrete else np.sqrt(df * np.concatenate(([1.0], df[:-1])))[:, None]

@@ -153,7 +153,7 @@ def variance_swap(item: VarianceSwap, terms: Terms) -> Payoff:
         total = item.elapsed_variance + realised(block, snapshot.spot, discrete)
         return np.asarray(unit * (total / life - item.strike**2))
 
-    return Payoff(times=looks(tau, terms, item.n_observations), value=value, bridged=not discrete)
+    return Payoff(times=looks(tau, terms, item, item.n_observations), value=value, bridged=not discrete)
 
 
 def corridor_swap(item: CorridorVarianceSwap, terms: Terms) -> Payoff:
@@ -174,7 +174,7 @@ def corridor_swap(item: CorridorVarianceSwap, terms: Terms) -> Payoff:
             each = each if logs.jump is None else each + inside[:-1] * logs.jump**2
         return np.asarray(unit * ((item.elapsed_variance + each.sum(axis=0)) / life - item.strike**2))
 
-    return Payoff(times=looks(tau, terms, item.n_observations), value=value, bridged=not discrete)
+    return Payoff(times=looks(tau, terms, item, item.n_observations), value=value, bridged=not discrete)
 
 
 def gamma_swap(item: GammaSwap, terms: Terms) -> Payoff:
@@ -197,7 +197,7 @@ def gamma_swap(item: GammaSwap, terms: Terms) -> Payoff:
         total = item.elapsed_variance + each.sum(axis=0) / item.initial
         return np.asarray(unit * (total / life - item.strike**2))
 
-    return Payoff(times=looks(tau, terms, item.n_observations), value=value, bridged=not discrete)
+    return Payoff(times=looks(tau, terms, item, item.n_observations), value=value, bridged=not discrete)
 
 
 def volatility_swap(item: VolatilitySwap, terms: Terms) -> Payoff:

@@ -7,12 +7,13 @@ nodes, and beyond what 161 nodes allow the scheme refuses (`fits` says so before
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from scipy.special import ndtr
 
-from research.arrays import Float1D, Float2D
+from research.arrays import Float1D, Float2D, Float3D
 from research.core._tasks import share
 from research.core.paths.transition import FINE, transition_paths, transition_tables
 from research.errors import require
@@ -101,15 +102,32 @@ def _weights(levels_z: Float1D) -> Float1D:
     return np.asarray(np.diff(ndtr(edges)))
 
 
-def transition(surface: Any, request: Request, mean_variance: Any) -> Generator:
-    """The generator; `mean_variance(surface, edges)` gives the mean local variance of parts at the surface's nodes."""
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Tables:
+    """What the kernels of `core.paths.transition` walk on."""
+
+    terms: Float1D
+    moves: Float3D  # (n_times, n_nodes, n_z)
+    spread: Float2D  # (n_times, n_nodes)
+    scale: Float1D  # 1 / sqrt of the length of each step
+
+    def fill(self, w: Float2D, start: Float1D) -> Logs:
+        """Paths from log(S / F), shape (n_paths,)."""
+        out, exposed = np.empty(w.shape), np.empty(w.shape)
+        transition_paths(w, self.scale, self.terms, self.moves, self.spread, np.ascontiguousarray(start), out, exposed)
+        return Logs(x=out, exposed=exposed)
+
+
+def tables(surface: Any, request: Request, mean_variance: Any, layout: Any = None) -> Tables:
+    """The law of each step between the observations; the nodes are those for `layout`, another surface, if given."""
     times, origin = request.times, request.origin
     n = nodes_for(times.size)
     hint = "Take scheme='euler'."
     require(n >= _FEWEST, "times", times.size, "be few enough for the tables of scheme='transition'", hint=hint)
     n = n // 4 * 2 + 1 if request.coarse else n
     begun = origin if request.start is not None else 0.0  # paths that start again are spread by all the time before
-    nodes, c = _nodes(surface, float(times[-1]) + begun, origin - begun, n, mean_variance)
+    spread = surface if layout is None else layout
+    nodes, c = _nodes(spread, float(times[-1]) + begun, origin - begun, n, mean_variance)
     per = _per_z(times.size)
     x, z = np.asarray(surface.log_moneyness, dtype=np.float64), np.linspace(-_Z, _Z, 2 * int(_Z) * per + 1)
     levels, weights = ndtr(z), _weights(z)
@@ -134,16 +152,18 @@ def transition(surface: Any, request: Request, mean_variance: Any) -> Generator:
     share(times.size, work)
     half = float(np.arcsinh(_BEND))
     terms = np.array([c, -half, (n - 1) / (2.0 * half), -_Z, float(per)])
-    scale = 1.0 / np.sqrt(times - begins)
+    return Tables(terms=terms, moves=moves, spread=spread, scale=1.0 / np.sqrt(times - begins))
+
+
+def transition(surface: Any, request: Request, mean_variance: Any) -> Generator:
+    """The generator; `mean_variance(surface, edges)` gives the mean local variance of parts at the surface's nodes."""
+    times, made = request.times, tables(surface, request, mean_variance)
 
     def fill(w: Float2D, seed: int, stream: int, first_path: int) -> Logs:
-        out, exposed = np.empty(w.shape), np.empty(w.shape)
-        start = np.ascontiguousarray(request.begin(first_path, w.shape[1], 1.0)[0])
-        transition_paths(w, scale, terms, moves, spread, start, out, exposed)
-        return Logs(x=out, exposed=exposed)
+        return made.fill(w, request.begin(first_path, w.shape[1], 1.0)[0])
 
-    row = mean_variance(surface, origin + np.array([0.0, times[-1]]))[0]
-    typical = float(np.sqrt(np.interp(0.0, x, row)))
+    row = mean_variance(surface, request.origin + np.array([0.0, times[-1]]))[0]
+    typical = float(np.sqrt(np.interp(0.0, np.asarray(surface.log_moneyness, dtype=np.float64), row)))
 
     def twin(w: Float2D) -> Float2D:
         return np.asarray(typical * w - 0.5 * typical**2 * times[:, None])

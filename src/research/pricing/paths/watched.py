@@ -44,7 +44,7 @@ def lookback(item: Lookback, terms: Terms) -> Payoff:
         against = block.spot[-1] if item.strike is None else strike
         return np.asarray(df * (excess + side * (level - against)))
 
-    return Payoff(times=looks(tau, terms, item.n_monitoring), value=value, bridged=not discrete)
+    return Payoff(times=looks(tau, terms, item, item.n_monitoring), value=value, bridged=not discrete)
 
 
 def partial_lookback(item: PartialLookback, terms: Terms) -> Payoff:
@@ -81,7 +81,7 @@ def double_barrier(item: DoubleBarrier, terms: Terms) -> Payoff:
     tau, snapshot = _expiry(item, terms), terms.snapshot
     item.check_alive(snapshot.spot)
     discrete, out = item.n_monitoring is not None, item.knock == "out"
-    times = looks(tau, terms, item.n_monitoring)
+    times = looks(tau, terms, item, item.n_monitoring)
     low, high = float(np.log(item.low)), float(np.log(item.high))
     df = np.asarray(snapshot.discount.df(times))
     when = df[:, None] if discrete else _middle(df)
@@ -110,7 +110,7 @@ def double_touch(item: DoubleTouch, terms: Terms) -> Payoff:
     tau, snapshot = _expiry(item, terms), terms.snapshot
     item.check_alive(snapshot.spot)
     discrete = item.n_monitoring is not None
-    times = looks(tau, terms, item.n_monitoring)
+    times = looks(tau, terms, item, item.n_monitoring)
     low, high = float(np.log(item.low)), float(np.log(item.high))
     df = np.asarray(snapshot.discount.df(times))
     when = np.full((times.size, 1), df[-1]) if item.pays_at == "expiry" else df[:, None] if discrete else _middle(df)
@@ -138,10 +138,10 @@ def partial_barrier(item: PartialBarrier, terms: Terms) -> Payoff:
     switch, discrete = item.switch_years(snapshot.as_of), item.n_monitoring is not None
     first = item.watched == "start"
     if first:
-        times = np.append(looks(switch, terms, item.n_monitoring), tau)
+        times = np.append(looks(switch, terms, item, item.n_monitoring), tau)
         rows = slice(0, times.size - 1)
     else:
-        times = np.append(switch, looks(tau, terms, item.n_monitoring, start=switch))
+        times = np.append(switch, looks(tau, terms, item, item.n_monitoring, start=switch))
         rows = slice(1, times.size)
     level, df = float(np.log(item.barrier)), float(snapshot.discount.df(tau))
     side = {"down": 1.0, "up": -1.0, "either": 0.0}[item.direction]

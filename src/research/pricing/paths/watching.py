@@ -153,7 +153,7 @@ def beyond(over: Gaps, strike: Any, side: float) -> Float1D:
         return _beyond_charted(over, strike, side)
     a, c, b = side * over.start, side * over.before, side * over.end
     top = np.maximum(np.maximum(a.max(axis=0), c.max(axis=0)), b.max(axis=0))
-    k = np.broadcast_to(side * np.log(np.asarray(strike, dtype=np.float64)), top.shape)
+    k = np.broadcast_to(side * np.log(strike), top.shape)
     found: Float1D = np.maximum(side * (np.exp(side * top) - np.exp(side * k)), 0.0)
     if over.variance is None:
         return found
