@@ -112,12 +112,15 @@ def test_a_day_that_passes_leaves_the_looks_where_they_were_agreed(item, method)
     """Between two looks the value obeys dV/dt = r V - (r - q) S delta - sigma^2 S^2 gamma / 2."""
 
     def at(days: int) -> float:
-        return float(price(aged(item, days), MODEL, bumped(MARKET, days=days), method=method))
+        return float(price(aged(item, days), MODEL, bumped(MARKET, days=days), method=by))
 
+    # the third-order formula of one barrier is for whole gaps: what a day does to it the grid says
+    by = "pde" if isinstance(item, Barrier) else method
     theta = (at(1) - at(-1)) * 365 / 2
     g = greeks(item, MODEL, MARKET, which=("value", "delta", "gamma", "theta"), method=method).set_index("greek").value
     expected = 0.04 * g["value"] - 3.0 * g["delta"] - 0.5 * 0.25**2 * 1e4 * g["gamma"]
-    assert theta == pytest.approx(expected, rel=1e-3 if method == "analytic" else 1e-2)
+    assert theta == pytest.approx(expected, rel=1e-3 if by == "analytic" else 1e-2)
+    assert g["theta"] == pytest.approx(expected, rel=1e-3 if method == "analytic" else 1e-2)
     assert g["theta"] == pytest.approx(expected, rel=1e-3)
 
 
