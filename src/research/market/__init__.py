@@ -22,6 +22,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from research.conventions import named_terms
 from research.market.arbitrage import find_arbitrage, find_butterflies, find_calendars, refuse_arbitrage
 from research.market.basket import BasketSnapshot, ForeignCurrency, Underlying, flat_basket
 from research.market.curves import DiscountCurve
@@ -74,3 +75,5 @@ __all__ = [
     "Surface",
     "Underlying",
 ]
+
+named_terms(globals()[name] for name in __all__ if name not in _LAZY)
