@@ -17,7 +17,7 @@ import numpy as np
 from research.arrays import Float1D, Float2D
 from research.core._jit import inlined, kernel
 from research.core.pricing._differences import differences
-from research.core.pricing.pde import _from_high, _from_low
+from research.core.pricing.pde import _from_high, _from_low, close_system
 
 
 @inlined
@@ -27,24 +27,14 @@ def _system(
 ) -> None:  # fmt: skip
     """work[0 .. 2] = bands and work[3] = right side of the system for v a step of dt later."""
     n = v.size
-    low, mid, up, right = work[0], work[1], work[2], work[3]
+    low, mid, up = work[0], work[1], work[2]
     half = 0.5 * variance
     for j in range(n):
         drift = carry * (1.0 + x[j])
         low[j] = drift * d[0, j] + half * d[3, j]
         mid[j] = drift * d[1, j] + half * d[4, j] - r
         up[j] = drift * d[2, j] + half * d[5, j]
-    explicit, implicit = (1.0 - theta) * dt, theta * dt
-    for j in range(1, n - 1):
-        right[j] = v[j] + explicit * (low[j] * v[j - 1] + mid[j] * v[j] + up[j] * v[j + 1]) + dt * push[j]
-    right[0] = v[0] + explicit * (mid[0] * v[0] + up[0] * v[1]) + dt * push[0]
-    right[n - 1] = v[n - 1] + explicit * (low[n - 1] * v[n - 2] + mid[n - 1] * v[n - 1]) + dt * push[n - 1]
-    for j in range(n):
-        low[j], mid[j], up[j] = -implicit * low[j], 1.0 - implicit * mid[j], -implicit * up[j]
-    if edges[0] > 0.0:
-        mid[0], up[0], right[0] = 1.0, 0.0, edges[1]
-    if edges[2] > 0.0:
-        low[n - 1], mid[n - 1], right[n - 1] = 0.0, 1.0, edges[3]
+    close_system(dt, theta, edges, v, push, work)
 
 
 @kernel

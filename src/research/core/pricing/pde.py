@@ -37,6 +37,24 @@ def _differences(x: Float1D, d: Float2D) -> None:
 
 
 @inlined
+def close_system(dt: float, theta: float, edges: Float1D, v: Float1D, push: Float1D, work: Float2D) -> None:
+    """From the bands of the operator in work[0 .. 2] those of a step of dt, and its right side in work[3]."""
+    n = v.size
+    low, mid, up, right = work[0], work[1], work[2], work[3]
+    explicit, implicit = (1.0 - theta) * dt, theta * dt
+    for j in range(1, n - 1):
+        right[j] = v[j] + explicit * (low[j] * v[j - 1] + mid[j] * v[j] + up[j] * v[j + 1]) + dt * push[j]
+    right[0] = v[0] + explicit * (mid[0] * v[0] + up[0] * v[1]) + dt * push[0]
+    right[n - 1] = v[n - 1] + explicit * (low[n - 1] * v[n - 2] + mid[n - 1] * v[n - 1]) + dt * push[n - 1]
+    for j in range(n):
+        low[j], mid[j], up[j] = -implicit * low[j], 1.0 - implicit * mid[j], -implicit * up[j]
+    if edges[0] > 0.0:
+        mid[0], up[0], right[0] = 1.0, 0.0, edges[1]
+    if edges[2] > 0.0:
+        low[n - 1], mid[n - 1], right[n - 1] = 0.0, 1.0, edges[3]
+
+
+@inlined
 def _system(
     dt: float,
     theta: float,
@@ -51,23 +69,13 @@ def _system(
 ) -> None:
     """work[0 .. 2] = bands and work[3] = right side of the system for v a step of dt later; push as l above."""
     n = v.size
-    low, mid, up, right = work[0], work[1], work[2], work[3]
+    low, mid, up = work[0], work[1], work[2]
     for j in range(n):
         half = 0.5 * variance[j]
         low[j] = (carry - half) * d[0, j] + half * d[3, j]
         mid[j] = (carry - half) * d[1, j] + half * d[4, j] - r
         up[j] = (carry - half) * d[2, j] + half * d[5, j]
-    explicit, implicit = (1.0 - theta) * dt, theta * dt
-    for j in range(1, n - 1):
-        right[j] = v[j] + explicit * (low[j] * v[j - 1] + mid[j] * v[j] + up[j] * v[j + 1]) + dt * push[j]
-    right[0] = v[0] + explicit * (mid[0] * v[0] + up[0] * v[1]) + dt * push[0]
-    right[n - 1] = v[n - 1] + explicit * (low[n - 1] * v[n - 2] + mid[n - 1] * v[n - 1]) + dt * push[n - 1]
-    for j in range(n):
-        low[j], mid[j], up[j] = -implicit * low[j], 1.0 - implicit * mid[j], -implicit * up[j]
-    if edges[0] > 0.0:
-        mid[0], up[0], right[0] = 1.0, 0.0, edges[1]
-    if edges[2] > 0.0:
-        low[n - 1], mid[n - 1], right[n - 1] = 0.0, 1.0, edges[3]
+    close_system(dt, theta, edges, v, push, work)
 
 
 @inlined
