@@ -74,6 +74,8 @@ _NAMES = {"underlyings": ["A", "B"]}
 _RANKED = {**_NAMES, "initials": [100.0, 95.0], "strike": 1.0, "notional": 100.0, "tau": 1.0}
 _BY_TIME = {"type": "BlackTermStructure", "tau": [0.5, 1.0], "implied": [0.2, 0.3]}
 _CEV = {"type": "CEV", "sigma": 2.5, "beta": 0.5}
+_SHIFTED = {"type": "DisplacedDiffusion", "sigma": 0.18, "shift": 20.0}
+_NORMAL = {"type": "Bachelier", "sigma": 20.0}
 _FIFTHS, _QUARTERS = (0.2, 0.4, 0.6, 0.8, 1.0), (0.25, 0.5, 0.75, 1.0)
 _MONTHS = tuple(21 * k / 252 for k in range(3, 13))
 _KNOCK = {"strike": 90.0, "tau": 0.5, "rebate": 3.0}
@@ -220,4 +222,17 @@ CASES: tuple[Case, ...] = (
           {"strike": 0.1, "low": 90.0, "high": 110.0, "tau": 1.0}, _FO),
     _case("call on a call, Heston", "Compound",
           {"option": {"type": "European", "strike": 100.0, "tau": 1.0}, "strike": 4.0, "tau": 0.5}, _FO),
+    _case("variance that counts with the price", "GammaSwap", {"strike": 0.2, "initial": 100.0, "tau": 1.0}),
+    _case("variance that counts with the price, Heston", "GammaSwap", {"strike": 0.2, "initial": 100.0, "tau": 1.0},
+          _FO),
+    _case("cash or nothing, Bates", "Digital", {"strike": 105.0, "tau": 1.0}, _BATES),
+    _case("cash or nothing, Variance Gamma", "Digital", {"strike": 101.0, "tau": 1.0}, _VG),
+    _case("down and out, CEV", "Barrier", {**_YEAR, "barrier": 85.0, "direction": "down", "knock": "out"}, _CEV),
+    _case("up and out, shifted", "Barrier", {**_YEAR, "barrier": 130.0, "direction": "up", "knock": "out"}, _SHIFTED),
+    _case("put, normal", "American", _YEAR, _NORMAL),
+    _case("down and out, normal", "Barrier", {**_YEAR, "barrier": 85.0, "direction": "down", "knock": "out"},
+          _NORMAL),
+    _case("snowball 雪球, normal", "Autocallable",
+          {"initial": 100.0, "observations": _QUARTERS, "knock_out": 1.03, "coupon": 0.12, "knock_in": 0.75,
+           "knock_in_daily": False}, _NORMAL),
 )  # fmt: skip
