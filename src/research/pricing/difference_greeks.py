@@ -41,7 +41,7 @@ def differences(
     known: dict[tuple[float, ...], Float1D] = {}
     if unbumped is not None:
         known[(0, 0, 0, 0)] = unbumped.value
-    noise = 0.0 if grid else _NOISE * (snapshot.spot + np.abs(known.get((0, 0, 0, 0), 0.0)))
+    noise = 0.0 if grid else _NOISE * (abs(snapshot.spot) + np.abs(known.get((0, 0, 0, 0), 0.0)))
     of_price = np.abs(unbumped.error) if width > NARROW else 0.0
 
     def at(spot: int = 0, vol: int = 0, rate: int = 0, age: int = 0) -> Float1D:
@@ -65,7 +65,7 @@ def differences(
 
 def takes_wide(method: str, values: Any, spot: float) -> bool:
     """Whether prices are exact, or at least smooth, enough for wide stencils."""
-    return method in SMOOTH or bool(np.all(np.abs(values.error) <= EXACT * (spot + np.abs(values.value))))
+    return method in SMOOTH or bool(np.all(np.abs(values.error) <= EXACT * (abs(spot) + np.abs(values.value))))
 
 
 def _judged(stencil: Callable[[int], Any], width: int, rounding: Any) -> tuple[Any, Any]:
