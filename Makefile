@@ -20,7 +20,7 @@ demo: install  ## data to promoted model on real data, then a summary and report
 
 test: install  ## the tests (the few that compile the core again are in test-deep)
 	@research warmup
-	@python -m pytest -q -n $(TESTERS) --dist worksteal -m "not deep"
+	@python -m pytest -q -n $(TESTERS) --dist worksteal -m "not deep and not overnight"
 
 test-deep: install  ## every kernel on another CPU, many processes on an empty store, no network
 	@research warmup
@@ -28,7 +28,7 @@ test-deep: install  ## every kernel on another CPU, many processes on an empty s
 
 test-fast: install  ## the tests that take seconds
 	@research warmup
-	@python -m pytest -q -n $(TESTERS) --dist worksteal -m "not slow and not deep"
+	@python -m pytest -q -n $(TESTERS) --dist worksteal -m "not slow and not deep and not overnight"
 
 test-browser: install  ## JupyterLab and MLflow in headless Chromium (Debian, Ubuntu: apt-get install chromium)
 	@test -f .venv/.browser && cmp -s .venv/.browser tests/browser/requirements.lock || { python -m pip install -q --disable-pip-version-check --require-hashes -r tests/browser/requirements.lock && cp tests/browser/requirements.lock .venv/.browser; }

@@ -71,8 +71,12 @@ def _shares() -> list[Any]:
     return [(c, m, turn[i % len(turn)]) for i, (c, m) in enumerate(pairs())]
 
 
-@pytest.mark.deep
-@pytest.mark.parametrize("model", MODELS)
+LONG = ("Bates", "LocalVol", "LocalStochasticVol", "RoughBergomi")  # minutes to an hour each
+
+
+@pytest.mark.parametrize(
+    "model", [pytest.param(m, marks=pytest.mark.overnight if m in LONG else pytest.mark.deep) for m in MODELS]
+)
 def test_greeks_of_every_contract_are_the_differences_of_its_prices(model: str) -> None:
     faults: list[str] = []
     for kind, name, market in _shares():
