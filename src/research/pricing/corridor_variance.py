@@ -28,6 +28,7 @@ from research.errors import NoEngineError, require, rule
 from research.instruments import CorridorVarianceSwap
 from research.market import Snapshot
 from research.pricing import _smile
+from research.pricing._swaps import settled
 from research.pricing.catalogue import Values, abilities
 
 _ROUNDING = 1e-14
@@ -116,14 +117,12 @@ def _slope_mean(model: Any, forward: float, t: float, c: float, low: float, high
 
 def value(items: Sequence[CorridorVarianceSwap], model: Any, snapshot: Snapshot) -> Values:
     """The engine's door for `pricing.price`; refuses a number of observations, of which a smile says nothing."""
-    found, error = np.empty(len(items)), np.empty(len(items))
-    for i, item in enumerate(items):
+
+    def fair(item: CorridorVarianceSwap, tau: float) -> tuple[float, float]:
         if item.n_observations is not None:
             hint = "Use method='paths', or None for every moment."
             raise NoEngineError(rule("n_observations", "be None for method='replication'", item.n_observations, hint))
-        tau = item.years(snapshot.as_of)
-        fair, gap = fair_corridor_variance(model, snapshot, tau, *item.corridor)
-        life, unit = item.elapsed + tau, item.notional * snapshot.discount.df(tau)
-        found[i] = unit * ((item.elapsed_variance + fair * tau) / life - item.strike**2)
-        error[i] = unit * (gap * tau / life + _ROUNDING * (1.0 + item.strike**2))
-    return Values(found, np.zeros_like(found), error)
+        found, gap = fair_corridor_variance(model, snapshot, tau, *item.corridor)
+        return found, gap + _ROUNDING * (item.elapsed + tau) / tau
+
+    return settled(items, snapshot, fair, _ROUNDING)

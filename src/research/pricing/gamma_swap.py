@@ -33,6 +33,7 @@ from research.instruments import GammaSwap
 from research.market import Snapshot
 from research.models import Bates, Heston, Merton, VarianceGamma
 from research.pricing import _clock, _returns, _smile
+from research.pricing._swaps import evenly, observed, settled
 from research.pricing.catalogue import Values, abilities
 from research.pricing.variance import _moments
 
@@ -95,19 +96,18 @@ def _at_every_moment(model: Any, snapshot: Snapshot, tau: float) -> float:
     return float(weight @ (rate * np.asarray(snapshot.forward(t)))) / snapshot.spot / tau
 
 
-def _sampled(model: Any, snapshot: Snapshot, tau: float, n: int) -> float:
-    """Sum of F(t_i) / spot times the mean square of each return under the share measure, over tau."""
-    times = tau * np.arange(n + 1) / n
-    forward = np.asarray(snapshot.forward(times))
-    carry, total = np.diff(np.log(forward)), 0.0
+def _sampled(model: Any, snapshot: Snapshot, times: Float1D) -> float:
+    """Sum of F(t_i) / spot times the mean square of each return between `times` under the share measure, a year."""
+    forward, tau = np.asarray(snapshot.forward(times)), float(times[-1])
+    carry, gaps, total = np.diff(np.log(forward)), np.diff(times), 0.0
     if "deterministic_vol" in abilities(model):
         variance = np.asarray(_clock.variance(model, times[1:], times[:-1]))
         return float(forward[1:] @ (variance + (carry + 0.5 * variance) ** 2)) / snapshot.spot / tau
     turned = dual(model)
     alike, mean, spread = _returns.is_stationary(turned), 0.0, 0.0
-    for i in range(n):
-        if i == 0 or not alike:
-            mean, spread = _moments(turned, tau / n, float(times[i]))
+    for i in range(gaps.size):
+        if i == 0 or not alike or abs(gaps[i] - gaps[i - 1]) > 1e-12:
+            mean, spread = _moments(turned, float(gaps[i]), float(times[i]))
         total += float(forward[i + 1]) * (float(carry[i] - mean) ** 2 + spread)
     return total / snapshot.spot / tau
 
@@ -141,8 +141,9 @@ def _from_options(model: Any, snapshot: Snapshot, tau: float) -> tuple[float, fl
 
 
 def fair_gamma(
-    model: Any, snapshot: Snapshot, tau: float, *, n_observations: int | None = None, replicate: bool = False
-) -> tuple[float, float]:
+    model: Any, snapshot: Snapshot, tau: float, *, n_observations: int | None = None, replicate: bool = False,
+    looks: Float1D | None = None,
+) -> tuple[float, float]:  # fmt: skip
     """Expected realised variance counted with S / spot, 1/year, and its error; its root is the fair strike.
 
     Parameters
@@ -151,6 +152,8 @@ def fair_gamma(
     n_observations : int, default at every moment
     replicate : bool
         By options, even where the model has a closed form (not with jumps).
+    looks : ndarray, years, increasing, the last one tau
+        Of the observations, where they are not evenly spaced.
 
     Examples
     --------
@@ -163,14 +166,16 @@ def fair_gamma(
     able = abilities(model)
     if replicate or not able & {"deterministic_vol", "real_characteristic_function"}:
         found, error = _from_options(model, snapshot, tau)
-        if n_observations is None:
+        if n_observations is None and looks is None:
             return found, error + _ROUNDING * found
-        extra = (float(np.log(snapshot.forward(tau) / snapshot.spot)) + 0.5 * found * tau) ** 2 / n_observations / tau
+        n = looks.size if looks is not None else n_observations or 1
+        extra = (float(np.log(snapshot.forward(tau) / snapshot.spot)) + 0.5 * found * tau) ** 2 / n / tau
         return found + extra, error + extra
-    if n_observations is None:
+    if n_observations is None and looks is None:
         found = _at_every_moment(model, snapshot, tau)
         return found, _ROUNDING * found
-    found = _sampled(model, snapshot, tau, n_observations)
+    times = evenly(tau, n_observations or 1) if looks is None else np.append(0.0, looks)
+    found = _sampled(model, snapshot, times)
     return found, (_ROUNDING if "deterministic_vol" in able else _SERIES) * found
 
 
@@ -185,12 +190,9 @@ def replicated(items: Sequence[GammaSwap], model: Any, snapshot: Snapshot) -> Va
 
 
 def _swaps(items: Sequence[GammaSwap], model: Any, snapshot: Snapshot, *, replicate: bool) -> Values:
-    found, error = np.empty(len(items)), np.empty(len(items))
-    for i, item in enumerate(items):
-        tau = item.years(snapshot.as_of)
-        fair, gap = fair_gamma(model, snapshot, tau, n_observations=item.n_observations, replicate=replicate)
-        share = snapshot.spot / item.initial
-        life, unit = item.elapsed + tau, item.notional * snapshot.discount.df(tau)
-        found[i] = unit * ((item.elapsed_variance + share * fair * tau) / life - item.strike**2)
-        error[i] = unit * (share * gap * tau / life + _ROUNDING * item.strike**2)
-    return Values(found, np.zeros_like(found), error)
+    def fair(item: GammaSwap, tau: float) -> tuple[float, float]:
+        n, looks, share = item.n_observations, observed(item, tau), snapshot.spot / item.initial
+        found, gap = fair_gamma(model, snapshot, tau, n_observations=n, replicate=replicate, looks=looks)
+        return share * found, share * gap
+
+    return settled(items, snapshot, fair, _ROUNDING)

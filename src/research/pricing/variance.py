@@ -31,8 +31,8 @@ from research.errors import NoEngineError, require, rule
 from research.instruments import VarianceSwap, VolatilitySwap
 from research.market import Snapshot
 from research.pricing import _clock, _returns
-from research.pricing._agreed_looks import age_of, equal_looks
 from research.pricing._realised import lag, log_laplace_affine, log_laplace_gamma, root_mean
+from research.pricing._swaps import evenly, observed, settled
 from research.pricing.catalogue import Values, abilities
 from research.pricing.static import log_mean
 
@@ -76,9 +76,7 @@ def fair_variance(
         found, error = _closed(model, tau), 0.0
     if n_observations is None and looks is None:
         return found, error + _ROUNDING * found
-    times = (
-        tau * np.arange((n_observations or 0) + 1) / (n_observations or 1) if looks is None else np.append(0.0, looks)
-    )
+    times = evenly(tau, n_observations or 1) if looks is None else np.append(0.0, looks)
     if smile or known:
         carry = float(np.log(snapshot.forward(tau) / snapshot.spot))
         if not smile:
@@ -200,16 +198,11 @@ def replicated(items: Sequence[VarianceSwap], model: Any, snapshot: Snapshot) ->
 
 
 def _swaps(items: Sequence[VarianceSwap], model: Any, snapshot: Snapshot, *, replicate: bool) -> Values:
-    found, error = np.empty(len(items)), np.empty(len(items))
-    for i, item in enumerate(items):
-        tau = item.years(snapshot.as_of)
-        n = item.n_observations
-        looks = equal_looks(item, tau, n) if n is not None and age_of(item) != 0.0 else None
-        fair, gap = fair_variance(model, snapshot, tau, n_observations=n, replicate=replicate, looks=looks)
-        life, unit = item.elapsed + tau, item.notional * snapshot.discount.df(tau)
-        found[i] = unit * ((item.elapsed_variance + fair * tau) / life - item.strike**2)
-        error[i] = unit * (gap * tau / life + _ROUNDING * item.strike**2)
-    return Values(found, np.zeros_like(found), error)
+    def fair(item: VarianceSwap, tau: float) -> tuple[float, float]:
+        n, looks = item.n_observations, observed(item, tau)
+        return fair_variance(model, snapshot, tau, n_observations=n, replicate=replicate, looks=looks)
+
+    return settled(items, snapshot, fair, _ROUNDING)
 
 
 def volatility_swaps(items: Sequence[VolatilitySwap], model: Any, snapshot: Snapshot) -> Values:

@@ -20,6 +20,7 @@ from research.models import (
     VarianceGamma,
 )
 from research.pricing import greeks, price
+from research.pricing._bumps import aged, bumped
 from research.pricing.gamma_swap import dual, fair_gamma
 
 LEVEL = flat_snapshot(spot=100.0)
@@ -114,6 +115,26 @@ def test_a_swap_that_has_run_is_worth_what_has_run_and_what_is_left():
     assert price(item, HESTON, MARKET).value == pytest.approx(10.0 * (df * (0.03 - 0.04) + 0.5 * young))
     delta = greeks(item, HESTON, MARKET, which=("delta",)).set_index("greek")["value"]["delta"]
     assert delta == pytest.approx(10.0 * 0.5 * young / 100.0, rel=1e-6)
+
+
+@pytest.mark.parametrize("kind", [GammaSwap, VarianceSwap])
+def test_observations_stay_on_the_days_that_were_agreed(kind):
+    """100 days on, the looks of 12 over a year are those of the year, not 12 of what is left; paths say the same."""
+    share = {"initial": 100.0} if kind is GammaSwap else {}
+    item, days = kind(strike=0.0, tau=1.0, n_observations=12, **share), 100
+    old, market = aged(item, days), bumped(MARKET, days=days)
+    times = np.append(0.0, [i / 12 - days / 365 for i in range(4, 13)])
+    each = 0.04 * np.diff(times) + (0.02 * np.diff(times)) ** 2
+    if kind is GammaSwap:
+        each = np.exp(0.04 * times[1:]) * (0.04 * np.diff(times) + (0.06 * np.diff(times)) ** 2)
+    df = float(market.discount.df(times[-1]))
+    found = price(old, BlackScholes(sigma=0.2), market, method="analytic")
+    assert found.value == pytest.approx(df * each.sum(), rel=1e-12)
+    by_options = price(old, SABR(alpha=0.2, beta=1.0, rho=0.0, nu=0.0), market, method="replication")
+    assert abs(by_options.value - found.value) <= by_options.error < 1e-3
+    paths = price(old, HESTON, market, method="paths", n_paths=1 << 14)
+    exact = price(old, HESTON, market, method="analytic")
+    assert abs(paths.value - exact.value) < 4.0 * paths.std_error + paths.error
 
 
 def test_it_survives_json():
