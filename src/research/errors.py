@@ -1,4 +1,4 @@
-"""Every error the framework raises on purpose, and the two functions that raise most of them.
+"""Every error the framework raises on purpose, and the functions that word most of them.
 
 The message form is: NAME must RULE; got VALUE. HINT
 
@@ -18,6 +18,7 @@ The message form is: NAME must RULE; got VALUE. HINT
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 
@@ -90,6 +91,20 @@ def _show(value: Any) -> str:
 def rule(name: str, must: str, value: Any, hint: str = "") -> str:
     """The one sentence every refusal uses: NAME must RULE; got VALUE. HINT"""
     return f"{name} must {must}; got {_show(value)}." + (f" {hint}" if hint else "")
+
+
+def did_you_mean(name: Any, known: Iterable[str]) -> str:
+    """The hint at the nearest known name; empty where none is near.
+
+    Examples
+    --------
+    >>> did_you_mean("dleta", ("delta", "gamma"))
+    'Did you mean delta?'
+    """
+    from difflib import get_close_matches
+
+    near = get_close_matches(str(name), list(known), n=1)
+    return f"Did you mean {near[0]}?" if near else ""
 
 
 def require(

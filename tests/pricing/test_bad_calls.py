@@ -104,7 +104,7 @@ ROWS: list[tuple[Any, str]] = [
     (lambda: portfolio([Position(contract=CALL, underlying="A")], {"B": (MODEL, MARKET)}, errors="raise"),
      "underlying must be one of the markets, B; got 'A'."),
     # Greeks, ladders, quotes
-    (lambda: greeks(CALL, MODEL, MARKET, which=("dleta",)), "which must be among value, delta, "),
+    (lambda: greeks(CALL, MODEL, MARKET, which=("dleta",)), "Did you mean delta?"),
     (lambda: greeks(CALL, MODEL, MARKET, spot_bump="1%"), "spot_bump must be a number; got '1%'."),
     (lambda: greeks(BASKET, PAIR, BASKETS), "basket_greeks has those of several underlyings."),
     (lambda: greeks(NOTE, MODEL, MARKET, n_path=1), "Did you mean n_paths?"),

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from research.errors import InputError
 from research.instruments import (
     Asian,
     Autocallable,
@@ -132,15 +131,22 @@ def test_a_look_that_has_passed_is_gone():
     np.testing.assert_allclose(paid.times, times)
 
 
-def test_a_volatility_swap_has_no_tomorrow():
-    swap = VolatilitySwap(strike=0.2, tau=1.0)
-    assert set(greeks(swap, MODEL, MARKET)["greek"]) == {
-        "value", "delta", "gamma", "vega", "rho", "vanna", "volga", "speed"
-    }  # fmt: skip
-    book = greeks([swap, European(strike=100.0, tau=1.0)], MODEL, MARKET)
-    assert np.isnan(book["theta"][0]) and np.isfinite(book["theta"][1])
-    with pytest.raises(InputError, match="starts today and has no value tomorrow"):
-        greeks(swap, MODEL, MARKET, which=("theta",))
+def test_a_volatility_swap_ages_by_a_day_without_moves():
+    """sqrt((E + V) / life): the root of what has run and what is left, whose life grew by what has passed."""
+    fresh, run = (
+        VolatilitySwap(strike=0.2, tau=1.0),
+        VolatilitySwap(strike=0.2, tau=1.0, elapsed=0.5, elapsed_variance=0.03),
+    )
+    for item in (fresh, run):
+
+        def after(days: float, item: VolatilitySwap = item) -> float:
+            t, begun = 1.0 - days / 365, item.elapsed + days / 365
+            root = np.sqrt((item.elapsed_variance + 0.0625 * t) / (begun + t))
+            return float(MARKET.discount.df(t) * (root - 0.2))
+
+        found = greeks(item, MODEL, MARKET, which=("value", "theta")).set_index("greek")["value"]
+        assert found["value"] == pytest.approx(after(0), rel=1e-12)
+        assert found["theta"] == pytest.approx((after(1) - after(-1)) * 365 / 2, rel=1e-4)
 
 
 @pytest.mark.parametrize("item", LOOKED, ids=lambda c: type(c).__name__)

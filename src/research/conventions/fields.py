@@ -17,10 +17,9 @@ import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
-from difflib import get_close_matches
 from typing import Any
 
-from research.errors import InputError, require, require_all, rule
+from research.errors import InputError, did_you_mean, require, require_all, rule
 
 _WORDS = {float: "a number", int: "a whole number", bool: "True or False", str: "text", date: "a date"}
 _PLURALS = {"a number": "numbers", "a whole number": "whole numbers", "text": "names", "a date": "dates"}
@@ -94,9 +93,9 @@ def check_terms(kind: type, values: Any, hint: str = "Was it written by a newer 
     require(values.get("type", kind.__name__) == kind.__name__, "type", values.get("type"), f"be {kind.__name__} here")
     given = {name: value for name, value in values.items() if name != "type"}
     if unknown := [name for name in given if name not in fields]:
-        near = get_close_matches(str(unknown[0]), fields, n=1)
-        hint = f"Did you mean {near[0]}?" if near else hint
-        raise InputError(rule(of, f"be among {', '.join(fields)}", unknown[0], hint))
+        raise InputError(
+            rule(of, f"be among {', '.join(fields)}", unknown[0], did_you_mean(unknown[0], fields) or hint)
+        )
     missing = dataclasses.MISSING
     must = [n for n, f in fields.items() if f.default is missing and f.default_factory is missing]
     if lacking := [name for name in must if name not in given]:

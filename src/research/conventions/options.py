@@ -5,11 +5,10 @@ from __future__ import annotations
 import functools
 import inspect
 import typing
-from difflib import get_close_matches
 from typing import Any
 
 from research.conventions.fields import check_kinds
-from research.errors import InputError, rule
+from research.errors import InputError, did_you_mean, rule
 
 
 @functools.cache
@@ -27,9 +26,8 @@ def check_names(who: str, given: dict[str, Any], *sources: Any) -> None:
     known = [name for source in sources for name in options_in(source)]
     for name in given:
         if name not in known:
-            near = get_close_matches(name, known, n=1)
             must = f"be one that {who} takes ({', '.join(known) or 'none'})"
-            raise InputError(rule("option", must, name, f"Did you mean {near[0]}?" if near else ""))
+            raise InputError(rule("option", must, name, did_you_mean(name, known)))
 
 
 def check_call(who: str, functions: tuple[Any, ...], given: dict[str, Any]) -> dict[str, Any]:

@@ -20,6 +20,11 @@ def _check(name: str, strike: float, notional: float, n_observations: int | None
         require(n_observations >= 1, "n_observations", n_observations, "be at least 1, or None")
 
 
+def _check_past(elapsed: float, elapsed_variance: float) -> None:
+    for name, value in (("elapsed", elapsed), ("elapsed_variance", elapsed_variance)):
+        require(math.isfinite(value) and value >= 0.0, name, value, "be finite and >= 0")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VarianceSwap:
     """notional (realised - strike^2) at expiry; realised: the sum of squared log returns over the years of the life.
@@ -39,9 +44,7 @@ class VarianceSwap:
         check_fields(self)
         _check("VarianceSwap", self.strike, self.notional, self.n_observations)
         check_expiry("VarianceSwap", self.expiry, self.tau)
-        for name in ("elapsed", "elapsed_variance"):
-            value = getattr(self, name)
-            require(math.isfinite(value) and value >= 0.0, name, value, "be finite and >= 0")
+        _check_past(self.elapsed, self.elapsed_variance)
 
     def years(self, as_of: date) -> float:
         """Years from `as_of` to expiry (ACT/365F); refuses an expired swap."""
@@ -50,17 +53,23 @@ class VarianceSwap:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VolatilitySwap:
-    """notional (sqrt(realised variance) - strike) at expiry, observed at every moment, starting today."""
+    """notional (sqrt(realised variance) - strike) at expiry, observed at every moment.
+
+    A swap that has run for a while: `elapsed` years, in which the squared log returns summed to `elapsed_variance`.
+    """
 
     strike: float  # volatility, 1/sqrt(year), decimal
     expiry: date | None = None
     tau: float | None = None  # years (ACT/365F) from the snapshot's day
     notional: float = 1.0  # currency per 1.00 of volatility
+    elapsed: float = 0.0  # years since the start
+    elapsed_variance: float = 0.0  # sum of squared log returns since the start
 
     def __post_init__(self) -> None:
         check_fields(self)
         _check("VolatilitySwap", self.strike, self.notional, None)
         check_expiry("VolatilitySwap", self.expiry, self.tau)
+        _check_past(self.elapsed, self.elapsed_variance)
 
     def years(self, as_of: date) -> float:
         """Years from `as_of` to expiry (ACT/365F); refuses an expired swap."""

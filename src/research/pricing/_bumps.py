@@ -205,13 +205,9 @@ def aged(item: Any, days: float) -> Any:
     """The contract `days` later: times in years get shorter; dates stay, as the snapshot's own day moves.
 
     Days in equal steps (`steps_per_year`, `n_monitoring`, `n_observations`) stay the days they were. Contracts within
-    (the option of a compound, the payments of a composed one) age too; a variance swap has run longer, and a snowball's
-    coupon with it.
+    (the option of a compound, the payments of a composed one) age too; a swap on a realised
+    variance has run longer, and a snowball's coupon with it.
     """
-    if type(item).__name__ == "VolatilitySwap":
-        raise InputError(
-            "A VolatilitySwap starts today and has no value tomorrow. Leave theta and charm out of `which`."
-        )
     change = {name: _older(name, getattr(item, name), days) for name in (f.name for f in fields(item))}
     if type(item).__name__ == "Autocallable":
         change["accrued"] = item.accrued + days / DAYS

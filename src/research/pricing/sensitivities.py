@@ -44,8 +44,8 @@ import numpy as np
 import pandas as pd
 
 from research.conventions import check_number
-from research.errors import NoEngineError, require
-from research.instruments import Barrier, European, Lookback, Touch, VolatilitySwap
+from research.errors import NoEngineError, did_you_mean, require
+from research.instruments import Barrier, European, Lookback, Touch
 from research.market import Snapshot
 from research.models import BlackScholes
 from research.pricing import _calls, carry
@@ -114,7 +114,8 @@ def greeks(
     which = (which,) if isinstance(which, str) else which
     known = (*GREEKS, *DERIVED)
     unknown = [name for name in which if name not in known]
-    require(not unknown, "which", unknown[:1], f"be among {', '.join(known)}")
+    near = did_you_mean(unknown[0], known) if unknown else ""
+    require(not unknown, "which", unknown[:1], f"be among {', '.join(known)}", hint=near)
     require(errors in ("raise", "mark"), "errors", errors, "be 'raise' or 'mark'")
     require(sticky in ("strike", "moneyness"), "sticky", sticky, "be 'strike' or 'moneyness'")
     _calls.check_model(model)
@@ -268,8 +269,6 @@ def _group(
             others = _group([items[i] for i in rest], model, snapshot, method, wanted, bumps, options)
             apart += [([rest[i] for i in at], how, table) for at, how, table in others]
         return apart
-    if isinstance(items[0], VolatilitySwap) and set(wanted) - {"theta", "charm"}:
-        wanted = [name for name in wanted if name not in ("theta", "charm")]  # it starts today: tomorrow has no value
     if engine.method in _SIMULATIONS:
         mine = own_options(engine, model)
         own = _calls.taken(engine, options) | {k: v for k, v in options.items() if k in mine}

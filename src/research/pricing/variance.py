@@ -174,17 +174,29 @@ def _graded(tau: float) -> tuple[Float1D, Float1D]:
     return np.concatenate([left, tau - left]), np.concatenate([weight, weight])
 
 
-def fair_volatility(model: Any, tau: float) -> tuple[float, float]:
-    """Expected square root of the realised variance, 1/sqrt(year), and its error."""
+def fair_volatility(
+    model: Any, tau: float, *, elapsed: float = 0.0, elapsed_variance: float = 0.0
+) -> tuple[float, float]:
+    """Expected square root of the realised variance, 1/sqrt(year), and its error.
+
+    Parameters
+    ----------
+    tau : float, years (ACT/365F)
+        Still to come.
+    elapsed, elapsed_variance : float, default 0
+        Years since the start, and the sum of the squared log returns in them.
+    """
     require(np.isfinite(tau) and tau > 0.0, "tau", tau, "be finite and > 0 years")
+    life = elapsed + tau
     if "deterministic_vol" in abilities(model):
-        return float(_clock.std(model, tau) / np.sqrt(tau)), 0.0
+        return float(np.hypot(np.sqrt(elapsed_variance), _clock.std(model, tau)) / np.sqrt(life)), 0.0
     kind, p = _affine_or_gamma(model)
-    size = _closed(model, tau)
+    size = (elapsed_variance + _closed(model, tau) * tau) / life
     if size == 0.0:
         return 0.0, 0.0
     transform = log_laplace_gamma if kind == VARIANCE_GAMMA else log_laplace_affine
-    return root_mean(lambda s: transform(s, p, tau), size)
+    run, left = elapsed_variance / life, tau / life
+    return root_mean(lambda s: transform(s * left, p, tau) - s * run, size)
 
 
 def value(items: Sequence[VarianceSwap], model: Any, snapshot: Snapshot) -> Values:
@@ -208,7 +220,8 @@ def _swaps(items: Sequence[VarianceSwap], model: Any, snapshot: Snapshot, *, rep
 def volatility_swaps(items: Sequence[VolatilitySwap], model: Any, snapshot: Snapshot) -> Values:
     """Volatility swaps under Black-Scholes, Heston, Merton, Bates and Variance Gamma."""
     tau = np.array([item.years(snapshot.as_of) for item in items])
-    fair, gap = np.array([fair_volatility(model, float(t)) for t in tau]).T
+    past = [{"elapsed": item.elapsed, "elapsed_variance": item.elapsed_variance} for item in items]
+    fair, gap = np.array([fair_volatility(model, float(t), **run) for t, run in zip(tau, past)]).T
     unit = np.array([item.notional for item in items]) * snapshot.discount.df(tau)
     found = unit * (fair - np.array([item.strike for item in items]))
     return Values(found, np.zeros_like(found), unit * (gap + _ROUNDING))

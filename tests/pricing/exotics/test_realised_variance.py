@@ -11,7 +11,7 @@ from scipy.integrate import quad
 from scipy.linalg import expm
 from scipy.special import gammaln
 
-from research.instruments import VolatilitySwap
+from research.instruments import VarianceSwap, VolatilitySwap
 from research.market import flat_snapshot
 from research.models import Bates, Heston, VarianceGamma
 from research.pricing import price
@@ -93,6 +93,22 @@ def test_volatility_under_variance_gamma_agrees_with_simulated_jumps() -> None:
     found, error = fair_volatility(model, tau)
     assert abs(found - roots.mean()) < 4.0 * roots.std() / np.sqrt(n) and error < 1e-12
     assert price(VolatilitySwap(strike=0.2, tau=tau), model, MARKET).method == "analytic"
+
+
+@pytest.mark.parametrize("model", [
+    Heston(v0=0.04, kappa=2.0, theta=0.06, sigma=0.5, rho=-0.7),
+    Bates(v0=0.04, kappa=2.0, theta=0.06, sigma=0.5, rho=-0.7, intensity=0.5, jump_mean=-0.1, jump_std=0.15),
+    VarianceGamma(sigma=0.2, nu=0.02, theta=-0.1),
+], ids=lambda m: type(m).__name__)  # fmt: skip
+def test_a_volatility_swap_that_has_run_agrees_with_paths_and_with_its_limits(model) -> None:
+    item = VolatilitySwap(strike=0.2, tau=0.5, elapsed=0.5, elapsed_variance=0.03)
+    exact, found = price(item, model, MARKET), price(item, model, MARKET, method="paths", n_paths=16384, progress=False)
+    assert exact.error < 1e-10 and abs(found.value - exact.value) < 4.0 * found.std_error + found.error
+    # little is left beside what has run: the root is nearly straight, E sqrt(R + V) = sqrt(R) + E V / sqrt(R) / 2
+    old = fair_volatility(model, 1e-4, elapsed=1.0, elapsed_variance=0.09)[0] * np.sqrt(1.0001)
+    rest = price(VarianceSwap(strike=0.0, tau=1e-4), model, flat_snapshot(spot=100.0)).value * 1e-4
+    assert old - 0.3 == pytest.approx(rest / 0.6, rel=1e-3 if type(model) is Heston else 0.05)
+    assert fair_volatility(model, 0.5, elapsed_variance=0.0) == fair_volatility(model, 0.5)
 
 
 def test_paths_say_what_looking_now_and_then_costs_a_swap_on_jumps() -> None:

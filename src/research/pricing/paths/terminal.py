@@ -201,12 +201,13 @@ def gamma_swap(item: GammaSwap, terms: Terms) -> Payoff:
 
 
 def volatility_swap(item: VolatilitySwap, terms: Terms) -> Payoff:
-    """The root of realised variance against an agreed volatility."""
+    """The root of realised variance against an agreed volatility, what has run included."""
     tau, snapshot = float(single(item.years(terms.snapshot.as_of))[0]), terms.snapshot
-    unit = item.notional * float(snapshot.discount.df(tau))
+    unit, life = item.notional * float(snapshot.discount.df(tau)), item.elapsed + tau
 
     def value(block: Block) -> Float1D:
-        return np.asarray(unit * (np.sqrt(realised(block, snapshot.spot, False) / tau) - item.strike))
+        total = item.elapsed_variance + realised(block, snapshot.spot, False)
+        return np.asarray(unit * (np.sqrt(total / life) - item.strike))
 
     return Payoff(times=looks(tau, terms), value=value, bridged=True)  # jumps between two looks count as one
 
