@@ -21,6 +21,7 @@ class Touch:
     is_touch: bool = True  # pays if the barrier is hit, else if it never is
     pays_at: str = "hit"  # "hit" or "expiry"; a no-touch pays at expiry
     amount: float = 1.0  # price units, > 0
+    n_monitoring: int | None = None  # looks at the barrier, evenly up to expiry; None: at every moment
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -29,6 +30,8 @@ class Touch:
         check_expiry("Touch", self.expiry, self.tau)
         require(self.direction in ("down", "up"), "direction", self.direction, "be 'down' or 'up'")
         require(self.pays_at in ("hit", "expiry"), "pays_at", self.pays_at, "be 'hit' or 'expiry'")
+        if self.n_monitoring is not None:
+            require(self.n_monitoring >= 1, "n_monitoring", self.n_monitoring, "be at least 1, or None")
 
     def years(self, as_of: date) -> float:
         """Years from `as_of` to expiry (ACT/365F); refuses an expired contract."""

@@ -12,7 +12,7 @@ import numpy as np
 
 from research.arrays import Float1D, FloatND
 from research.errors import InputError, require
-from research.instruments import Barrier, Bermudan, DoubleBarrier, DoubleTouch, PartialBarrier
+from research.instruments import Barrier, Bermudan, DoubleBarrier, DoubleTouch, PartialBarrier, Touch
 from research.market import Snapshot
 from research.pricing import _dated_claims, _notes
 from research.pricing._agreed_looks import equal_looks
@@ -42,6 +42,16 @@ def _knock(item: Barrier | DoubleBarrier, snapshot: Snapshot) -> Dated:
     df = np.asarray(snapshot.discount.df(times))
     pay = item.rebate * (df[-1] / df if item.rebate_at == "expiry" else np.ones_like(df))
     return dated_rows(times, item.strike, (option,), up=high, down=low, pay_up=pay, pay_down=pay)
+
+
+def _touch(item: Touch, snapshot: Snapshot) -> Dated:
+    item.check_alive(snapshot.spot)
+    times = equal_looks(item, item.years(snapshot.as_of), item.n_monitoring or 1)
+    df = np.asarray(snapshot.discount.df(times))
+    paid = item.amount * (df[-1] / df if item.pays_at == "expiry" else np.ones_like(df)) * item.is_touch
+    rest = 0.0 if item.is_touch else item.amount
+    low, high = (item.barrier, np.inf) if item.direction == "down" else (0.0, item.barrier)
+    return dated_rows(times, item.barrier, ((rest, ()),), up=high, down=low, pay_up=paid, pay_down=paid)
 
 
 def _double_touch(item: DoubleTouch, snapshot: Snapshot) -> Dated:
@@ -115,7 +125,8 @@ _BUILD: dict[str, Callable[[Any, Snapshot], Dated]] = {
     "Gap": _dated_claims.gap, "Supershare": _dated_claims.supershare, "Power": _dated_claims.power,
     "LogContract": _dated_claims.log_contract, "Compound": _dated_claims.compound, "Chooser": _dated_claims.chooser,
 
-    "Bermudan": _bermudan, "Barrier": _knock, "DoubleBarrier": _knock, "DoubleTouch": _double_touch,
+    "Bermudan": _bermudan, "Barrier": _knock, "DoubleBarrier": _knock, "Touch": _touch,
+    "DoubleTouch": _double_touch,
     "PartialBarrier": _partial, **dict.fromkeys(_notes.BUILD, _note),
 }  # fmt: skip
 

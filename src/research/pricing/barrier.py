@@ -166,8 +166,7 @@ def _rounding(t: _Terms, size: float) -> float:
 def _looked_at(item: Barrier, t: _Terms) -> tuple[float, float]:
     """Value, and what the third order of the distance between looks says is left."""
     phi = 1.0 if item.is_call else -1.0
-    walk = Walk(-t.eta * t.log_ratio, t.eta * t.mu * t.std**2, t.std, looks_left(item, t.tau))
-    df = float(np.exp(-t.rate * t.tau))
+    walk, df = _walk(item, t), float(np.exp(-t.rate * t.tau))
 
     def moved(by: float) -> _Terms:
         return replace(t, barrier=t.barrier * float(np.exp(-t.eta * by)))
@@ -175,28 +174,46 @@ def _looked_at(item: Barrier, t: _Terms) -> tuple[float, float]:
     beyond, level = phi * (t.barrier - item.strike) > 0.0, moved(walk.move).barrier
     paid, rises = (phi * (level - item.strike), t.eta * phi * level) if beyond else (0.0, 0.0)
     kink = abs(_log_ratio(item.strike, t.barrier)), item.strike
-    whole, once, alive = _looked_at_once(item.strike, t, phi)
+    whole, once = _looked_at_once(item.strike, t, phi)
     out, left = paid_alive(walk, lambda by: _knock_out(moved(by), item.strike, phi), once, df, paid, rises, kink)
     value = out if item.knock == "out" else whole - out
     if item.rebate == 0.0:
         return value, left
-    if item.knock == "out" and item.rebate_at == "hit":
-        more, rest = paid_at_hit(walk, lambda by: _at_hit(moved(by)), alive, df, t.rate * t.tau)
-    else:
-        more, rest = paid_alive(walk, lambda by: _untouched(moved(by)), alive, df, 1.0, 0.0, (0.0, 0.0))
-        more = df - more if item.knock == "out" else more
+    more, rest = _one_looked_at(t, walk, item.knock == "out", item.rebate_at)
     return value + item.rebate * more, left + item.rebate * rest
 
 
-def _looked_at_once(strike: float, t: _Terms, phi: float) -> tuple[float, float, float]:
-    """The option; the one looked at on the last day alone, exactly; one unit if the price ends on the living side."""
+def _one_looked_at(t: _Terms, walk: Walk, if_hit: bool, at: str) -> tuple[float, float]:
+    """One unit if a look finds the barrier passed, at once or at expiry, or at expiry if none does; and its error."""
+    df = float(np.exp(-t.rate * t.tau))
+
+    def moved(by: float) -> _Terms:
+        return replace(t, barrier=t.barrier * float(np.exp(-t.eta * by)))
+
+    if if_hit and at == "hit":
+        return paid_at_hit(walk, lambda by: _at_hit(moved(by)), _ends_alive(t), df, t.rate * t.tau)
+    alive, left = paid_alive(walk, lambda by: _untouched(moved(by)), _ends_alive(t), df, 1.0, 0.0, (0.0, 0.0))
+    return (df - alive if if_hit else alive), left
+
+
+def _ends_alive(t: _Terms) -> float:
+    """One unit if the price ends on the living side."""
+    return _times_cdf(-t.rate * t.tau, t.eta * (-t.log_ratio / t.std + t.mu * t.std))
+
+
+def _walk(item: Any, t: _Terms) -> Walk:
+    return Walk(-t.eta * t.log_ratio, t.eta * t.mu * t.std**2, t.std, looks_left(item, t.tau))
+
+
+def _looked_at_once(strike: float, t: _Terms, phi: float) -> tuple[float, float]:
+    """The option, and the one looked at on the last day alone, exactly."""
     beyond = (strike - t.barrier) * t.eta > 0.0  # the strike lies on the living side
     whole = _vanilla(t, strike, strike, phi, phi, mirrored=False)
     if phi == t.eta:
         once = whole if beyond else _vanilla(t, strike, t.barrier, phi, phi, mirrored=False)
     else:
         once = _inside(t, strike, phi, mirrored=False) if beyond else 0.0
-    return whole, once, _times_cdf(-t.rate * t.tau, t.eta * (-t.log_ratio / t.std + t.mu * t.std))
+    return whole, once
 
 
 def barriers(items: Sequence[Barrier], model: BlackScholes, snapshot: Snapshot) -> Values:
@@ -223,7 +240,11 @@ def touches(items: Sequence[Touch], model: BlackScholes, snapshot: Snapshot) -> 
         item.check_alive(snapshot.spot)
         t = _market(item, float(tau[i]), item.barrier, item.direction, model.sigma, float(rate[i]), snapshot)
         error[i] = _rounding(t, item.amount)
-        if not item.is_touch:
+        if item.n_monitoring is not None:
+            unit, left = _one_looked_at(t, _walk(item, t), item.is_touch, item.pays_at)
+            value[i] = item.amount * unit
+            error[i] += item.amount * left
+        elif not item.is_touch:
             value[i] = item.amount * _untouched(t)
         elif item.pays_at == "hit":
             value[i] = item.amount * _at_hit(t)

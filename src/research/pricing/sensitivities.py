@@ -311,6 +311,9 @@ def _by_differences(
     bumps = bumps | {"vol": bumps["vol"] or (noisy_step(model) if noisy else vol_step(model) * NARROW / width)}
     start = bumps["spot"] or (0.02 if used in GRIDS else 0.004)
     steps = [spot_step(item, model, snapshot, start, kept, width) for item in items]
+    if used == "analytic" and any(getattr(item, "n_monitoring", None) for item in items):
+        wanted = [*wanted, *(n for name in ("theta", "charm") if name in wanted for n in _BETWEEN[name])]
+        wanted = list(dict.fromkeys(wanted))
     out = []
     for step, side in dict.fromkeys(steps):
         at = [i for i, one in enumerate(steps) if one == (step, side)]
@@ -353,6 +356,10 @@ def _widen(
         _between_looks(table, model, snapshot, np.isfinite(looks))
 
 
+# the equation of Black and Scholes and its derivative by spot have these beside theta and charm
+_BETWEEN = {"theta": ("value", "delta", "gamma"), "charm": ("delta", "gamma", "speed")}
+
+
 def _between_looks(table: Table, model: Any, snapshot: Snapshot, looked_at: Any) -> None:
     """Theta and charm by the equation of Black and Scholes, which the value obeys between two looks.
 
@@ -360,10 +367,10 @@ def _between_looks(table: Table, model: Any, snapshot: Snapshot, looked_at: Any)
     """
     rate, carry = rates_today(snapshot)
     s, half = snapshot.spot, 0.5 * model.sigma**2 * snapshot.spot**2
-    of = {"theta": {"value": rate, "delta": -carry * s, "gamma": -half},
-          "charm": {"delta": rate - carry, "gamma": -carry * s - 2.0 * half / s, "speed": -half}}  # fmt: skip
-    for name, weights in of.items():
-        if name in table and all(other in table for other in weights):
+    of = {"theta": (rate, -carry * s, -half), "charm": (rate - carry, -carry * s - 2.0 * half / s, -half)}
+    for name, weighed in of.items():
+        if name in table:
+            weights = dict(zip(_BETWEEN[name], weighed))
             value = sum(w * table[other]["value"] for other, w in weights.items())
             error = sum(abs(w) * table[other]["error"] for other, w in weights.items())
             table[name] = entry(

@@ -98,10 +98,11 @@ def barrier(rng: np.random.Generator, w: World) -> Any:
                         n_monitoring=_looks(rng), **rebate, **_option(rng, w))  # fmt: skip
 
 
-def touch(rng: np.random.Generator, w: World) -> Any:
+def touch(rng: np.random.Generator, w: World, n_monitoring: int | None = None) -> Any:
     down, is_touch = _coin(rng), _coin(rng)
     return inst.Touch(barrier=away(rng, w, down), direction="down" if down else "up", tau=w.tau, is_touch=is_touch,
-                      pays_at=str(rng.choice(["hit", "expiry"])) if is_touch else "expiry")  # fmt: skip
+                      pays_at=str(rng.choice(["hit", "expiry"])) if is_touch else "expiry",
+                      n_monitoring=n_monitoring)  # fmt: skip
 
 
 def double_barrier(rng: np.random.Generator, w: World) -> Any:

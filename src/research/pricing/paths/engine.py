@@ -196,7 +196,7 @@ def _controls(
     from research.pricing.price import price
 
     name, twin = type(item).__name__, BlackScholes(sigma=made.twin_vol)
-    if name == "Composed" or (name == "Barrier" and item.n_monitoring is not None):
+    if name == "Composed" or (name in ("Barrier", "Touch") and item.n_monitoring is not None):
         return _Control(spot=1.0, twin=np.nan)  # no exact value of its own
     simulated = name not in ("European", "Digital", "Barrier", "Touch")
     options: dict[str, Any] = {"n_paths": _TWIN_PATHS} if simulated and target is None else {}

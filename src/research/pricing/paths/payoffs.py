@@ -102,6 +102,12 @@ def survived(block: Block, barrier: float, spot: float) -> Float2D:
     return out
 
 
+def inside(block: Block, barrier: float, down: bool) -> Float2D:
+    """1 up to the look that finds the barrier passed, 0 from there on."""
+    within = block.spot > barrier if down else block.spot < barrier
+    return np.logical_and.accumulate(within, axis=0).astype(np.float64)
+
+
 def looks(tau: float, terms: Terms, item: Any = None, n_looks: int | None = None, start: float = 0.0) -> Float1D:
     """Even looks after `start` up to `tau`: the contract's `n_looks`, or enough for bridges in between.
 
@@ -127,10 +133,7 @@ def barrier(item: Barrier, terms: Terms) -> Payoff:
     def alive(block: Block) -> Float2D:
         if block.logs.weight is not None:
             return block.logs.weight
-        if not discrete:
-            return survived(block, item.barrier, snapshot.spot)
-        inside = block.spot > item.barrier if down else block.spot < item.barrier
-        return np.logical_and.accumulate(inside, axis=0).astype(np.float64)
+        return inside(block, item.barrier, down) if discrete else survived(block, item.barrier, snapshot.spot)
 
     def value(block: Block) -> Float1D:
         left = alive(block)
@@ -150,15 +153,16 @@ def barrier(item: Barrier, terms: Terms) -> Payoff:
 
 
 def touch(item: Touch, terms: Terms) -> Payoff:
-    """An amount if the barrier is hit, or if it never is; watched at every moment."""
+    """An amount if the barrier is hit, or if it never is; watched n times or at every moment."""
     tau, snapshot = float(single(item.years(terms.snapshot.as_of))[0]), terms.snapshot
     item.check_alive(snapshot.spot)
-    times = looks(tau, terms)
+    down, discrete = item.direction == "down", item.n_monitoring is not None
+    times = looks(tau, terms, item, item.n_monitoring)
     df = np.asarray(snapshot.discount.df(times))
-    hit_df = np.sqrt(df * np.concatenate(([1.0], df[:-1])))[:, None]
+    hit_df = df[:, None] if discrete else np.sqrt(df * np.concatenate(([1.0], df[:-1])))[:, None]
 
     def value(block: Block) -> Float1D:
-        left = survived(block, item.barrier, snapshot.spot)
+        left = inside(block, item.barrier, down) if discrete else survived(block, item.barrier, snapshot.spot)
         if not item.is_touch:
             return np.asarray(item.amount * df[-1] * left[-1])
         if item.pays_at == "expiry":
@@ -166,7 +170,7 @@ def touch(item: Touch, terms: Terms) -> Payoff:
         before = np.concatenate((np.ones((1, block.n_paths)), left[:-1]))
         return np.asarray(item.amount * ((before - left) * hit_df).sum(axis=0))
 
-    return Payoff(times=times, value=value, bridged=True)
+    return Payoff(times=times, value=value, bridged=not discrete)
 
 
 def note(item: Any, terms: Terms) -> Payoff:

@@ -161,6 +161,8 @@ def _digital(at: _Setting, terms: dict[str, Any], model: dict[str, Any]) -> Foun
 
 def _touch(at: _Setting, terms: dict[str, Any], model: dict[str, Any]) -> Found:
     ql = at.ql
+    if terms.get("n_monitoring") is not None:
+        raise NotPriced("the barrier is not watched at every moment")
     late = terms.get("pays_at", "hit") == "expiry"
     kind = ql.Option.Call if terms["direction"] == "up" else ql.Option.Put
     payoff = ql.CashOrNothingPayoff(kind, terms["barrier"], terms.get("amount", 1.0))
