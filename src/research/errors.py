@@ -93,18 +93,18 @@ def rule(name: str, must: str, value: Any, hint: str = "") -> str:
     return f"{name} must {must}; got {_show(value)}." + (f" {hint}" if hint else "")
 
 
-def did_you_mean(name: Any, known: Iterable[str]) -> str:
+def did_you_mean(name: Any, known: Iterable[str], cutoff: float = 0.6) -> str:
     """The hint at the nearest known name; empty where none is near.
 
     Examples
     --------
     >>> did_you_mean("dleta", ("delta", "gamma"))
-    'Did you mean delta?'
+    "Did you mean 'delta'?"
     """
     from difflib import get_close_matches
 
-    near = get_close_matches(str(name), list(known), n=1)
-    return f"Did you mean {near[0]}?" if near else ""
+    near = get_close_matches(str(name), list(known), n=1, cutoff=cutoff)
+    return f"Did you mean '{near[0]}'?" if near else ""
 
 
 def require(

@@ -87,7 +87,7 @@ ROWS: list[tuple[Any, str]] = [
     # methods and options
     (lambda: price(CALL, MODEL, MARKET, method="analytc"), "got 'analytc'. Did you mean 'analytic'? Available: 'anal"),
     (lambda: price(CALL, MODEL, MARKET, method="fourier"), "needed by 'fourier'. Available: 'analytic', 'pde', 'latt"),
-    (lambda: price(NOTE, MODEL, MARKET, n_path=1000), "got 'n_path'. Did you mean n_paths?"),
+    (lambda: price(NOTE, MODEL, MARKET, n_path=1000), "got 'n_path'. Did you mean 'n_paths'?"),
     (lambda: price([CALL, AMERICAN], MODEL, MARKET, watched=9.0), "'analytic', 'spectral' takes (tolerance); got"),
     (lambda: price(NOTE, MODEL, MARKET, n_paths="1000"), "n_paths must be a whole number, or None; got '1000'. Write"),
     (lambda: price(NOTE, MODEL, MARKET, seed=1.5), "seed must be a whole number; got 1.5."),
@@ -104,10 +104,10 @@ ROWS: list[tuple[Any, str]] = [
     (lambda: portfolio([Position(contract=CALL, underlying="A")], {"B": (MODEL, MARKET)}, errors="raise"),
      "underlying must be one of the markets, B; got 'A'."),
     # Greeks, ladders, quotes
-    (lambda: greeks(CALL, MODEL, MARKET, which=("dleta",)), "Did you mean delta?"),
+    (lambda: greeks(CALL, MODEL, MARKET, which=("dleta",)), "Did you mean 'delta'?"),
     (lambda: greeks(CALL, MODEL, MARKET, spot_bump="1%"), "spot_bump must be a number; got '1%'."),
     (lambda: greeks(BASKET, PAIR, BASKETS), "basket_greeks has those of several underlyings."),
-    (lambda: greeks(NOTE, MODEL, MARKET, n_path=1), "Did you mean n_paths?"),
+    (lambda: greeks(NOTE, MODEL, MARKET, n_path=1), "Did you mean 'n_paths'?"),
     (lambda: ladder(CALL, MODEL, MARKET, spots=[-1.0]), "got 'spots'."),
     (lambda: basket_greeks(BASKET, PAIR, BASKETS, spot_bump="x"), "spot_bump must be a number; got 'x'."),
     (lambda: quote([CALL, CALL], MODEL, MARKET), "instrument must be one contract; got '2 contracts'."),
@@ -121,8 +121,8 @@ ROWS: list[tuple[Any, str]] = [
     (lambda: monte_carlo.paths(HESTON, MARKET, [1.0], n_paths=8), "model must have one volatility, or one by time"),
     (lambda: solve(NOTE, MODEL, MARKET, term="coupn"), "term must be one of coupon, maturity_coupon; got 'coupn'."),
     (lambda: solve(NOTE, MODEL, MARKET, margin=float("nan")), "margin must be a number; got nan."),
-    (lambda: solve(NOTE, MODEL, MARKET, n_path=1), "Did you mean n_paths?"),
-    (lambda: solve(NOTE, HESTON, MARKET, n_path=1), "Did you mean n_paths?"),
+    (lambda: solve(NOTE, MODEL, MARKET, n_path=1), "Did you mean 'n_paths'?"),
+    (lambda: solve(NOTE, HESTON, MARKET, n_path=1), "Did you mean 'n_paths'?"),
     (lambda: note_grid(CALL, [0.2], MARKET, spots=(50.0, 200.0)), "instrument must be one of Autocallable, "),
     # fits
     (lambda: calibration.fit(SVI, SMILES[0], wieghts="vega"), "got 'wieghts'. Did you mean weights?"),

@@ -71,11 +71,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     name, rest = args[0], args[1:]
     if name not in COMMANDS:
-        import difflib
+        from research.errors import did_you_mean, rule
 
-        close = difflib.get_close_matches(name, COMMANDS, n=1)
-        hint = f" Did you mean '{close[0]}'?" if close else " See research --help."
-        print(f"UsageError: command must be one of {', '.join(COMMANDS)}; got '{name}'.{hint}", file=sys.stderr)
+        hint = did_you_mean(name, COMMANDS) or "See research --help."
+        print("UsageError:", rule("command", f"be one of {', '.join(COMMANDS)}", name, hint), file=sys.stderr)
         return 2
     if argv is None:
         from research.cli import _front

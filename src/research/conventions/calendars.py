@@ -18,7 +18,7 @@ import functools
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
-from research.errors import InputError, require, rule
+from research.errors import InputError, did_you_mean, require, rule
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -99,19 +99,13 @@ def sessions(calendar: str, start: date, end: date) -> pd.DatetimeIndex:
 
 
 def _exchange(calendar: str, start: date, end: date) -> pd.DatetimeIndex:
-    import difflib
-
     import exchange_calendars
     import pandas as pd
 
     names = calendar_names()
     if calendar not in names:
-        close = difflib.get_close_matches(calendar, names, n=1)
-        raise InputError(
-            rule(
-                "calendar", "be a known one", calendar, f"Did you mean '{close[0]}'?" if close else "For example XNYS."
-            )
-        )
+        hint = did_you_mean(calendar, names) or "For example XNYS."
+        raise InputError(rule("calendar", "be a known one", calendar, hint))
     # exchange_calendars wants at least one session between its ends: a week more on each side
     try:
         found = exchange_calendars.get_calendar(

@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from research.errors import InputError, IntegrityError, RefusedError, ResearchError, rule
+from research.errors import InputError, IntegrityError, RefusedError, ResearchError, did_you_mean, rule
 from research.experiments.comparison import NOT_REPRODUCED, ResultVerdict, compare, overall
 from research.experiments.jsonable import to_json
 from research.experiments.place import Say
@@ -156,12 +156,9 @@ def remove_pin(name: str, *, project: Project | None = None) -> None:
 
 
 def _named(project: Project, name: str) -> Pin:
-    import difflib
-
     pins = {pin.name: pin for pin in read_pins(project)}
     if name not in pins:
-        close = difflib.get_close_matches(name, pins, n=1)
-        hint = f"Did you mean '{close[0]}'?" if close else f"Pins: {', '.join(pins) or 'none'}."
+        hint = did_you_mean(name, pins) or f"Pins: {', '.join(pins) or 'none'}."
         raise InputError(rule("pin", "be in pipelines/pins.yaml", name, hint))
     return pins[name]
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from research.errors import InputError, rule
+from research.errors import InputError, did_you_mean, rule
 from research.experiments import figures
 from research.experiments.jsonable import float_from_json, to_json
 from research.experiments.recording import MIME, merge
@@ -79,13 +79,10 @@ def write_series(run: Capsule, name: str, path: Path) -> None:
     InputError
         When the run has no such table.
     """
-    import difflib
-
     import pandas as pd
 
     if name not in run.tables:
-        close = difflib.get_close_matches(name, run.tables, n=1)
-        hint = f"Did you mean '{close[0]}'?" if close else f"Tables: {', '.join(run.tables) or 'none'}."
+        hint = did_you_mean(name, run.tables) or f"Tables: {', '.join(run.tables) or 'none'}."
         raise InputError(rule("--series", f"name a table of {run.notebook}", name, hint))
     entry, frame, columns = run.tables[name], run.table(name), {}
     for column in frame.columns:

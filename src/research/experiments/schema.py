@@ -19,7 +19,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
-from research.errors import ParameterError, rule
+from research.errors import ParameterError, did_you_mean, rule
 from research.experiments.annotations import MODULES, Names, read_annotation, read_default
 from research.experiments.coercion import coerce, unwrap
 from research.experiments.summary import number
@@ -96,9 +96,7 @@ def unknown_name(name: str, known: tuple[str, ...]) -> str:
     """The refusal of a name that is not there, with the nearest one."""
     if not known:
         return rule("parameter", "not be given to a notebook without parameters", name)
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    hint = f"Did you mean '{close[0]}'?" if close else ""
-    return f"parameter must be one of {', '.join(known)}; got '{name}'." + (f" {hint}" if hint else "")
+    return rule("parameter", f"be one of {', '.join(known)}", name, did_you_mean(name, known, cutoff=0.5))
 
 
 _RULES = {

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from research.errors import InputError, ProjectError
+from research.errors import InputError, ProjectError, did_you_mean
 
 M = TypeVar("M", bound="Document")
 
@@ -35,16 +34,15 @@ def _sentence(path: Path, model: type[BaseModel], error: ValidationError) -> str
     place = ".".join(map(str, first["loc"])) or "the document"
     hint = ""
     if first["type"] == "extra_forbidden":
-        close = difflib.get_close_matches(str(first["loc"][-1]), _names(model), n=1)
         rule = "be a known name"
-        hint = f" Did you mean '{close[0]}'?" if close else ""
+        hint = " " + did_you_mean(first["loc"][-1], _names(model))
     elif first["type"] == "missing":
         return f"{place} must be given in {path.name}." + (f" And {more} more." if more else "")
     else:
         text = first["msg"].removeprefix("Value error, ").removeprefix("Input should ").rstrip(".")
         rule = text if text.startswith("be ") else f"hold: {text}"
     value = first["loc"][-1] if first["type"] == "extra_forbidden" else first["input"]
-    return f"{place} in {path.name} must {rule}; got {value!r}.{hint}" + (f" And {more} more." if more else "")
+    return f"{place} in {path.name} must {rule}; got {value!r}.{hint.rstrip()}" + (f" And {more} more." if more else "")
 
 
 def parse(path: Path) -> Any:

@@ -6,14 +6,13 @@ evidence for it. Promotion reads it, copies its scope into the approved payload,
 
 from __future__ import annotations
 
-import difflib
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from research.errors import InputError
+from research.errors import InputError, did_you_mean, rule
 from research.fingerprint import digest_json
 from research.governance.documents import Document, read
 
@@ -120,9 +119,8 @@ def load_card(folder: Path, name: str) -> Card:
     """The card of model `name`."""
     path = folder / f"{name}.yaml"
     if name not in names(folder):
-        close = difflib.get_close_matches(name, names(folder), n=1)
-        hint = f" Did you mean '{close[0]}'?" if close else " Write a card there first."
-        raise InputError(f"model must have a card in governance/inventory; got {name!r}.{hint}")
+        hint = did_you_mean(name, names(folder)) or "Write a card there first."
+        raise InputError(rule("model", "have a card in governance/inventory", name, hint))
     card = read(path, Card)
     if card.name != name:
         raise InputError(f"name in {path.name} must be {name!r}, the name of the file; got {card.name!r}.")

@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from research.errors import InputError
+from research.errors import InputError, did_you_mean
 
 Lookup = Callable[[str], Any]  # the value of a name; None when there is none
 Test = Callable[[Lookup], bool]
@@ -81,14 +81,12 @@ class Filter:
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """`Did you mean 'rmse'?`, or the known names when none is near."""
-    import difflib
-
     names = sorted(set(known))
-    close = difflib.get_close_matches(name, names, n=1)
-    if not close:
-        close = [other for other in names if name.lower() in other.lower()][:1]
-    if close:
-        return f"Did you mean '{close[0]}'?"
+    near = did_you_mean(name, names)
+    if not near and (part := [other for other in names if name.lower() in other.lower()]):
+        near = f"Did you mean '{part[0]}'?"
+    if near:
+        return near
     shown = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
     return f"Known: {shown}."
 

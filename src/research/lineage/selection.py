@@ -9,13 +9,12 @@ user gets into the SQL. A name is a field of a run, else a metric, else a parame
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from research.errors import InputError, rule
+from research.errors import InputError, did_you_mean, rule
 from research.lineage import index
 from research.project import Project
 
@@ -155,8 +154,7 @@ def _check_names(db: Any, wanted: Sequence[str]) -> None:
     for name in asked:
         if name not in known:
             plain = sorted({*FIELDS, *metrics, *parameters})
-            close = difflib.get_close_matches(name, plain, n=1)
-            hint = f"Did you mean '{close[0]}'?" if close else f"Known: {', '.join(plain[:30])}."
+            hint = did_you_mean(name, plain) or f"Known: {', '.join(plain[:30])}."
             raise InputError(rule("name", "be a field, metric or parameter of a run", name, hint))
 
 

@@ -22,7 +22,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from research.errors import InputError, rule
+from research.errors import InputError, did_you_mean, rule
 from research.lineage import capsule, index
 from research.lineage.capsule import Capsule
 from research.lineage.processes import Process, is_dead, this_process
@@ -271,12 +271,8 @@ def resolve(root: Path, run: str) -> str:
     if len(found) > 1:
         shown = ", ".join(found[:4]) + (", ..." if len(found) > 4 else "")
         raise InputError(rule("run", "name one run", run, f"It may be {shown}."))
-    import difflib
-
-    close = difflib.get_close_matches(run, names, n=1, cutoff=0.4)
-    raise InputError(
-        rule("run", "be a recorded run", run, f"Did you mean '{close[0]}'?" if close else "See research runs.")
-    )
+    hint = did_you_mean(run, names, cutoff=0.4) or "See research runs."
+    raise InputError(rule("run", "be a recorded run", run, hint))
 
 
 def load_capsule(run: str = "latest", *, project: Project | None = None) -> Capsule:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 from pathlib import Path
 from typing import Any, Protocol
 
-from research.errors import InputError
+from research.errors import InputError, did_you_mean, rule
 
 SCORERS: dict[str, str] = {
     "heston_surface": "research.serving.heston_surface:HestonSurface",
@@ -36,9 +35,7 @@ def make(content: dict[str, Any], folder: Path) -> Scorer:
 
     name = content["scorer"]
     if name not in SCORERS:
-        close = difflib.get_close_matches(str(name), SCORERS, n=1)
-        hint = f" Did you mean '{close[0]}'?" if close else ""
-        raise InputError(f"scorer must be one of {', '.join(SCORERS)}; got {name!r}.{hint}")
+        raise InputError(rule("scorer", f"be one of {', '.join(SCORERS)}", name, did_you_mean(name, SCORERS)))
     module, _, attribute = SCORERS[name].partition(":")
     kind: Any = getattr(importlib.import_module(module), attribute)
     tables = {key: pd.read_parquet(folder / path) for key, path in content["tables"].items()}

@@ -7,13 +7,12 @@ nothing else can be written, so a sweep file cannot run code.
 from __future__ import annotations
 
 import ast
-import difflib
 import math
 import operator
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from research.errors import ParameterError, rule
+from research.errors import ParameterError, did_you_mean, rule
 
 _BINARY: dict[type, Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
@@ -55,8 +54,7 @@ def condition(text: str, names: Iterable[str]) -> Callable[[Mapping[str, Any]], 
         raise ParameterError(rule("condition", "be an expression of the parameters", text, f"{error.msg}.")) from None
     for node in ast.walk(tree):
         if isinstance(node, ast.Name) and node.id not in known and node.id not in _FUNCTIONS:
-            close = difflib.get_close_matches(node.id, known, n=1)
-            hint = f"Did you mean '{close[0]}'?" if close else ""
+            hint = did_you_mean(node.id, known)
             raise ParameterError(rule("condition", f"name parameters ({', '.join(known)})", node.id, hint))
     _value(tree, dict.fromkeys(known), text, dry=True)
 

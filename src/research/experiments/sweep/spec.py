@@ -18,13 +18,12 @@ whose digest names what was asked.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from research.errors import ParameterError, rule
+from research.errors import ParameterError, did_you_mean, rule
 from research.experiments.jsonable import to_json
 from research.experiments.sweep.values import split_word
 from research.fingerprint import digest_json
@@ -131,9 +130,8 @@ def read_file(path: Path) -> Spec:
     raw = read_parameter_file(str(path))
     for key in raw:
         if key not in _KEYS:
-            close = difflib.get_close_matches(key, _KEYS, n=1)
-            hint = f"Did you mean '{close[0]}'?" if close else ""
-            raise ParameterError(rule(f"key of {path.name}", f"be one of {', '.join(_KEYS)}", key, hint))
+            of = f"key of {path.name}"
+            raise ParameterError(rule(of, f"be one of {', '.join(_KEYS)}", key, did_you_mean(key, _KEYS)))
     if not isinstance(raw.get("notebook"), str):
         raise ParameterError(rule(f"notebook of {path.name}", "be the path of a notebook", raw.get("notebook")))
     where, best, seeds = raw.get("where") or [], _mapping(raw, "best", path), raw.get("seeds")
