@@ -31,7 +31,7 @@ from research.market import Snapshot
 from research.models import black
 from research.models.black_scholes import BlackScholes
 from research.pricing._agreed_looks import looks_left
-from research.pricing._flat import flat_rates
+from research.pricing._flat import flat_market, flat_rates
 from research.pricing._looks import SHIFT, after_the_shift
 from research.pricing._quadrature import around, panels
 from research.pricing.catalogue import Values
@@ -77,12 +77,17 @@ def _excess(log_strike: Any, move: _Move, side: Any) -> FloatND:
     return out
 
 
-def _lookbacks(items: Sequence[Lookback], spot: float, move: _Move, shift: Float1D) -> Float1D:
-    """Undiscounted values, the extreme moved back by exp(shift)."""
-    eta = np.where([item.looks_up for item in items], 1.0, -1.0)
-    so_far = np.array([item.extreme_so_far(spot) for item in items])
-    fixed = np.array([item.strike is not None for item in items])
-    strike = np.array([item.strike if item.strike is not None else so_far[i] for i, item in enumerate(items)])
+def _strikes(items: Sequence[Lookback]) -> Float1D:
+    """nan where the extreme is the strike."""
+    return np.array([np.nan if item.strike is None else item.strike for item in items])
+
+
+def _lookbacks(items: Sequence[Lookback], strike: Float1D, spot: float, move: _Move, shift: Float1D) -> Float1D:
+    """Undiscounted values, the extreme moved back by exp(shift); strikes as `_strikes`."""
+    eta = np.array([1.0 if item.is_call == (item.strike is not None) else -1.0 for item in items])  # looks up?
+    so_far = np.array([spot if item.extreme is None else item.extreme_so_far(spot) for item in items])
+    fixed = strike > 0.0
+    strike = np.where(fixed, strike, so_far)
     level = np.where(eta * (strike - so_far) >= 0.0, strike, so_far)  # on the far side of the spot
     beyond = spot * np.exp(-eta * shift) * _excess(np.log(level / spot) + eta * shift, move, eta)
     own = np.where(fixed, eta * (level - strike), eta * (so_far - spot * np.exp(move.carry)))
@@ -91,22 +96,27 @@ def _lookbacks(items: Sequence[Lookback], spot: float, move: _Move, shift: Float
 
 
 def _move(sigma: float, tau: Any, start: Any, snapshot: Snapshot) -> _Move:
+    _check(sigma, tau)
+    return _Move(np.log(snapshot.forward(start + tau) / snapshot.forward(start)), sigma * np.sqrt(tau))
+
+
+def _check(sigma: float, tau: Any) -> None:
     require(sigma > 0.0, "sigma", sigma, "be > 0 here")
     require_all(np.asarray(tau) > 0.0, "tau", tau, "be > 0 years for a lookback")
-    return _Move(np.log(snapshot.forward(start + tau) / snapshot.forward(start)), sigma * np.sqrt(tau))
 
 
 def value(items: Sequence[Lookback], model: BlackScholes, snapshot: Snapshot) -> Values:
     """The engine's door for `pricing.price`."""
-    tau = np.array([item.years(snapshot.as_of) for item in items])
-    flat_rates(snapshot, tau, "analytic")
-    move, df = _move(model.sigma, tau, np.zeros_like(tau), snapshot), snapshot.discount.df(tau)
-    found = df * _lookbacks(items, snapshot.spot, move, np.zeros_like(tau))
-    strike = np.array([item.strike or 0.0 for item in items])
-    error = _ROUNDING * df * (snapshot.spot * np.maximum(1.0, np.exp(move.carry)) + strike) / _FLAT
-    looks = np.array([looks_left(item, t) for item, t in zip(items, tau.tolist())])
+    day, spot = snapshot.as_of, snapshot.spot
+    tau = np.array([item.years(day) for item in items])
+    _, df, forward = flat_market(snapshot, tau, "analytic")
+    _check(model.sigma, tau)
+    move, strike = _Move(np.log(forward / spot), model.sigma * np.sqrt(tau)), _strikes(items)
+    found = df * _lookbacks(items, strike, spot, move, np.zeros_like(tau))
+    error = _ROUNDING / _FLAT * df * (np.maximum(spot, forward) + np.where(strike > 0.0, strike, 0.0))
+    looks = np.array([np.inf if item.n_monitoring is None else looks_left(item, t) for item, t in zip(items, tau)])
     if np.any(np.isfinite(looks)):
-        shifted = df * _lookbacks(items, snapshot.spot, move, SHIFT * move.std / np.sqrt(looks))
+        shifted = df * _lookbacks(items, strike, spot, move, SHIFT * move.std / np.sqrt(looks))
         error = error + after_the_shift(shifted - found, looks, move.drift, move.std)
         found = shifted
     return Values(found, np.zeros_like(found), error)
