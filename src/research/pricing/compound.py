@@ -105,16 +105,16 @@ def _seen(
     return first, legs
 
 
-def _roots(legs: Sequence[_Legs], first: _First, target: Float1D, centre: Float1D) -> Float1D:
+def _roots(legs: Sequence[_Legs], first: _First, target: Float1D, centre: Float1D, start: Float1D) -> Float1D:
     """The prices at which what `legs` are worth on the first day, each with its weight, is `target`; 0 or inf if none.
 
-    `centre` lies among the strikes. The sum increases with the price of the underlying.
+    `centre` lies among the strikes, the search begins at `start`. The sum increases with the price of the underlying.
     """
     reach = 2.0 + 45.0 * first.std + np.abs(np.log(first.forward / centre))
     middle, out = np.log(centre), np.empty_like(target)
     low, high = np.maximum(middle - reach, -_FAR), np.minimum(middle + reach, _FAR)
     rows = np.stack([row for leg in legs for row in leg.rows], axis=1)
-    critical_prices(low, high, middle, target, rows, out, np.empty(out.size, dtype=np.int64))
+    critical_prices(low, high, np.log(start), target, rows, out, np.empty(out.size, dtype=np.int64))
     return out
 
 
@@ -127,7 +127,9 @@ def value(items: Sequence[Compound], model: _Model, snapshot: Snapshot) -> Value
     strike = np.array([item.strike for item in items])
     buys = np.array([1.0 if item.is_call else -1.0 for item in items])
     side = buys * legs.sign  # exercised above or below the critical price
-    critical = _roots([legs], first, legs.sign * strike, legs.strike)
+    certain = legs.strike + legs.sign * strike / legs.df_ahead  # the forward, were the option worth no more than that
+    start = np.where(certain > 0.0, certain, legs.strike) / legs.growth
+    critical = _roots([legs], first, legs.sign * strike, legs.strike, start)
     exercised = ndtr(side * first.distance(critical))
     found = np.maximum(buys * (legs.owned(first, critical, side) - first.df * strike * exercised), 0.0)
     return Values(found, np.zeros_like(found), _ROUNDING * (snapshot.spot + strike + legs.strike))
@@ -139,7 +141,8 @@ def choosers(items: Sequence[Chooser], model: _Model, snapshot: Snapshot) -> Val
     tau, later = [item.years(day) for item in items], zip(*(item.option_years(day) for item in items))
     options = [item.call for item in items], [item.put for item in items]
     first, (call, put) = _seen("chooser", tau, list(later), options, model, snapshot)
-    critical = _roots([call, put], first, np.zeros_like(call.strike), np.sqrt(call.strike * put.strike))
+    centre = np.sqrt(call.strike * put.strike)
+    critical = _roots([call, put], first, np.zeros_like(call.strike), centre, centre)
     above = np.ones_like(critical)
     found = call.owned(first, critical, above) + put.owned(first, critical, -above)
     return Values(found, np.zeros_like(found), _ROUNDING * (snapshot.spot + call.strike + put.strike))

@@ -13,7 +13,8 @@ from research.core.math.normal import norm_cdf
 from research.core.models.black import black_price
 
 _MOST = 200  # steps; bisection alone takes 60
-_CLOSE = 4e-16  # of the logarithm and 1: a step that changes nothing
+_CLOSE = 4e-16  # of the logarithm and 1: a bisection that changes nothing
+_NEXT = 1e-10  # after a step of Newton's of this size the next would change nothing
 _INF = float("inf")
 
 
@@ -45,27 +46,20 @@ def critical_prices(
     """
     for i in range(out.size):
         a, b, row = low[i], high[i], legs[i]
-        if _worth(a, row, target[i])[0] >= 0.0:
-            out[i], n_steps[i] = 0.0, 0
-            continue
-        if _worth(b, row, target[i])[0] <= 0.0:
-            out[i], n_steps[i] = _INF, 0
-            continue
-        x, before = start[i], b - a
-        done = False
-        steps = 0
+        x, before = min(max(start[i], a), b), b - a
+        steps, done = 0, False
         while (not done) & (steps < _MOST):
             value, slope = _worth(x, row, target[i])
-            if value > 0.0:
-                b = x
-            else:
-                a = x
-            move = value / slope if slope > 0.0 else _INF
-            there = x - move
-            sound = (there > a) & (there < b) & (2.0 * abs(move) < before)
+            a, b = (a, x) if value > 0.0 else (x, b)
+            there = x - value / slope if slope > 0.0 else _INF
+            small = abs(there - x) <= _NEXT * (1.0 + abs(x))
+            sound = small | ((there > a) & (there < b) & (2.0 * abs(there - x) < before))
             there = there if sound else 0.5 * (a + b)
             before = abs(there - x)
-            done = (before <= _CLOSE * (1.0 + abs(x))) | (value == 0.0)
-            x = x if value == 0.0 else there
+            x, done = there, small | (before <= _CLOSE * (1.0 + abs(x)))
             steps += 1
         out[i], n_steps[i] = exp(x), steps
+        if (a == low[i]) & (x - a < _NEXT * (1.0 + abs(x))):  # nothing below was negative: is there no root?
+            out[i] = 0.0 if _worth(a, row, target[i])[0] >= 0.0 else out[i]
+        if (b == high[i]) & (b - x < _NEXT * (1.0 + abs(x))):
+            out[i] = _INF if _worth(b, row, target[i])[0] <= 0.0 else out[i]
