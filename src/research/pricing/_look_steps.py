@@ -206,16 +206,16 @@ def leaves(w: Walk, growth: float) -> tuple[float, float] | None:
     return None if low is None or high is None else (low, high)
 
 
-def extreme(level: float, up: bool, carry: float, w: Walk) -> float | None:
+def extreme(level: float, up: bool, carry: float, vol: float, first: float, step: float, n: int) -> float | None:
     """E[max(M - K, 0)] over the spot (up), or E[max(K - m, 0)] over K: M, m the extremes, today's spot among them.
 
-    `level` is the distance of K from the spot, log >= 0; `carry` of the forward a year, `w` the walk of the log price.
+    `level` is the distance of K from the spot, log >= 0; `carry` of the forward a year; looks as of a `Walk`. None where
+    it would be too much work.
     """
 
     def jump(x: Any, years: float) -> tuple[Any, Any]:
-        std, grown = w.vol * np.sqrt(years), carry * years
-        drift = grown - 0.5 * std * std
-        side = 1.0 if up else -1.0
+        std, grown = vol * np.sqrt(years), carry * years
+        drift, side = grown - 0.5 * std * std, 1.0 if up else -1.0
         cash, asset = log_ndtr((side * drift - x) / std), log_ndtr((side * (drift + std * std) - x) / std)
         if up:  # in the measure of the underlying, over its growth
             hit = np.exp(asset)
@@ -223,6 +223,6 @@ def extreme(level: float, up: bool, carry: float, w: Walk) -> float | None:
         hit = np.exp(x + grown + asset)
         return np.exp(cash) - hit, hit
 
-    drift = -(carry + 0.5 * w.vol**2) if up else carry - 0.5 * w.vol**2
-    there = Walk(0.0, np.inf, drift, w.vol, w.first, w.step, w.n)
-    return beyond(there, level, jump, float(np.exp(carry * w.step)) if up else 1.0)
+    drift = -(carry + 0.5 * vol**2) if up else carry - 0.5 * vol**2
+    walk = Walk(0.0, np.inf, drift, vol, first, step, n)
+    return beyond(walk, level, jump, float(np.exp(carry * step)) if up else 1.0)

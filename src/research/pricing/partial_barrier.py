@@ -1,8 +1,9 @@
 """Closed forms with a barrier watched for a part of the life, under Black-Scholes: `PartialBarrier`.
 
 The option is a sum of bivariate normal probabilities, of the log price at the switch and at expiry, started from the
-spot and from its image behind the barrier (Heynen and Kat). Watched at n even moments, the barrier is moved away by
-exp(0.5826 sigma sqrt(watched / n)) (Broadie, Glasserman, Kou).
+spot and from its image behind the barrier (Heynen and Kat). Watched at n even moments (and at the switch), it is found
+look by look, to rounding (`_look_steps`). With `looks="shift"`, and where the looks are too many, the barrier is moved
+away by exp(0.5826 sigma sqrt(watched / n)) (Broadie, Glasserman, Kou) instead.
 
 References
 ----------
@@ -17,16 +18,19 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
+from scipy.special import ndtr
 
 from research.arrays import Float1D, Float2D, FloatND
+from research.core._tasks import share
 from research.errors import require, require_all
 from research.instruments import PartialBarrier
 from research.market import Snapshot
 from research.models import black
 from research.models.black_scholes import BlackScholes
-from research.pricing._agreed_looks import looks_left
+from research.pricing._agreed_looks import equal_looks
 from research.pricing._bivariate import bivariate_normal_cdf
 from research.pricing._flat import flat_market, sensitivity_to_rounding
+from research.pricing._look_steps import EXACT, LOOKS, Looks, Walk, stays, walked
 from research.pricing._looks import SHIFT, after_the_shift
 from research.pricing.catalogue import Values
 
@@ -113,6 +117,11 @@ def _present(t: _Terms, spot: float) -> Float1D:
         some = t.part(paid)
         alive = _alive(some, some.carry - half[paid], -np.inf, np.inf).sum(axis=0)
         stays[paid] = np.clip(alive, 0.0, 1.0)
+    return _paid(t, out, stays)
+
+
+def _paid(t: _Terms, out: Float1D, stays: Float1D) -> Float1D:
+    """Present values out of the undiscounted knock-outs and the probabilities to stay alive."""
     found = out + t.rebate * (1.0 - stays)
     into = np.flatnonzero(~t.dies)
     if into.size:
@@ -123,20 +132,63 @@ def _present(t: _Terms, spot: float) -> Float1D:
     return value
 
 
-def _watched(items: Sequence[PartialBarrier], switch: Float1D, tau: Float1D) -> tuple[Float1D, Float1D]:
-    """(years of watching, looks that are left in them, inf for always)."""
-    looks = np.full(tau.size, np.inf)
-    for i, item in enumerate(items):
-        n = item.n_monitoring
-        if n is not None:
-            require(item.direction != "either", "n_monitoring", n, "be None for direction 'either'")
-            looks[i] = looks_left(item, float(switch[i])) if item.watched == "start" else float(n)
-    start = np.array([item.watched == "start" for item in items])
-    return np.where(start, switch, tau - switch), looks
+def _days(item: PartialBarrier, switch: float, tau: float) -> Float1D | None:
+    """The looks that are left, years; None for always. The switch is one of them: who stands beyond is out."""
+    n = item.n_monitoring
+    if n is None:
+        return None
+    require(item.direction != "either", "n_monitoring", n, "be None for direction 'either'")
+    if item.watched == "start":
+        return equal_looks(item, switch, n)
+    return np.append(switch, equal_looks(item, tau, n, switch))
 
 
-def value(items: Sequence[PartialBarrier], model: BlackScholes, snapshot: Snapshot) -> Values:
-    """The engine's door for `pricing.price`."""
+def _look_by_look(t: _Terms, i: int, days: Float1D, tau: float, measure: float, low: float, high: float) -> float:
+    """P(alive at every look, the price ends in [low, high]) of one contract; nan where that is too much work."""
+    down, variance = bool(t.side[0, i] > 0.0), float(t.variance[i]) / tau
+    barrier, drift = float(t.barrier[i]), float(t.carry[i]) / tau + measure * variance
+    ends = (barrier, np.inf) if down else (-np.inf, barrier)
+    step = float(days[-1] - days[-2]) if days.size > 1 else float(days[0])
+    walk = Walk(*ends, drift, float(np.sqrt(variance)), float(days[0]), step, days.size)
+    if not t.start[i]:
+        found = stays(walk, low, high)
+        return np.nan if found is None else found
+    rest, side = tau - float(days[-1]), 1.0 if down else -1.0
+
+    def last(x: Any, years: float) -> Any:
+        std = walk.vol * np.sqrt(years), walk.vol * np.sqrt(years + rest)
+        corr, h = std[0] / std[1], side * (x + drift * years - barrier) / std[0]
+        up, edge = (1.0, low) if high == np.inf else (-1.0, high)
+        if edge in (np.inf, -np.inf):
+            return ndtr(h)
+        return bivariate_normal_cdf(h, up * (x + drift * (years + rest) - edge) / std[1], up * side * corr)
+
+    one = walked(walk, last, lambda x, years: np.zeros_like(x))
+    return np.nan if one is None else one
+
+
+def _exact(t: _Terms, spot: float, days: Sequence[Any], tau: Float1D) -> Float1D:
+    """Present values of contracts looked at on days; nan where that is too much work."""
+    found = np.empty((3, tau.size))
+    k = np.log(t.strike / spot)
+
+    def work(rows: slice) -> None:
+        for i in range(*rows.indices(tau.size)):
+            ends = (float(k[i]), np.inf) if t.call[i] else (-np.inf, float(k[i]))
+            for row, measure, limits in ((0, 0.5, ends), (1, -0.5, ends), (2, -0.5, (-np.inf, np.inf))):
+                wanted = row < 2 or t.rebate[i] > 0.0
+                found[row, i] = _look_by_look(t, i, days[i], float(tau[i]), measure, *limits) if wanted else 0.0
+
+    share(tau.size, work)
+    out = np.where(t.call, 1.0, -1.0) * (t.forward * found[0] - t.strike * found[1])
+    return _paid(t, np.maximum(out, 0.0), found[2])
+
+
+def value(
+    items: Sequence[PartialBarrier], model: BlackScholes, snapshot: Snapshot, *, looks: Looks = "exact"
+) -> Values:
+    """The engine's door for `pricing.price`; `looks` on n days exactly, one by one, or by the shift of the barrier."""
+    require(looks in LOOKS, "looks", looks, f"be one of {', '.join(map(repr, LOOKS))}")
     day, spot = snapshot.as_of, snapshot.spot
     tau = np.array([item.years(day) for item in items])
     _, df, forward = flat_market(snapshot, tau, "analytic")
@@ -146,17 +198,34 @@ def value(items: Sequence[PartialBarrier], model: BlackScholes, snapshot: Snapsh
         item.check_alive(spot)
     switch = np.array([item.switch_years(day) for item in items])
     t = _terms(items, spot, forward, df, model.sigma**2 * tau, switch / tau)
-    found = _present(t, spot)
-    grown = np.maximum(1.0, np.maximum(df, df * forward / spot))
+    size = (spot + t.strike + t.rebate) * np.maximum(1.0, np.maximum(df, df * forward / spot))
     short = np.sqrt(t.variance * np.minimum(t.share, 1.0 - t.share))  # of the two parts of the life
-    error = (spot + t.strike + t.rebate) * grown * (_ROUNDING + sensitivity_to_rounding(short, 0.0))
-    years, looks = _watched(items, switch, tau)
-    at = np.flatnonzero(np.isfinite(looks))
-    if at.size:
-        some, std = t.part(at), model.sigma * np.sqrt(years[at])
-        moved = _present(some.moved(SHIFT * std / np.sqrt(looks[at])), spot)
-        drift = years[at] / tau[at] * (some.carry - 0.5 * some.variance)
-        distance = np.where(some.start, np.abs(some.barrier), 0.0)
-        error[at] += after_the_shift(moved - found[at], looks[at], drift, std, distance)
-        found[at] = moved
-    return Values(found, np.zeros_like(found), error)
+    error = size * (_ROUNDING + sensitivity_to_rounding(short, 0.0))
+    days = [_days(*one) for one in zip(items, switch.tolist(), tau.tolist())]
+    value, seen = np.empty(tau.size), np.array([one is not None for one in days])
+    always, seen = np.flatnonzero(~seen), np.flatnonzero(seen)
+    if always.size:
+        value[always] = _present(t.part(always), spot)
+    if seen.size and looks == "exact":
+        some = [one for one in days if one is not None]
+        value[seen] = _exact(t.part(seen), spot, some, tau[seen])
+        gap = np.array([one[-1] - one[-2] if one.size > 1 else one[0] for one in some])
+        error[seen] += size[seen] * (EXACT + sensitivity_to_rounding(model.sigma * np.sqrt(gap), 0.0))
+        seen = seen[np.isnan(value[seen])]
+    if seen.size:
+        value[seen], left = _moved(t.part(seen), spot, [days[i] for i in seen], model.sigma, switch[seen], tau[seen])
+        error[seen] += left
+    return Values(value, np.zeros_like(value), error)
+
+
+def _moved(
+    t: _Terms, spot: float, days: Sequence[Any], sigma: float, switch: Float1D, tau: Float1D
+) -> tuple[Float1D, Float1D]:
+    """Values with the barriers moved, and what that leaves."""
+    years = np.where(t.start, switch, tau - switch)
+    gap = np.array([one[-1] - one[-2] if one.size > 1 else one[0] for one in days])
+    std, n = sigma * np.sqrt(years), years / gap  # of a contract that has aged not a whole number
+    found, moved = _present(t, spot), _present(t.moved(SHIFT * std / np.sqrt(n)), spot)
+    drift = years / tau * (t.carry - 0.5 * t.variance)
+    distance = np.where(t.start, np.abs(t.barrier), 0.0)
+    return moved, after_the_shift(moved - found, n, drift, std, distance)
