@@ -19,7 +19,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from scipy.special import log_ndtr, ndtr
 
-from research.arrays import Float1D, Float2D
+from research.arrays import Float1D, Float2D, Int2D
 from research.core.pricing.looks import POINTS, step_back
 from research.pricing._quadrature import panels
 
@@ -29,6 +29,7 @@ EXACT = 1e-12  # of what is bounded by 1: what rounding and the nodes leave
 _WIDTH = 5.0  # of a panel, in steps
 _REACH = 8.5  # standard deviations beyond which there is nothing
 _MOST = 6e8  # multiplications of one walk, 0.2 s
+_PANELS = 20_000
 _ROOT = np.sqrt(2.0 * np.pi)
 _X, _W = np.polynomial.legendre.leggauss(POINTS)
 _NONE = np.zeros(0)
@@ -55,19 +56,30 @@ class Walk:
         """Years to the last look."""
         return self.first + (self.n - 1) * self.step
 
-    def nodes(self) -> _Nodes | None:
-        """The part of the corridor that can be reached, on panels; None where that is too much work."""
-        far, ends = self.drift * self.last, _REACH * self.vol * float(np.sqrt(self.last))
-        return self.panels(max(self.low, min(0.0, far) - ends), min(self.high, max(0.0, far) + ends))
+    def reached(self) -> tuple[Float1D, Float1D]:
+        """Where it can be at each look but the last, if nothing stops it: (lowest, highest) logs."""
+        t = self.first + self.step * np.arange(self.n - 1)
+        ends = _REACH * self.vol * np.sqrt(t)
+        return self.drift * t - ends, self.drift * t + ends
 
-    def panels(self, low: float, high: float) -> _Nodes | None:
-        """Nodes between two levels; None where steps between so many are too much work."""
-        std = self.vol * float(np.sqrt(self.step))
-        count = max(1, int(np.ceil(min((high - low) / std, 1e9) / _WIDTH)))
-        blocks = min(2 * count - 1, int(2.0 * _REACH / _WIDTH) + 3)
-        if not high > low or float(self.n) * count * blocks * POINTS**2 > _MOST:
+    def panels(self, low: Float1D, high: Float1D) -> tuple[_Nodes, Int2D] | None:
+        """Nodes between the lowest and the highest of levels at each look but the last, and the panels that lie between
+        them, look by look from the last but one to the first; None where steps between so many are too much work.
+        """
+        low, high = np.clip(low, self.low, self.high), np.clip(high, self.low, self.high)
+        bottom, top, std = float(low.min()), float(high.max()), self.vol * float(np.sqrt(self.step))
+        if not top - bottom > std:  # carried out of it at once
+            bottom, top = max(bottom - _WIDTH * std, self.low), min(top + _WIDTH * std, self.high)
+        count = max(1, int(np.ceil(min((top - bottom) / std, 1e9) / _WIDTH)))
+        if count > _PANELS:
             return None
-        return _Nodes.between(low, high, std, self.drift * self.step / std, count)
+        width = (top - bottom) / count
+        windows = np.stack([np.floor((low - bottom) / width), np.ceil((high - bottom) / width)], axis=1)
+        windows = np.clip(windows + [-1.0, 1.0], 0.0, count).astype(np.int64)
+        nodes = _Nodes.between(bottom, top, std, self.drift * self.step / std, count)
+        if float(np.diff(windows).sum()) * nodes.blocks.size > _MOST:
+            return None
+        return nodes, np.ascontiguousarray(windows[-2::-1])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -112,19 +124,20 @@ def walked(w: Walk, last: Ends, gone: Ends, growth: float = 1.0) -> float | None
     start = np.zeros(1)
     if w.n == 1:
         return float(last(start, w.first)[0] * growth ** (w.first / w.step))
-    nodes = w.nodes()
-    if nodes is None:
+    found = w.panels(*w.reached())
+    if found is None:
         return None
+    nodes, windows = found
     value = growth * np.asarray(last(nodes.x, w.step), dtype=np.float64)
     steps, fine = w.n - 2, w.first < 0.98 * w.step
     if steps > 0:
         paid = np.asarray(gone(nodes.x, w.step), dtype=np.float64)
         none = np.zeros_like(value)
         args = nodes.first, nodes.blocks, growth, paid, none, _NONE, value, none.copy(), np.zeros(3)
-        step_back(steps - fine, *args)
+        step_back(windows[: steps - fine], *args)
     move, std = w.drift * w.first, w.vol * float(np.sqrt(w.first))
     if not fine:
-        found = float(nodes.rows(0.0, move, std) @ value)
+        reached = float(nodes.rows(0.0, move, std) @ value)
     else:  # the first look is nearer than a step: the value there between the nodes, as one more step gives it
         y, weight = _around(max(w.low, move - _REACH * std), min(w.high, move + _REACH * std))
         if steps > 0:
@@ -132,8 +145,8 @@ def walked(w: Walk, last: Ends, gone: Ends, growth: float = 1.0) -> float | None
         else:
             there = growth * last(y, w.step)
         z = (y - move) / std
-        found = float((weight * np.exp(-0.5 * z * z)) @ there) / (_ROOT * std)
-    return float(growth ** (w.first / w.step) * (found + float(gone(start, w.first)[0])))
+        reached = float((weight * np.exp(-0.5 * z * z)) @ there) / (_ROOT * std)
+    return float(growth ** (w.first / w.step) * (reached + float(gone(start, w.first)[0])))
 
 
 def _around(low: float, high: float) -> tuple[Float1D, Float1D]:
@@ -152,31 +165,32 @@ def beyond(w: Walk, start: float, jump: Callable[[Any, float], tuple[Any, Any]],
     grown = growth ** (w.first / w.step)
     if w.n == 1:
         return grown * float(jump(np.array([start]), w.first)[0][0])
-    top = max(0.0, -w.drift * w.last) + _REACH * w.vol * float(np.sqrt(w.last))
-    if start > top:
+    if start > max(0.0, -w.drift * w.last) + _REACH * w.vol * float(np.sqrt(w.last)):
         return 0.0
-    nodes = w.panels(0.0, top)
-    if nodes is None:
+    low, high = w.reached()  # from 0; it is never lower than a walk that nothing stops, and higher by what it is pushed
+    found = w.panels(start + low, start + np.maximum.accumulate(high))
+    if found is None:
         return None
+    nodes, windows = found
     paid, lift = (np.ascontiguousarray(one) for one in jump(nodes.x, w.step))
     paid_there, lift_there = (float(one[0]) for one in jump(np.zeros(1), w.step))
-    edge = np.ascontiguousarray(nodes.rows(0.0, nodes.move, nodes.std))
+    edge = np.trim_zeros(nodes.rows(0.0, nodes.move, nodes.std), "b")
     value, ends_of = growth * paid, np.array([growth * paid_there, paid_there, lift_there])
     fine = w.first < 0.98 * w.step
     step_back(
-        w.n - 2 - (fine and w.n > 2), nodes.first, nodes.blocks, growth, paid, lift, edge, value, paid * 0.0, ends_of
+        windows[: max(w.n - 2 - fine, 0)], nodes.first, nodes.blocks, growth, paid, lift, edge, value, paid * 0.0, ends_of
     )
     move, std = w.drift * w.first, w.vol * float(np.sqrt(w.first))
     own, more = (float(one[0]) for one in jump(np.array([start]), w.first))
     if not fine:
         return grown * (float(nodes.rows(start, move, std) @ value) + own + ends_of[0] * more)
     middle = start + move
-    y, weight = _around(max(0.0, middle - _REACH * std), min(top, middle + _REACH * std))
+    y, weight = _around(max(0.0, middle - _REACH * std), middle + _REACH * std)
     new, carried = jump(y, w.step)
     there, at_edge = new, paid_there
     if w.n > 2:
         there = nodes.rows(y, nodes.move, nodes.std) @ value + new + ends_of[0] * carried
-        at_edge = float(edge @ value) + paid_there + ends_of[0] * lift_there
+        at_edge = float(edge @ value[: edge.size]) + paid_there + ends_of[0] * lift_there
     z = (y - middle) / std
     reached = float((weight * np.exp(-0.5 * z * z)) @ there) / (_ROOT * std)
     return grown * (growth * (reached + at_edge * more) + own)

@@ -9,7 +9,7 @@ corridor pays and b the value at the edge, which a step out at the edge takes al
 
 from __future__ import annotations
 
-from research.arrays import Float1D, Float2D
+from research.arrays import Float1D, Float2D, Int2D
 from research.core._jit import kernel
 
 POINTS = 16  # of a panel
@@ -17,21 +17,22 @@ POINTS = 16  # of a panel
 
 @kernel
 def step_back(
-    n_steps: int, first: int, blocks: Float2D, growth: float, paid: Float1D, lift: Float1D, edge: Float1D,
+    windows: Int2D, first: int, blocks: Float2D, growth: float, paid: Float1D, lift: Float1D, edge: Float1D,
     value: Float1D, spare: Float1D, ends: Float1D,
 ) -> None:  # fmt: skip
-    """Take `value` (POINTS nodes a panel) n_steps days back, in place.
+    """Take `value` (POINTS nodes a panel) some days back, in place: each for the panels windows[i, 0] to windows[i, 1].
 
     blocks[d * POINTS + j] is the row of weights of node j of panel p + first + d for all nodes of panel p; paid is c,
     lift q, edge a, ends (b, c_0, q_0) of which b is written.
     """
     n_panels, reach = value.size // POINTS, blocks.shape[0] // POINTS
-    for _ in range(n_steps):
+    for i in range(windows.shape[0]):
+        start, stop = windows[i, 0], windows[i, 1]
         b = 0.0
         for j in range(edge.size):
             b += edge[j] * value[j]
         b = growth * (b + ends[1] + ends[0] * ends[2])
-        for p in range(n_panels):
+        for p in range(start, stop):
             row = spare[p * POINTS : (p + 1) * POINTS]
             there, more = paid[p * POINTS : (p + 1) * POINTS], lift[p * POINTS : (p + 1) * POINTS]
             for m in range(POINTS):
@@ -44,6 +45,6 @@ def step_back(
                     w0, w1, w2, w3 = blocks[k], blocks[k + 1], blocks[k + 2], blocks[k + 3]
                     for m in range(POINTS):
                         row[m] += (x0 * w0[m] + x1 * w1[m]) + (x2 * w2[m] + x3 * w3[m])
-        for i in range(value.size):
-            value[i] = growth * spare[i]
+        for m in range(start * POINTS, stop * POINTS):
+            value[m] = growth * spare[m]
         ends[0] = b
