@@ -13,6 +13,7 @@ import functools
 import json
 import math
 import numbers
+import operator
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
@@ -40,16 +41,24 @@ def check_fields(fact: Any) -> None:
     research.errors.InputError: strike must be a number; got '100'. Write 100, without quotes.
     """
     kind: Any = type(fact)
+    values_of, known = _types_seen(kind)
+    given = tuple(map(type, values_of(fact)))
+    if given in known:  # as most are: made of Python's own numbers
+        return
+    fits = True
     for name, plain, fit, words in _plan(kind):
         value = getattr(fact, name)
         if type(value) in plain:
             continue
+        fits = False
         try:
             found = fit(value)
         except _Unfit as unfit:
             raise InputError(rule(name, f"be {words}", value, str(unfit))) from None
         if found is not value:
             object.__setattr__(fact, name, found)
+    if fits:
+        known.add(given)
 
 
 def check_number(name: str, value: Any) -> float:
@@ -165,6 +174,15 @@ def _check_decimals(name: str, values: Any, limit: float, must: str, hint: str) 
     import numpy as np
 
     require_all(~(np.abs(np.asarray(values, dtype=np.float64)) >= limit), name, values, must, hint=hint)
+
+
+@functools.cache
+def _types_seen(kind: Any) -> tuple[Callable[[Any], Iterable[Any]], set[tuple[type, ...]]]:
+    """What reads the fields that can be looked at, and the types that were found to fit them as they are."""
+    names = [name for name, *_ in _plan(kind)]
+    if len(names) > 1:
+        return operator.attrgetter(*names), set()
+    return (lambda fact: [getattr(fact, name) for name in names]), set()
 
 
 @functools.cache

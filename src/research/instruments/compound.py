@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from datetime import date
 
 from research.conventions import check_fields
-from research.errors import require
+from research.errors import InputError, require, rule
 from research.instruments._expiry import check_expiry, check_positive, years_left
 from research.instruments.european import European
 
 
 def _later(name: str, option: European, first: float, as_of: date) -> float:
     years = option.years(as_of)
-    require(years > first, f"{name}.expiry", years, f"lie after the first date, {first:g} years")
+    if not years > first:
+        raise InputError(rule(f"{name}.expiry", f"lie after the first date, {first:g} years", years))
     return years
 
 

@@ -38,8 +38,8 @@ class PartialBarrier:
         check_expiry("PartialBarrier", self.expiry, self.tau)
         check_moment("switch", self.switch, before=self.tau if self.expiry is None else self.expiry)
         require(self.watched in ("start", "end"), "watched", self.watched, "be 'start' or 'end'")
-        sides = ("down", "up") if self.watched == "start" else ("down", "up", "either")
-        require(self.direction in sides, "direction", self.direction, f"be one of {', '.join(sides)} here")
+        sides = "down, up" if self.watched == "start" else "down, up, either"
+        require(self.direction in sides.split(", "), "direction", self.direction, "be one of " + sides + " here")
         require(self.knock in ("out", "in"), "knock", self.knock, "be 'out' or 'in'")
         require(math.isfinite(self.rebate) and self.rebate >= 0.0, "rebate", self.rebate, "be finite and >= 0")
         if self.n_monitoring is not None:

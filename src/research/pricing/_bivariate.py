@@ -42,8 +42,10 @@ def bivariate_normal_cdf(h: ArrayLike, k: ArrayLike, rho: ArrayLike, log_factor:
     >>> round(bivariate_normal_cdf(0.0, 0.0, 0.5), 12)  # 1/4 + asin(1/2) / (2 pi)
     0.333333333333
     """
-    given = np.broadcast_arrays(*(np.asarray(x, dtype=np.float64) for x in (h, k, rho, log_factor)))
-    shape, flat = given[0].shape, [np.array(x, order="C").ravel() for x in given]
+    given = [np.asarray(x, dtype=np.float64) for x in (h, k, rho, log_factor)]
+    shape = np.broadcast_shapes(*(one.shape for one in given))
+    flat = [np.ascontiguousarray(one if one.shape == shape else np.broadcast_to(one, shape)).ravel() for one in given]
+    flat = [one if one.flags.writeable else one.copy() for one in flat]
     x, y, corr, factor = flat
     out = np.empty(x.size)
 

@@ -73,7 +73,8 @@ def _partial(item: PartialBarrier, snapshot: Snapshot) -> Dated:
     tau, switch = item.years(snapshot.as_of), item.switch_years(snapshot.as_of)
     start = item.watched == "start"
     n = item.n_monitoring or 1
-    looks = equal_looks(item, switch, n) if start else equal_looks(item, tau, n, switch)
+    # watched from the switch on, who stands beyond at the switch is out
+    looks = equal_looks(item, switch, n) if start else np.append(switch, equal_looks(item, tau, n, switch))
     times = np.append(looks, tau) if looks[-1] < tau * (1.0 - 1e-12) else looks
     watched = np.arange(times.size) < looks.size
     down = item.direction == "down"

@@ -28,6 +28,8 @@ def flat_rates(snapshot: Snapshot, tau: Float1D, method: str) -> Float1D:
     """The zero rate to each tau; refuses a curve that is not flat up to there."""
     curve = snapshot.discount
     rate: Float1D = curve.zero_rate_at(tau)
+    if curve.tau.size == 1:  # one rate for all times
+        return rate
     on_the_way = curve.zero_rate_at(np.minimum(curve.tau[:, None], tau))
     require_all(
         np.all(np.abs(on_the_way - rate) < 1e-12, axis=0), "zero_rate", rate,
@@ -36,3 +38,11 @@ def flat_rates(snapshot: Snapshot, tau: Float1D, method: str) -> Float1D:
         error=NoEngineError,
     )  # fmt: skip
     return rate
+
+
+def flat_market(snapshot: Snapshot, tau: Float1D, method: str) -> tuple[Float1D, Float1D, Float1D]:
+    """(rate, discount factor, forward) to each tau, shape (n,), the curve read once; refuses as `flat_rates` does."""
+    rate = flat_rates(snapshot, tau, method)
+    df: Float1D = np.exp(-rate * tau)
+    forward: Float1D = snapshot.spot * np.exp(-snapshot.yield_at(tau) * tau) / df
+    return rate, df, forward

@@ -5,6 +5,8 @@ A model of that ability refuses by itself what lies beyond its own end (minus th
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 from collections.abc import Iterable
 from typing import Any
 
@@ -25,6 +27,15 @@ def check_signs(items: Iterable[Any], model: Any, snapshot: Any) -> None:
     if isinstance(snapshot, Snapshot):
         require(snapshot.spot > 0.0, "spot", snapshot.spot, f"be > 0 under {name}", hint=_HINT)
     for item in items:
-        for one in (item, *(getattr(item, part, None) for part in _NESTED)):
+        for part in _parts(type(item)):
+            one = item if part == "" else getattr(item, part)
             strike = getattr(one, "strike", None) if type(one).__name__ in _SIGNED else None
             require(strike is None or strike > 0.0, "strike", strike, f"be > 0 under {name}", hint=_HINT)
+
+
+@functools.cache
+def _parts(kind: type) -> tuple[str, ...]:
+    """Where contracts of this class may hold a strike of any sign: "" is the contract itself, else a field."""
+    names = {f.name for f in dataclasses.fields(kind)} if dataclasses.is_dataclass(kind) else set()
+    own = ("",) if kind.__name__ in _SIGNED else ()
+    return own + tuple(name for name in _NESTED if name in names)

@@ -1,7 +1,7 @@
 """Options on options in closed form under Black-Scholes: `Compound` (Geske), `Chooser` (Rubinstein).
 
-Each needs the price of the underlying on the first day at which the holder is indifferent, found by bisection, and
-bivariate normal probabilities. The whole curve is used, and of the vols their mean squares up to both dates.
+Each needs the price of the underlying on the first day at which the holder is indifferent, found by Newton's
+method in a bracket, and bivariate normal probabilities. The whole curve is used, and of the vols their mean squares up to both dates.
 
 References
 ----------
@@ -12,17 +12,18 @@ Haug (2007), The Complete Guide to Option Pricing Formulas, 2nd ed., sections 4.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import ndtr
 
 from research.arrays import Float1D
+from research.core.pricing.critical import critical_prices
 from research.errors import require, require_all
 from research.instruments import Chooser, Compound, European
 from research.market import Snapshot
-from research.models import BlackTermStructure, black
+from research.models import BlackTermStructure
 from research.models.black_scholes import BlackScholes
 from research.pricing import _clock
 from research.pricing._bivariate import bivariate_normal_cdf
@@ -30,7 +31,7 @@ from research.pricing.catalogue import Values
 
 _Model = BlackScholes | BlackTermStructure  # vols to both dates and between them are known
 _ROUNDING = 1e-14
-_HALVINGS = 64
+_FAR = 600.0  # of the logarithm of a price
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +63,10 @@ class _Legs:
     df_ahead: Float1D  # from the first day on
     std_ahead: Float1D
 
-    def then(self, log_price: Float1D) -> Float1D:
-        """Values on the first day at a log price of the underlying."""
-        forward = np.exp(log_price) * self.growth
-        value = black.price(forward, self.strike, 1.0, self.std_ahead, df=self.df_ahead, is_call=self.sign > 0.0)
-        return np.asarray(value)
+    @property
+    def rows(self) -> tuple[Float1D, ...]:
+        """As `critical_prices` takes them, weighted so that their value increases with the price."""
+        return self.strike, self.growth, self.df_ahead, self.std_ahead, self.sign, self.sign
 
     def owned(self, first: _First, critical: Float1D, side: Float1D) -> Float1D:
         """Present value of having them if the price on the first day is above (side 1) or below `critical`."""
@@ -79,46 +79,57 @@ class _Legs:
         return out
 
 
-def _first(tau: list[float], model: _Model, snapshot: Snapshot, name: str) -> _First:
-    years = np.array(tau)
-    require_all(years > 0.0, "tau", years, f"be > 0 years for a {name}")
+def _seen(
+    name: str, tau: list[float], later: Sequence[Sequence[float]], options: Sequence[Sequence[European]],
+    model: _Model, snapshot: Snapshot,
+) -> tuple[_First, list[_Legs]]:  # fmt: skip
+    """The first days, and one row of options a kind, each with its expiries: curves are read once for all of them."""
+    years, n = np.array([*tau, *(t for row in later for t in row)]), len(tau)
+    require_all(years[:n] > 0.0, "tau", years[:n], f"be > 0 years for a {name}")
     spread = _clock.std(model, years)
-    require(bool(np.all(spread > 0.0)), "sigma", float(spread.min()), "be > 0 here")
-    return _First(years, snapshot.forward(years), snapshot.discount.df(years), spread)
+    require(bool((spread[:n] > 0.0).all()), "sigma", float(spread[:n].min()), "be > 0 here")
+    df = snapshot.discount.df(years)
+    forward = snapshot.forward(years)
+    first = _First(years[:n], forward[:n], df[:n], spread[:n])
+    legs = []
+    for i, row in enumerate(options):
+        at = slice((i + 1) * n, (i + 2) * n)
+        legs.append(
+            _Legs(
+                strike=np.array([option.strike for option in row]),
+                sign=np.array([1.0 if option.is_call else -1.0 for option in row]),
+                forward=forward[at], df=df[at], std=spread[at], growth=forward[at] / first.forward,
+                df_ahead=df[at] / first.df, std_ahead=_clock.std(model, years[at], first.tau),
+            )  # fmt: skip
+        )
+    return first, legs
 
 
-def _legs(options: list[European], years: list[float], first: _First, model: _Model, snapshot: Snapshot) -> _Legs:
-    t = np.array(years)
-    forward, df = snapshot.forward(t), snapshot.discount.df(t)
-    return _Legs(
-        strike=np.array([option.strike for option in options]),
-        sign=np.where([option.is_call for option in options], 1.0, -1.0),
-        forward=forward, df=df, std=_clock.std(model, t), growth=forward / first.forward, df_ahead=df / first.df,
-        std_ahead=_clock.std(model, t, first.tau),
-    )  # fmt: skip
+def _roots(legs: Sequence[_Legs], first: _First, target: Float1D, centre: Float1D, start: Float1D) -> Float1D:
+    """The prices at which what `legs` are worth on the first day, each with its weight, is `target`; 0 or inf if none.
 
-
-def _roots(function: Callable[[Float1D], Float1D], first: _First, strike: Float1D) -> Float1D:
-    """The prices at which increasing functions of the log price are 0, by bisection; 0 or inf where there is none."""
-    centre, reach = np.log(strike), 2.0 + 45.0 * first.std + np.abs(np.log(first.forward / strike))
-    low, high = centre - reach, centre + reach
-    none_below, none_above = function(low) >= 0.0, function(high) <= 0.0
-    for _ in range(_HALVINGS):
-        middle = 0.5 * (low + high)
-        above = function(middle) > 0.0
-        low, high = np.where(above, low, middle), np.where(above, middle, high)
-    return np.where(none_below, 0.0, np.where(none_above, np.inf, np.exp(0.5 * (low + high))))
+    `centre` lies among the strikes, the search begins at `start`. The sum increases with the price of the underlying.
+    """
+    reach = 2.0 + 45.0 * first.std + np.abs(np.log(first.forward / centre))
+    middle, out = np.log(centre), np.empty_like(target)
+    low, high = np.maximum(middle - reach, -_FAR), np.minimum(middle + reach, _FAR)
+    rows = np.stack([row for leg in legs for row in leg.rows], axis=1)
+    critical_prices(low, high, np.log(start), target, rows, out, np.empty(out.size, dtype=np.int64))
+    return out
 
 
 def value(items: Sequence[Compound], model: _Model, snapshot: Snapshot) -> Values:
     """Options on options; the engine's door for `pricing.price`."""
-    first = _first([item.years(snapshot.as_of) for item in items], model, snapshot, "compound option")
-    years = [item.option_years(snapshot.as_of) for item in items]
-    legs = _legs([item.option for item in items], years, first, model, snapshot)
+    day = snapshot.as_of
+    tau, later = [item.years(day) for item in items], [item.option_years(day) for item in items]
+    options = [item.option for item in items]
+    first, (legs,) = _seen("compound option", tau, [later], [options], model, snapshot)
     strike = np.array([item.strike for item in items])
-    buys = np.where([item.is_call for item in items], 1.0, -1.0)
+    buys = np.array([1.0 if item.is_call else -1.0 for item in items])
     side = buys * legs.sign  # exercised above or below the critical price
-    critical = _roots(lambda x: legs.sign * (legs.then(x) - strike), first, legs.strike)
+    certain = legs.strike + legs.sign * strike / legs.df_ahead  # the forward, were the option worth no more than that
+    start = np.where(certain > 0.0, certain, legs.strike) / legs.growth
+    critical = _roots([legs], first, legs.sign * strike, legs.strike, start)
     exercised = ndtr(side * first.distance(critical))
     found = np.maximum(buys * (legs.owned(first, critical, side) - first.df * strike * exercised), 0.0)
     return Values(found, np.zeros_like(found), _ROUNDING * (snapshot.spot + strike + legs.strike))
@@ -126,13 +137,12 @@ def value(items: Sequence[Compound], model: _Model, snapshot: Snapshot) -> Value
 
 def choosers(items: Sequence[Chooser], model: _Model, snapshot: Snapshot) -> Values:
     """Choosers, simple (one strike and expiry) or complex."""
-    first = _first([item.years(snapshot.as_of) for item in items], model, snapshot, "chooser")
-    years = np.array([item.option_years(snapshot.as_of) for item in items]).T.tolist()
-    call, put = (
-        _legs([getattr(item, name) for item in items], t, first, model, snapshot)
-        for name, t in zip(("call", "put"), years)
-    )
-    critical = _roots(lambda x: call.then(x) - put.then(x), first, np.sqrt(call.strike * put.strike))
+    day = snapshot.as_of
+    tau, later = [item.years(day) for item in items], zip(*(item.option_years(day) for item in items))
+    options = [item.call for item in items], [item.put for item in items]
+    first, (call, put) = _seen("chooser", tau, list(later), options, model, snapshot)
+    centre = np.sqrt(call.strike * put.strike)
+    critical = _roots([call, put], first, np.zeros_like(call.strike), centre, centre)
     above = np.ones_like(critical)
     found = call.owned(first, critical, above) + put.owned(first, critical, -above)
     return Values(found, np.zeros_like(found), _ROUNDING * (snapshot.spot + call.strike + put.strike))

@@ -2,8 +2,9 @@
 
 Everything comes from E[max(M - K, 0)], M the highest price (or E[max(K - m, 0)], m the lowest): the integral over x of
 P(M > x). It has a term in (exp(y a) - exp(y b)) / y with y = 2 (r - q) / sigma^2, which is integrated by Gauss-Legendre
-where y is near 0, so a carry of 0 is as good as any other. Looked at n even moments, today included, the extreme is
-moved back by exp(0.5826 sigma sqrt(tau / n)) (Broadie, Glasserman, Kou 1999). Partial lookbacks are one integral over
+where y is near 0, so a carry of 0 is as good as any other. Looked at n even moments, today included, it is found look
+by look, to rounding (`_look_steps`). With `looks="shift"`, and where the looks are too many, the extreme is moved back by
+exp(0.5826 sigma sqrt(tau / n)) (Broadie, Glasserman, Kou 1999) instead. Partial lookbacks are one integral over
 the price at the switch (fixed strike), or over the distance from the extreme, whose law is that of a maximum (floating
 strike): Gauss-Legendre, to 1e-12 of the spot.
 
@@ -25,13 +26,15 @@ import numpy as np
 from scipy.special import erfcx, log_ndtr, ndtr
 
 from research.arrays import Float1D, FloatND
+from research.core._tasks import share
 from research.errors import require, require_all
 from research.instruments import Lookback, PartialLookback
 from research.market import Snapshot
 from research.models import black
 from research.models.black_scholes import BlackScholes
-from research.pricing._agreed_looks import looks_left
-from research.pricing._flat import flat_rates
+from research.pricing._agreed_looks import equal_looks, looks_left
+from research.pricing._flat import flat_market, flat_rates, sensitivity_to_rounding
+from research.pricing._look_steps import EXACT, LOOKS, Looks, extreme
 from research.pricing._looks import SHIFT, after_the_shift
 from research.pricing._quadrature import around, panels
 from research.pricing.catalogue import Values
@@ -77,39 +80,92 @@ def _excess(log_strike: Any, move: _Move, side: Any) -> FloatND:
     return out
 
 
-def _lookbacks(items: Sequence[Lookback], spot: float, move: _Move, shift: Float1D) -> Float1D:
-    """Undiscounted values, the extreme moved back by exp(shift)."""
-    eta = np.where([item.looks_up for item in items], 1.0, -1.0)
-    so_far = np.array([item.extreme_so_far(spot) for item in items])
-    fixed = np.array([item.strike is not None for item in items])
-    strike = np.array([item.strike if item.strike is not None else so_far[i] for i, item in enumerate(items)])
+def _strikes(items: Sequence[Lookback]) -> Float1D:
+    """nan where the extreme is the strike."""
+    return np.array([np.nan if item.strike is None else item.strike for item in items])
+
+
+def _levels(items: Sequence[Lookback], strike: Float1D, spot: float, move: _Move) -> tuple[Float1D, Float1D, Float1D]:
+    """(1 where the highest price counts else -1, the level that it must pass, what is owed whether or not it does)."""
+    eta = np.array([1.0 if item.is_call == (item.strike is not None) else -1.0 for item in items])
+    so_far = np.array([spot if item.extreme is None else item.extreme_so_far(spot) for item in items])
+    fixed = strike > 0.0
+    strike = np.where(fixed, strike, so_far)
     level = np.where(eta * (strike - so_far) >= 0.0, strike, so_far)  # on the far side of the spot
-    beyond = spot * np.exp(-eta * shift) * _excess(np.log(level / spot) + eta * shift, move, eta)
     own = np.where(fixed, eta * (level - strike), eta * (so_far - spot * np.exp(move.carry)))
+    return eta, level, own
+
+
+def _lookbacks(items: Sequence[Lookback], strike: Float1D, spot: float, move: _Move, shift: Float1D) -> Float1D:
+    """Undiscounted values, the extreme moved back by exp(shift); strikes as `_strikes`."""
+    eta, level, own = _levels(items, strike, spot, move)
+    beyond = spot * np.exp(-eta * shift) * _excess(np.log(level / spot) + eta * shift, move, eta)
     out: Float1D = beyond + own
     return out
 
 
 def _move(sigma: float, tau: Any, start: Any, snapshot: Snapshot) -> _Move:
-    require(sigma > 0.0, "sigma", sigma, "be > 0 here")
-    require_all(np.asarray(tau) > 0.0, "tau", tau, "be > 0 years for a lookback")
+    _check(sigma, tau)
     return _Move(np.log(snapshot.forward(start + tau) / snapshot.forward(start)), sigma * np.sqrt(tau))
 
 
-def value(items: Sequence[Lookback], model: BlackScholes, snapshot: Snapshot) -> Values:
-    """The engine's door for `pricing.price`."""
-    tau = np.array([item.years(snapshot.as_of) for item in items])
-    flat_rates(snapshot, tau, "analytic")
-    move, df = _move(model.sigma, tau, np.zeros_like(tau), snapshot), snapshot.discount.df(tau)
-    found = df * _lookbacks(items, snapshot.spot, move, np.zeros_like(tau))
-    strike = np.array([item.strike or 0.0 for item in items])
-    error = _ROUNDING * df * (snapshot.spot * np.maximum(1.0, np.exp(move.carry)) + strike) / _FLAT
-    looks = np.array([looks_left(item, t) for item, t in zip(items, tau.tolist())])
-    if np.any(np.isfinite(looks)):
-        shifted = df * _lookbacks(items, snapshot.spot, move, SHIFT * move.std / np.sqrt(looks))
-        error = error + after_the_shift(shifted - found, looks, move.drift, move.std)
-        found = shifted
+def _check(sigma: float, tau: Any) -> None:
+    require(sigma > 0.0, "sigma", sigma, "be > 0 here")
+    require_all(np.asarray(tau) > 0.0, "tau", tau, "be > 0 years for a lookback")
+
+
+def value(items: Sequence[Lookback], model: BlackScholes, snapshot: Snapshot, *, looks: Looks = "exact") -> Values:
+    """The engine's door for `pricing.price`; `looks` on n days exactly, one by one, or by the shift of the extreme."""
+    require(looks in LOOKS, "looks", looks, f"be one of {', '.join(map(repr, LOOKS))}")
+    day, spot = snapshot.as_of, snapshot.spot
+    tau = np.array([item.years(day) for item in items])
+    _, df, forward = flat_market(snapshot, tau, "analytic")
+    _check(model.sigma, tau)
+    move, strike = _Move(np.log(forward / spot), model.sigma * np.sqrt(tau)), _strikes(items)
+    error = _ROUNDING / _FLAT * df * (np.maximum(spot, forward) + np.where(strike > 0.0, strike, 0.0))
+    seen = np.array([item.n_monitoring is not None for item in items])
+    found = df * _lookbacks(items, strike, spot, move, np.zeros_like(tau))
+    if not seen.any():
+        return Values(found, np.zeros_like(found), error)
+    at = np.flatnonzero(seen)
+    if looks == "exact":
+        some, part = [items[i] for i in at], _Move(move.carry[at], move.std[at])
+        found[at], gap = _look_by_look(some, strike[at], spot, part, tau[at])
+        error[at] += df[at] * np.maximum(spot, forward[at]) * (EXACT + sensitivity_to_rounding(gap, 0.0))
+        found[at] *= df[at]
+        at = at[np.isnan(found[at])]
+    if at.size:
+        some, part = [items[i] for i in at], _Move(move.carry[at], move.std[at])
+        n = np.array([looks_left(items[i], float(tau[i])) for i in at])
+        always, moved = (
+            df[at] * _lookbacks(some, strike[at], spot, part, shift)
+            for shift in (np.zeros(at.size), SHIFT * part.std / np.sqrt(n))
+        )
+        error[at] += after_the_shift(moved - always, n, part.drift, part.std)
+        found[at] = moved
     return Values(found, np.zeros_like(found), error)
+
+
+def _look_by_look(
+    items: Sequence[Lookback], strike: Float1D, spot: float, move: _Move, tau: Float1D
+) -> tuple[Float1D, Float1D]:
+    """Undiscounted values (nan where that is too much work) and the standard deviation between two looks."""
+    eta, level, own = _levels(items, strike, spot, move)
+    beyond, gap = np.empty(tau.size), np.empty(tau.size)
+    away = np.maximum(eta * np.log(level / spot), 0.0)
+
+    def work(rows: slice) -> None:
+        for i in range(*rows.indices(tau.size)):
+            t, n = float(tau[i]), items[i].n_monitoring
+            days = equal_looks(items[i], t, n or 1)
+            step = float(days[-1] - days[-2]) if days.size > 1 else t
+            gap[i] = move.std[i] * np.sqrt(step / t)
+            vol, carry = float(move.std[i]) / t**0.5, float(move.carry[i]) / t
+            one = extreme(float(away[i]), bool(eta[i] > 0.0), carry, vol, float(days[0]), step, days.size)
+            beyond[i] = np.nan if one is None else one
+
+    share(tau.size, work)
+    return np.where(eta > 0.0, spot, level) * beyond + own, gap
 
 
 def partial(items: Sequence[PartialLookback], model: BlackScholes, snapshot: Snapshot) -> Values:

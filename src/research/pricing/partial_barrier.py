@@ -1,8 +1,9 @@
 """Closed forms with a barrier watched for a part of the life, under Black-Scholes: `PartialBarrier`.
 
 The option is a sum of bivariate normal probabilities, of the log price at the switch and at expiry, started from the
-spot and from its image behind the barrier (Heynen and Kat). Watched at n even moments, the barrier is moved away by
-exp(0.5826 sigma sqrt(watched / n)) (Broadie, Glasserman, Kou).
+spot and from its image behind the barrier (Heynen and Kat). Watched at n even moments (and at the switch), it is found
+look by look, to rounding (`_look_steps`). With `looks="shift"`, and where the looks are too many, the barrier is moved
+away by exp(0.5826 sigma sqrt(watched / n)) (Broadie, Glasserman, Kou) instead.
 
 References
 ----------
@@ -12,149 +13,219 @@ Haug (2007), The Complete Guide to Option Pricing Formulas, 2nd ed., section 4.1
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
+from scipy.special import ndtr
 
-from research.arrays import Float1D
-from research.errors import require
+from research.arrays import Float1D, Float2D, FloatND
+from research.core._tasks import share
+from research.errors import require, require_all
 from research.instruments import PartialBarrier
 from research.market import Snapshot
 from research.models import black
 from research.models.black_scholes import BlackScholes
-from research.pricing._agreed_looks import looks_left
+from research.pricing._agreed_looks import equal_looks
 from research.pricing._bivariate import bivariate_normal_cdf
-from research.pricing._flat import flat_rates, sensitivity_to_rounding
+from research.pricing._flat import flat_market, sensitivity_to_rounding
+from research.pricing._look_steps import EXACT, LOOKS, Looks, Walk, stays, walked
 from research.pricing._looks import SHIFT, after_the_shift
 from research.pricing.catalogue import Values
 
-Request = tuple[float, float, float, float, float]  # weight, h, k, correlation, logarithm of a factor
 _ROUNDING = 1e-13
-
-
-@dataclass(frozen=True, slots=True)
-class _Market:
-    """One contract's market; `share` is the switch over the life."""
-
-    spot: float
-    forward: float
-    df: float
-    variance: float
-    share: float
+_SIDES = {"down": (1.0, 0.0), "up": (-1.0, 0.0), "either": (1.0, -1.0)}  # that live, 1 above the barrier; 0: none
+_AWAY = {"down": -1.0, "up": 1.0, "either": 0.0}  # of the barrier from the living side; hit from both sides it stays
 
 
 @dataclass(frozen=True, slots=True)
 class _Terms:
-    """Logs over the spot; `share` is the switch over the life, variance and drift are of the whole life."""
+    """n contracts and their market; logs over the spot, variance and carry of the whole life; arrays of shape (n,)."""
 
-    barrier: float
-    variance: float
-    drift: float
-    share: float
+    strike: Float1D
+    rebate: Float1D
+    call: FloatND  # bool
+    dies: FloatND  # bool: knocked out
+    start: FloatND  # bool: watched from today on, else from the switch on
+    side: Float2D  # shape (2, n)
+    away: Float1D
+    barrier: Float1D
+    forward: Float1D
+    df: Float1D
+    carry: Float1D
+    variance: Float1D
+    share: Float1D  # the switch over the life
 
-    def ends(self, start: float, side: float, low: float, high: float, factor: float, weight: float) -> list[Request]:
-        """weight exp(factor) P(low < X(end) < high, side (X(switch) - barrier) > 0), X(0) = start."""
-        root, std = math.sqrt(self.share), math.sqrt(self.variance)
-        h = side * (start + self.drift * self.share - self.barrier) / (std * root)
-        a, b = (low - start - self.drift) / std, (high - start - self.drift) / std
-        upper = b == np.inf or (a > -np.inf and a + b > 0.0)  # measure the upper tails
-        first, second, corr = (-a, -b, side * root) if upper else (b, a, -side * root)
-        found = [(weight, h, first, corr, factor)]
-        return found if second == -np.inf else [*found, (-weight, h, second, corr, factor)]
+    def part(self, where: Any) -> _Terms:
+        """Some of the contracts."""
+        return _Terms(*(getattr(self, f.name)[..., where] for f in fields(self)))
 
-    def alive(self, watched: str, side: float, low: float, high: float, weight: float) -> list[Request]:
-        """Probability to end in [low, high], the barrier watched at the start or the end, alive on one side."""
-        behind = 2.0 * self.drift * self.barrier / self.variance
-        image, other = 2.0 * self.barrier, side if watched == "start" else -side
-        if watched == "end":
-            low, high = (max(low, self.barrier), high) if side > 0.0 else (low, min(high, self.barrier))
-            if not high > low:
-                return []
-        return [
-            *self.ends(0.0, side, low, high, 0.0, weight),
-            *self.ends(image, other, low, high, behind, -weight),
-        ]
+    def moved(self, by: Float1D) -> _Terms:
+        """Barriers moved away."""
+        return replace(self, barrier=self.barrier + self.away * by)
 
 
-def _out(item: PartialBarrier, m: _Market, move: float) -> tuple[list[Request], list[Request]]:
-    """What adds up to the undiscounted knock-out, and to the probability to stay alive.
+def _terms(items: Sequence[PartialBarrier], spot: float, forward: Float1D, df: Float1D, variance: Float1D,
+           share: Float1D) -> _Terms:  # fmt: skip
+    numbers = np.array([(item.strike, item.rebate, item.barrier) for item in items]).T
+    flags = np.array([(item.is_call, item.knock == "out", item.watched == "start") for item in items]).T
+    return _Terms(
+        *numbers[:2], *flags, side=np.array([_SIDES[item.direction] for item in items]).T,
+        away=np.array([_AWAY[item.direction] for item in items]), barrier=np.log(numbers[2] / spot), forward=forward,
+        df=df, carry=np.log(forward / spot), variance=variance, share=share,
+    )  # fmt: skip
 
-    The barrier is moved by `move` away from the living side; one that is hit from both sides stays.
+
+def _alive(t: _Terms, drift: Any, low: Any, high: Any) -> FloatND:
+    """P(low < X(end) < high, alive), by side; arguments broadcast to (measures, sides, n), drifts of the whole life.
+
+    Alive at the switch, or from it on: as the price ends and stands at the switch on one side, less its image.
     """
-    sides = {"down": (1.0,), "up": (-1.0,), "either": (1.0, -1.0)}[item.direction]
-    away = {"down": -1.0, "up": 1.0, "either": 0.0}[item.direction]
-    barrier = math.log(item.barrier / m.spot) + away * move
-    carry, k = math.log(m.forward / m.spot), math.log(item.strike / m.spot)
-    cash = _Terms(barrier, m.variance, carry - 0.5 * m.variance, m.share)
-    asset = _Terms(barrier, m.variance, carry + 0.5 * m.variance, m.share)
-    low, high, sign = (k, np.inf, 1.0) if item.is_call else (-np.inf, k, -1.0)
-    paid, stays = [], []
-    for s in sides:
-        paid += asset.alive(item.watched, s, low, high, sign * m.forward)
-        paid += cash.alive(item.watched, s, low, high, -sign * item.strike)
-        stays += cash.alive(item.watched, s, -np.inf, np.inf, 1.0) if item.rebate > 0.0 else []
-    return paid, stays
+    std, root = np.sqrt(t.variance), np.sqrt(t.share)
+    low = np.where(~t.start & (t.side > 0.0), np.maximum(low, t.barrier), low)  # watched at the end it ends there too
+    high = np.where(~t.start & (t.side < 0.0), np.minimum(high, t.barrier), high)
+    drift, low, high, side = np.broadcast_arrays(drift, low, high, t.side)
+    every = []
+    for begins, sign, factor in ((0.0, 1.0, 0.0), (2.0 * t.barrier, -1.0, 2.0 * drift * t.barrier / t.variance)):
+        there = side if sign > 0.0 else np.where(t.start, side, -side)
+        h = there * (begins + drift * t.share - t.barrier) / (std * root)
+        with np.errstate(invalid="ignore"):
+            a, b = (low - begins - drift) / std, (high - begins - drift) / std
+            upper = (b == np.inf) | ((a > -np.inf) & (a + b > 0.0))  # measure the upper tails
+        corr = np.where(upper, 1.0, -1.0) * there * root
+        for weight, k in ((sign, np.where(upper, -a, b)), (-sign, np.where(upper, -b, a))):
+            every.append((np.broadcast_to(weight, k.shape), h, k, corr, np.broadcast_to(factor, k.shape)))
+    weight, h, k, corr, factor = (np.stack(one) for one in zip(*every))
+    counts = (k > -np.inf) & (side != 0.0) & (high > low)
+    out = np.zeros(k.shape)
+    out[counts] = weight[counts] * bivariate_normal_cdf(h[counts], k[counts], corr[counts], factor[counts])
+    return np.asarray(out.sum(axis=0))
 
 
-def _sums(requests: list[list[Request]]) -> Float1D:
-    """Each list's sum, all probabilities in one batch."""
-    owner = np.repeat(np.arange(len(requests)), [len(one) for one in requests])
-    if owner.size == 0:
-        return np.zeros(len(requests))
-    weight, h, k, corr, factor = np.array([request for one in requests for request in one]).T
-    out: Float1D = np.bincount(owner, weight * bivariate_normal_cdf(h, k, corr, factor), len(requests)).astype(float)
-    return out
+def _present(t: _Terms, spot: float) -> Float1D:
+    """Present values."""
+    k = np.log(t.strike / spot)
+    half = 0.5 * t.variance
+    drift = np.stack([t.carry + half, t.carry - half])[:, None]
+    low, high, sign = np.where(t.call, k, -np.inf), np.where(t.call, np.inf, k), np.where(t.call, 1.0, -1.0)
+    asset, cash = _alive(t, drift, low, high).sum(axis=1)
+    out = np.maximum(sign * (t.forward * asset - t.strike * cash), 0.0)
+    stays = np.zeros_like(out)
+    paid = np.flatnonzero(t.rebate > 0.0)
+    if paid.size:
+        some = t.part(paid)
+        alive = _alive(some, some.carry - half[paid], -np.inf, np.inf).sum(axis=0)
+        stays[paid] = np.clip(alive, 0.0, 1.0)
+    return _paid(t, out, stays)
 
 
-def _present(items: Sequence[PartialBarrier], markets: list[_Market], moves: list[float]) -> Float1D:
-    """Present values, each barrier moved."""
-    parts = [_out(item, m, move) for item, m, move in zip(items, markets, moves)]
-    out = np.maximum(_sums([paid for paid, _ in parts]), 0.0)
-    stays = np.clip(_sums([stays for _, stays in parts]), 0.0, 1.0)
-    strike, rebate = (np.array([getattr(item, name) for item in items]) for name in ("strike", "rebate"))
-    is_call, dies = np.array([item.is_call for item in items]), np.array([item.knock == "out" for item in items])
-    forward, df, std = np.array([(m.forward, m.df, np.sqrt(m.variance)) for m in markets]).T
-    whole = np.asarray(black.price(forward, strike, 1.0, std, is_call=is_call))
-    living = np.maximum(whole - out, 0.0) + rebate * stays
-    found: Float1D = df * np.where(dies, out + rebate * (1.0 - stays), living)
-    return found
+def _paid(t: _Terms, out: Float1D, stays: Float1D) -> Float1D:
+    """Present values out of the undiscounted knock-outs and the probabilities to stay alive."""
+    found = out + t.rebate * (1.0 - stays)
+    into = np.flatnonzero(~t.dies)
+    if into.size:
+        std = np.sqrt(t.variance[into])
+        whole = np.asarray(black.price(t.forward[into], t.strike[into], 1.0, std, is_call=t.call[into]))
+        found[into] = np.maximum(whole - out[into], 0.0) + t.rebate[into] * stays[into]
+    value: Float1D = t.df * found
+    return value
 
 
-def value(items: Sequence[PartialBarrier], model: BlackScholes, snapshot: Snapshot) -> Values:
-    """The engine's door for `pricing.price`."""
-    tau = np.array([item.years(snapshot.as_of) for item in items])
-    flat_rates(snapshot, tau, "analytic")
+def _days(item: PartialBarrier, switch: float, tau: float) -> Float1D | None:
+    """The looks that are left, years; None for always. The switch is one of them: who stands beyond is out."""
+    n = item.n_monitoring
+    if n is None:
+        return None
+    require(item.direction != "either", "n_monitoring", n, "be None for direction 'either'")
+    if item.watched == "start":
+        return equal_looks(item, switch, n)
+    return np.append(switch, equal_looks(item, tau, n, switch))
+
+
+def _look_by_look(t: _Terms, i: int, days: Float1D, tau: float, measure: float, low: float, high: float) -> float:
+    """P(alive at every look, the price ends in [low, high]) of one contract; nan where that is too much work."""
+    down, variance = bool(t.side[0, i] > 0.0), float(t.variance[i]) / tau
+    barrier, drift = float(t.barrier[i]), float(t.carry[i]) / tau + measure * variance
+    ends = (barrier, np.inf) if down else (-np.inf, barrier)
+    step = float(days[-1] - days[-2]) if days.size > 1 else float(days[0])
+    walk = Walk(*ends, drift, float(np.sqrt(variance)), float(days[0]), step, days.size)
+    if not t.start[i]:
+        found = stays(walk, low, high)
+        return np.nan if found is None else found
+    rest, side = tau - float(days[-1]), 1.0 if down else -1.0
+
+    def last(x: Any, years: float) -> Any:
+        std = walk.vol * np.sqrt(years), walk.vol * np.sqrt(years + rest)
+        corr, h = std[0] / std[1], side * (x + drift * years - barrier) / std[0]
+        up, edge = (1.0, low) if high == np.inf else (-1.0, high)
+        if edge in (np.inf, -np.inf):
+            return ndtr(h)
+        return bivariate_normal_cdf(h, up * (x + drift * (years + rest) - edge) / std[1], up * side * corr)
+
+    one = walked(walk, last, lambda x, years: np.zeros_like(x))
+    return np.nan if one is None else one
+
+
+def _exact(t: _Terms, spot: float, days: Sequence[Any], tau: Float1D) -> Float1D:
+    """Present values of contracts looked at on days; nan where that is too much work."""
+    found = np.empty((3, tau.size))
+    k = np.log(t.strike / spot)
+
+    def work(rows: slice) -> None:
+        for i in range(*rows.indices(tau.size)):
+            ends = (float(k[i]), np.inf) if t.call[i] else (-np.inf, float(k[i]))
+            for row, measure, limits in ((0, 0.5, ends), (1, -0.5, ends), (2, -0.5, (-np.inf, np.inf))):
+                wanted = row < 2 or t.rebate[i] > 0.0
+                found[row, i] = _look_by_look(t, i, days[i], float(tau[i]), measure, *limits) if wanted else 0.0
+
+    share(tau.size, work)
+    out = np.where(t.call, 1.0, -1.0) * (t.forward * found[0] - t.strike * found[1])
+    return _paid(t, np.maximum(out, 0.0), found[2])
+
+
+def value(
+    items: Sequence[PartialBarrier], model: BlackScholes, snapshot: Snapshot, *, looks: Looks = "exact"
+) -> Values:
+    """The engine's door for `pricing.price`; `looks` on n days exactly, one by one, or by the shift of the barrier."""
+    require(looks in LOOKS, "looks", looks, f"be one of {', '.join(map(repr, LOOKS))}")
+    day, spot = snapshot.as_of, snapshot.spot
+    tau = np.array([item.years(day) for item in items])
+    _, df, forward = flat_market(snapshot, tau, "analytic")
     require(model.sigma > 0.0, "sigma", model.sigma, "be > 0 here")
-    markets, moves, every = [], [], list[float]()
-    sound = np.where(tau > 0.0, tau, 1.0)  # an expired one is refused below
-    forwards, dfs = snapshot.forward(sound).tolist(), snapshot.discount.df(sound).tolist()
-    for item, t, forward, df in zip(items, tau.tolist(), forwards, dfs):
-        item.check_alive(snapshot.spot)
-        require(t > 0.0, "tau", t, "be > 0 years for a PartialBarrier")
-        switch = item.switch_years(snapshot.as_of)
-        markets.append(_Market(snapshot.spot, forward, df, model.sigma**2 * t, switch / t))
-        looks = item.n_monitoring
-        require(looks is None or item.direction != "either", "n_monitoring", looks, "be None for direction 'either'")
-        watched = switch if item.watched == "start" else t - switch
-        left = looks_left(item, switch) if item.watched == "start" else float(looks or np.inf)
-        every.append(left)
-        moves.append(0.0 if looks is None else float(SHIFT * model.sigma * np.sqrt(watched / left)))
-    found = _present(items, markets, [0.0] * len(moves))
-    size = snapshot.spot + np.array([item.strike + item.rebate for item in items])
-    grown = np.array([max(1.0, m.df, m.df * m.forward / m.spot) for m in markets])
-    short = np.array(
-        [np.sqrt(m.variance * min(m.share, 1.0 - m.share)) for m in markets]
-    )  # of the two parts of the life
-    error = size * grown * (_ROUNDING + sensitivity_to_rounding(short, 0.0))
-    if any(moves):
-        shifted = _present(items, markets, moves)
-        watched = [m.share if item.watched == "start" else 1.0 - m.share for item, m in zip(items, markets)]
-        std = np.sqrt([m.variance * part for m, part in zip(markets, watched)])
-        drift = [part * (math.log(m.forward / m.spot) - 0.5 * m.variance) for m, part in zip(markets, watched)]
-        away = np.abs(np.log([item.barrier / snapshot.spot for item in items]))
-        distance = np.where([item.watched == "start" for item in items], away, 0.0)
-        error = error + after_the_shift(shifted - found, np.array(every), np.array(drift), std, distance)
-        found = shifted
-    return Values(found, np.zeros_like(found), error)
+    require_all(tau > 0.0, "tau", tau, "be > 0 years for a PartialBarrier")
+    for item in items:
+        item.check_alive(spot)
+    switch = np.array([item.switch_years(day) for item in items])
+    t = _terms(items, spot, forward, df, model.sigma**2 * tau, switch / tau)
+    size = (spot + t.strike + t.rebate) * np.maximum(1.0, np.maximum(df, df * forward / spot))
+    short = np.sqrt(t.variance * np.minimum(t.share, 1.0 - t.share))  # of the two parts of the life
+    error = size * (_ROUNDING + sensitivity_to_rounding(short, 0.0))
+    days = [_days(*one) for one in zip(items, switch.tolist(), tau.tolist())]
+    value, seen = np.empty(tau.size), np.array([one is not None for one in days])
+    always, seen = np.flatnonzero(~seen), np.flatnonzero(seen)
+    if always.size:
+        value[always] = _present(t.part(always), spot)
+    if seen.size and looks == "exact":
+        some = [one for one in days if one is not None]
+        value[seen] = _exact(t.part(seen), spot, some, tau[seen])
+        gap = np.array([one[-1] - one[-2] if one.size > 1 else one[0] for one in some])
+        error[seen] += size[seen] * (EXACT + sensitivity_to_rounding(model.sigma * np.sqrt(gap), 0.0))
+        seen = seen[np.isnan(value[seen])]
+    if seen.size:
+        value[seen], left = _moved(t.part(seen), spot, [days[i] for i in seen], model.sigma, switch[seen], tau[seen])
+        error[seen] += left
+    return Values(value, np.zeros_like(value), error)
+
+
+def _moved(
+    t: _Terms, spot: float, days: Sequence[Any], sigma: float, switch: Float1D, tau: Float1D
+) -> tuple[Float1D, Float1D]:
+    """Values with the barriers moved, and what that leaves."""
+    years = np.where(t.start, switch, tau - switch)
+    gap = np.array([one[-1] - one[-2] if one.size > 1 else one[0] for one in days])
+    std, n = sigma * np.sqrt(years), years / gap  # of a contract that has aged not a whole number
+    found, moved = _present(t, spot), _present(t.moved(SHIFT * std / np.sqrt(n)), spot)
+    drift = years / tau * (t.carry - 0.5 * t.variance)
+    distance = np.where(t.start, np.abs(t.barrier), 0.0)
+    return moved, after_the_shift(moved - found, n, drift, std, distance)
