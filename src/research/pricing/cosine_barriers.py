@@ -47,7 +47,7 @@ class _Looks:
     order: int
 
     def option(self, strike: float, is_call: bool, *, always: bool = False) -> Float2D:
-        """(price and derivatives, error) of the option if no look found the price outside; `always`: in any case."""
+        """The option if no look found the price outside; `always`: in any case."""
         spot = self.snapshot.spot
         times = self.times[-1:] if always else self.times
         y = float(np.log(strike / spot) if is_call else np.log(spot / strike))
@@ -86,22 +86,21 @@ class _Looks:
         here = np.array([y])
         problem, left = planned(law, dates, here, leg, alive=alive, paid=paid, amounts=amounts)
         found, error = evaluated(problem, left, here, self.order)
-        return np.vstack([found, error])[:, 0]
+        return np.array([found[:, 0], error[:, 0]])
 
 
-def by_spot(jet: Float1D, spot: float, strike: float, is_call: bool, unit: float | None = None) -> Float1D:
-    """Value and derivatives by the spot, and the error, out of those by y; a call is in units of the spot."""
-    *v, error = jet.tolist()
-    unit = (spot if is_call else strike) if unit is None else unit
-    out = [unit * v[0]]
-    if len(v) > 1:
-        out.append(v[0] - v[1] if is_call else unit * v[1] / spot)
-    if len(v) > 2:
-        out.append((v[2] - v[1]) / spot if is_call else unit * (v[2] - v[1]) / spot**2)
-    if len(v) > 3:
-        third = v[1] - v[3] if is_call else unit / spot * (v[3] - 3.0 * v[2] + 2.0 * v[1])
-        out.append(third / spot**2)
-    return np.array([*out, unit * error])
+def by_spot(jet: Float2D, spot: float, strike: float, is_call: bool, unit: float | None = None) -> Float2D:
+    """(values, errors) of derivatives by the spot out of those by y, shape (2, order + 1); a call is in spots."""
+    n = jet.shape[1]
+    if is_call:
+        rows = [[spot, 0.0, 0.0, 0.0], [1.0, -1.0, 0.0, 0.0], [0.0, -1.0, 1.0, 0.0], [0.0, 1.0, 0.0, -1.0]]
+        scale = [1.0, 1.0, spot, spot**2]
+    else:
+        rows = [[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0], [0.0, -1.0, 1.0, 0.0], [0.0, 2.0, -3.0, 1.0]]
+        size = strike if unit is None else unit
+        scale = [1.0 / size, spot / size, spot**2 / size, spot**3 / size]
+    turn = (np.array(rows) / np.array(scale)[:, None])[:n, :n]
+    return np.array([turn @ jet[0], np.abs(turn) @ jet[1]])
 
 
 def _looks(item: Any, model: Any, snapshot: Snapshot, low: float, high: float, order: int) -> _Looks:
@@ -116,8 +115,8 @@ def _looks(item: Any, model: Any, snapshot: Snapshot, low: float, high: float, o
     return _Looks(law_of(model), snapshot, equal_looks(item, tau, n), low, high, order)
 
 
-def option_jet(item: Barrier | DoubleBarrier, model: Any, snapshot: Snapshot, order: int = 0) -> Float1D:
-    """Value, derivatives by the spot up to `order`, and error of one barrier option, shape (order + 2,)."""
+def option_jet(item: Barrier | DoubleBarrier, model: Any, snapshot: Snapshot, order: int = 0) -> Float2D:
+    """Value and derivatives by the spot up to `order` of one barrier option, and their errors, shape (2, order + 1)."""
     if isinstance(item, Barrier):
         low, high = (item.barrier, np.inf) if item.direction == "down" else (0.0, item.barrier)
     else:
@@ -125,12 +124,12 @@ def option_jet(item: Barrier | DoubleBarrier, model: Any, snapshot: Snapshot, or
     looks = _looks(item, model, snapshot, low, high, order)
     out = looks.option(item.strike, item.is_call)
     if item.knock == "in":
-        out = _sum(looks.option(item.strike, item.is_call, always=True), _times(-1.0, out))
-        return _sum(out, _times(item.rebate, looks.cash())) if item.rebate else out
-    return _sum(out, _times(item.rebate, looks.hit(item.rebate_at == "expiry"))) if item.rebate else out
+        out = looks.option(item.strike, item.is_call, always=True) + _times(-1.0, out)
+        return out + _times(item.rebate, looks.cash()) if item.rebate else out
+    return out + _times(item.rebate, looks.hit(item.rebate_at == "expiry")) if item.rebate else out
 
 
-def touch_jet(item: DoubleTouch, model: Any, snapshot: Snapshot, order: int = 0) -> Float1D:
+def touch_jet(item: DoubleTouch, model: Any, snapshot: Snapshot, order: int = 0) -> Float2D:
     """The same of one double touch."""
     looks = _looks(item, model, snapshot, item.low, item.high, order)
     sides = (item.pays_if != "high", item.pays_if != "low")
@@ -138,21 +137,13 @@ def touch_jet(item: DoubleTouch, model: Any, snapshot: Snapshot, order: int = 0)
     return _times(item.amount, unit)
 
 
-def _times(factor: float, jet: Float1D) -> Float1D:
-    out = factor * jet
-    out[-1] = abs(out[-1])
-    return out
+def _times(factor: float, jet: Float2D) -> Float2D:
+    return np.array([factor * jet[0], abs(factor) * jet[1]])
 
 
-def _sum(one: Float1D, other: Float1D) -> Float1D:
-    out: Float1D = one + other
-    return out
-
-
-def _values(jets: list[Float1D]) -> Values:
-    found = np.array(jets)
-    least = np.maximum(found[:, 0], 0.0)
-    return Values(least, np.zeros(least.size), found[:, -1].copy())
+def _values(jets: list[Float2D]) -> Values:
+    found = np.array(jets)[:, :, 0]
+    return Values(np.maximum(found[:, 0], 0.0), np.zeros(len(jets)), found[:, 1].copy())
 
 
 def barriers(items: Sequence[Barrier | DoubleBarrier], model: Any, snapshot: Snapshot) -> Values:

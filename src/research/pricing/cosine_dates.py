@@ -31,7 +31,7 @@ from research.pricing.cosine_plan import LOOSE, TIGHT, dates_of, evaluated, plan
 
 LEVELS = (4, 8, 16, 32, 64)  # dates of the Bermudans that an American option is extrapolated from
 POWERS = (1.0, 1.5, 2.0)  # of 1 / n in what they lack
-Jets = tuple[Float2D, Float1D]  # values and derivatives by y, shape (order + 1, m), and errors, shape (m,)
+Jets = tuple[Float2D, Float2D]  # values and derivatives by y, and errors of each, shape (order + 1, m)
 
 
 def weights(powers: Sequence[float]) -> Float1D:
@@ -58,7 +58,7 @@ def bermudan_jets(model: Any, snapshot: Snapshot, times: Any, is_call: bool, y: 
 def american_jets(model: Any, snapshot: Snapshot, tau: float, is_call: bool, y: Float1D, order: int = 0) -> Jets:
     """Of American options, extrapolated; without the right to exercise today."""
     law = law_of(model).dual() if is_call else law_of(model)
-    found, error = [], np.zeros(y.size)
+    found, error = [], np.zeros((order + 1, y.size))
     for n in LEVELS:
         times = tau * (np.arange(1, n + 1) / n) ** 2
         problem, left = planned(law, dates_of(times, snapshot, is_call), y, "exercise", tolerance=LOOSE)
@@ -66,11 +66,10 @@ def american_jets(model: Any, snapshot: Snapshot, tau: float, is_call: bool, y: 
         found.append(value)
         error = np.maximum(error, gap)
     levels = np.array(found)
-    fine, less, coarse = weights(POWERS), weights(POWERS[:-1]), levels[:-1]
+    fine, less = weights(POWERS), weights(POWERS[:-1])
     out = np.tensordot(fine, levels[1:], 1)
-    before, fewer = np.tensordot(fine, coarse, 1), np.tensordot(less, levels[2:], 1)
-    apart = np.abs(out - before)[0] + np.abs(out - fewer)[0]
-    return out, apart + float(np.abs(fine).sum()) * error
+    before, fewer = np.tensordot(fine, levels[:-1], 1), np.tensordot(less, levels[2:], 1)
+    return out, np.abs(out - before) + np.abs(out - fewer) + float(np.abs(fine).sum()) * error
 
 
 def by_schedule(
@@ -94,7 +93,7 @@ def by_schedule(
         found, gap = jets(later, is_call, y)
         unit = spot if is_call else strike
         value[at] = np.maximum(unit * found[0], now if len(later) < len(when) else 0.0)
-        error[at] = unit * gap
+        error[at] = unit * gap[0]
     return value, error
 
 

@@ -28,6 +28,7 @@ from research.core.models.levy import AFFINE, VARIANCE_GAMMA, levy_log_cfs
 from research.pricing._clock import variance
 from research.pricing.cosine import log_moments
 
+_NONE = 1e99  # no bound: of a law that has no density
 _LATER = np.geomspace(1.0, 1e6, 97)  # frequencies over the last one at which phi is looked at again
 
 
@@ -64,8 +65,9 @@ class Law:
             jumps = p[5] * tau * np.expm1(-0.5 * (p[7] * grid) ** 2)
         size, angle = np.empty_like(grid), np.empty_like(grid)
         levy_log_cfs(self.kind, grid, tau, calm, size, angle)
-        weight = np.exp(np.clip(size + jumps, -745.0, 0.0)) * grid ** (1 - power)
-        beyond = weight[-1] * (0.5 * p[1] / tau if self.kind == VARIANCE_GAMMA else 1.0 if power > 1 else 1e3)
+        weight = np.exp(np.minimum(size + jumps, 0.0)) * grid ** (1 - power)
+        slope = 2.0 * tau / p[1] + power - 1.0 if self.kind == VARIANCE_GAMMA else power - 1.0  # at least, far out
+        beyond = weight[-1] / slope if slope > 0.0 else (_NONE if weight[-1] > 0.0 else 0.0)
         return float(weight[:-1].sum() * np.log(_LATER[1]) + beyond)  # phi falls: the left end of each step
 
     def reach(self, start: float, end: float, sign: float, least: float) -> float:

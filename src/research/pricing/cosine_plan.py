@@ -21,12 +21,14 @@ from research.pricing.cosine_law import Law
 from research.pricing.cosine_series import Frame, Intervals, Steps, exercised, watched
 
 TIGHT = 1e-13  # of the largest payment: what the range and the terms of all dates may cost
-LOOSE = 1e-7  # the same where an extrapolation in the dates costs more
+LOOSE = 1e-8  # the same where an extrapolation in the dates costs more
 MOST = 4096
 _ENOUGH = 2e-5  # the worst that is given away, with its error
 _LADDER = np.array([2**k * m // 8 for k in range(5, 13) for m in (8, 10, 12, 14)] + [8192])
-_RELY = 1e4  # bounds up to so many times `TIGHT` are good enough
+_RELY = 2.0 * LOOSE  # a bound that is good enough
 _ROUNDING = 4e-15
+_CAUTION = 2.0  # times the distance to half the terms
+_PASSED = float(np.exp(-0.5))  # of a frequency that passes a step
 _GRAIN = 16  # parts of the range to which it is rounded, so that a spot nearby finds the same series
 _EVERYWHERE = (-np.inf, np.inf)
 
@@ -43,7 +45,7 @@ class Dates:
 def dates_of(times: Any, snapshot: Snapshot, flipped: bool) -> Dates:
     """Drift of y and discount factors between the dates; of a call those of the underlying's own measure."""
     t = np.asarray(times, dtype=np.float64)
-    log_forward = np.log(np.asarray(snapshot.forward(t)) / snapshot.spot)
+    log_forward = np.log(np.asarray(snapshot.growth(t)))  # the same to the last digit whatever the spot
     log_df = np.log(np.asarray(snapshot.discount.df(t)))
     drift, log_df = (-log_forward, log_df + log_forward) if flipped else (log_forward, log_df)
     moves = np.diff(drift, prepend=0.0), np.exp(np.diff(log_df, prepend=0.0))
@@ -65,7 +67,7 @@ class Problem:
     amounts: tuple[float, ...] = ()  # paid at each date that ends the contract
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=256)
 def series(problem: Problem) -> Any:
     """Coefficients of the value today, shape (n_terms[0],); not to be written to."""
     dates = problem.dates
@@ -86,7 +88,7 @@ def planned(
     """The recursion that serves the prices y today, and a bound of what its range and terms leave out."""
     key = law.key(dates.times)
     frame, outside = _frame(law, dates, y, alive, 0.1 * tolerance)
-    n_terms, left = _terms(law, dates, frame, leg == "exercise", tolerance)
+    n_terms, left = _terms(_Asked(law, key, dates, frame, leg == "exercise", tolerance))
     size = max(1.0, float(np.max(np.cumprod(dates.df))), *amounts)
     problem = Problem(law, key, dates, frame, n_terms, leg, alive, tuple(paid or ()), amounts)
     return problem, (outside + left) * size
@@ -122,13 +124,25 @@ def _frame(
     return Frame(float(low), float(grain * np.ceil((high - low) / grain))), outside
 
 
-def _terms(
-    law: Law, dates: Dates, frame: Frame, smooth: bool, tolerance: float
-) -> tuple[tuple[int, ...], float]:
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What the number of terms depends on."""
+
+    law: Law = field(compare=False)
+    key: tuple[Any, ...]
+    dates: Dates
+    frame: Frame
+    smooth: bool
+    tolerance: float
+
+
+@functools.lru_cache(maxsize=256)
+def _terms(asked: _Asked) -> tuple[tuple[int, ...], float]:
     """Terms of the value at each date, and a bound of what those left out cost."""
+    law, dates, frame = asked.law, asked.dates, asked.frame
     starts, n = np.array([0.0, *dates.times[:-1]]), len(dates.times)
     gaps = np.array(dates.times) - starts
-    factor, power = (8.0 / np.pi, 2) if smooth else (6.0 / np.pi, 1)
+    factor, power = (8.0 / np.pi, 2) if asked.smooth else (6.0 / np.pi, 1)
     found, cost = np.zeros(n, dtype=np.int64), np.zeros(n)
     known: dict[float, tuple[int, float]] = {}
     last = int(np.searchsorted(_LADDER, MOST, side="right")) - 1
@@ -140,7 +154,7 @@ def _terms(
             left = factor * law.left_out(np.pi * _LADDER[at] / frame.width, starts[i], dates.times[i], power)
             while at > 0:
                 less = factor * law.left_out(np.pi * _LADDER[at - 1] / frame.width, starts[i], dates.times[i], power)
-                if less > tolerance / n:
+                if less > asked.tolerance / n:
                     break
                 at, left = at - 1, less
             known[label] = (int(_LADDER[at]), left)
@@ -148,8 +162,11 @@ def _terms(
     return tuple(found.tolist()), float(cost.sum())
 
 
-def evaluated(problem: Problem, left: float, y: Float1D, order: int = 0) -> tuple[Float2D, Float1D]:
-    """The value and its derivatives by y, shape (order + 1, m), and the error of the value, shape (m,).
+def evaluated(problem: Problem, left: float, y: Float1D, order: int = 0) -> tuple[Float2D, Float2D]:
+    """The value and its derivatives by y, and the error of each, shape (order + 1, m).
+
+    A derivative acts on the first step alone: what that step leaves out counts with its frequency, all else with the
+    width of the step's density.
 
     Raises
     ------
@@ -158,17 +175,30 @@ def evaluated(problem: Problem, left: float, y: Float1D, order: int = 0) -> tupl
     """
     found = problem.frame.at(series(problem), y, order)
     rounding = _ROUNDING * (10.0 + len(problem.n_terms)) + 1e-16 * max(problem.n_terms)
-    error = np.full(y.size, left)
-    if left > _RELY * TIGHT:
+    error = np.full(found.shape, left)
+    if left > _RELY:
         half = replace(problem, n_terms=tuple(n // 2 for n in problem.n_terms))
-        error = np.minimum(error, _settled(found[0], half.frame.at(series(half), y)[0]))
-    if error.max() > _ENOUGH:
+        apart = _CAUTION * np.abs(found - half.frame.at(series(half), y, order))
+        error = np.minimum(error, apart) if order == 0 else np.vstack([np.minimum(error[:1], apart[:1]), apart[1:]])
+    if error[0].max() > _ENOUGH:
         n = max(problem.n_terms)
-        what = f"settle; got an error of {error.max():.1e} of the strike with {n} terms"
+        what = f"settle; got an error of {error[0].max():.1e} of the strike with {n} terms"
         raise NumericalError(rule("the cosine series", what, "dates too near", "Use method='paths'."))
-    return found, error + rounding
+    error[0] += rounding
+    if order:
+        sharp, first = _sharpness(problem)
+        for k in range(1, order + 1):
+            error[k] = np.maximum(error[k], error[0]) * sharp**k if left <= _RELY else error[k]
+            error[k] += rounding * sharp**k + first[k - 1]
+    return found, error
 
 
-def _settled(fine: Float1D, coarse: Float1D) -> Float1D:
-    out: Float1D = 2.0 * np.abs(fine - coarse)
-    return out
+def _sharpness(problem: Problem) -> tuple[float, list[float]]:
+    """Frequencies that pass the first step, and what it leaves out of each derivative."""
+    law, end, frame, n = problem.law, problem.dates.times[0], problem.frame, problem.n_terms[0]
+    size = np.exp(law.log_cf(frame.u(n), 0.0, end).real)
+    passed = float(frame.u(n)[int(np.argmax(size < _PASSED)) if (size < _PASSED).any() else n - 1])
+    power, factor = (2, 8.0 / np.pi) if problem.leg == "exercise" else (1, 6.0 / np.pi)
+    edge = np.pi * n / frame.width
+    left = [factor * law.left_out(edge, 0.0, end, power - k) for k in (1, 2, 3)]
+    return 1.5 * max(passed, 1.0), left
