@@ -48,6 +48,8 @@ class Steps:
 
 def turned(theta: float, n: int) -> Any:
     """exp(i k theta), k < n: products of two tables, as exact as each and much quicker than n exponentials."""
+    if theta == 0.0:
+        return np.ones(n, dtype=np.complex128)
     rows = -(-n // _TABLE)
     coarse = np.exp(1j * theta * _TABLE * np.arange(rows))
     fine = np.exp(1j * theta * np.arange(_TABLE))
@@ -109,7 +111,7 @@ class Frame:
         for a, b in self.clipped(pieces):
             one, two = self.angle(a), self.angle(b)
             out[0] += two - one
-            out[1:] += 2.0j * (turned(-two, n) - turned(-one, n))[1:] / k
+            out[1:] += 2.0j * np.conj(turned(two, n) - turned(one, n))[1:] / k
         return self.samples(out / (2.0 * np.pi), turn)
 
     def at(self, coefficients: Any, y: Float1D, order: int = 0) -> Float2D:
