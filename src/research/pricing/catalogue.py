@@ -66,6 +66,10 @@ CATALOGUE: tuple[Engine, ...] = (
            "50 us an option", "Reiner and Rubinstein's closed forms", "barriers"),
     Engine("analytic", "Touch", "lognormal", "barrier", "1e-14 of the amount",
            "50 us a contract", "Reiner and Rubinstein's closed forms", "touches"),
+    *(Engine("cosine", contract, needs, "cosine_barriers", "bounded with each price, 1e-11 when smooth",
+             "5 ms for 50 looks", "each of the n looks by a Fourier cosine series", function)
+      for needs in ("deterministic_vol", "black_mixture")
+      for contract, function in (("DoubleBarrier", "barriers"), ("DoubleTouch", "double_touches"))),
     Engine("analytic", "DoubleBarrier", "lognormal", "double_barrier", "2e-14 of spot; watched n times: of order 1/n",
            "50 us an option in a batch", "images or eigenfunctions, whichever falls faster", "options"),
     Engine("analytic", "DoubleTouch", "lognormal", "double_barrier", "2e-14 of the amount; n looks: of order 1/n",
@@ -130,6 +134,14 @@ CATALOGUE: tuple[Engine, ...] = (
       for needs in ("implied_vol", "implied_vol_at", "terminal_law", "real_characteristic_function")),
     Engine("spectral", "American", "lognormal", "american", "bound given with each price, at most 1e-8 of the strike",
            "0.1 ms an option, a chain shares its boundary", "collocation of the exercise boundary"),
+    *(Engine("cosine", "Bermudan", needs, "cosine_dates", "bounded with each price, 1e-11 when smooth",
+             "5 ms for 10 dates, all strikes", "each exercise day by a Fourier cosine series", "bermudans")
+      for needs in ("deterministic_vol", "black_mixture")),
+    Engine("cosine", "American", "black_mixture", "cosine_dates", "stated with each price, about 1e-6 of the strike",
+           "0.2 s, all strikes", "extrapolated from Bermudans by Fourier cosine series", "americans"),
+    *(Engine("cosine", "Barrier", needs, "cosine_barriers", "bounded with each price, 1e-11 when smooth",
+             "5 ms for 50 looks", "each of the n looks by a Fourier cosine series", "barriers")
+      for needs in ("deterministic_vol", "black_mixture")),
     *(Engine("pde", contract, needs, "pde", "stated with each price, about 1e-6 of the amount at 400 x 200",
              "20 ms a contract", why)
       for needs, why in (("local_vol", "local variance at each node and step, cash dividends"),
@@ -166,6 +178,8 @@ CATALOGUE: tuple[Engine, ...] = (
            "0.4 ms an option at 501 steps", "a tree that meets the strike, rates of any sign"),
     Engine("lattice", "European", "lognormal", "lattice", "about 1e-7 of the strike at 501 steps, falls with 1/n^2",
            "0.4 ms an option at 501 steps", "a tree that meets the strike, to check others"),
+    Engine("cosine", "American", "deterministic_vol", "cosine_dates", "stated with each price, about 1e-6 of the strike",
+           "0.2 s, all strikes", "extrapolated from Bermudans by Fourier cosine series, to check others", "americans"),
     Engine("monte_carlo", "Asian", "deterministic_vol", "monte_carlo",
            "a standard error of choice; geometric ones exact", "1 ms at 1 bp",
            "Sobol' paths with the geometric average as control"),

@@ -98,7 +98,7 @@ def _puts(model: Any, tau: float, log_strike: Float1D, size: Float1D) -> tuple[F
 
 def _range(kind: int, p: Float1D, tau: float, centre: float, spread: float) -> tuple[float, float]:
     """Half the range, and what lies outside costs."""
-    grid = [_moments(kind, p, tau, sign) for sign in (-1.0, 1.0)]
+    grid = [log_moments(kind, p, tau, sign) for sign in (-1.0, 1.0)]
     best = (_WIDTHS[0] * spread, np.inf)
     for width in _WIDTHS:
         half = width * max(spread, 1e-12)
@@ -114,7 +114,7 @@ def _range(kind: int, p: Float1D, tau: float, centre: float, spread: float) -> t
     return best
 
 
-def _moments(kind: int, p: Float1D, tau: float, sign: float) -> tuple[Float1D, Float1D]:
+def log_moments(kind: int, p: Float1D, tau: float, sign: float) -> tuple[Float1D, Float1D]:
     """Powers above 1, or below 0, and log E[(S / F)^power], where that is finite."""
     power = 1.0 + _POWERS if sign > 0.0 else -_POWERS
     if kind == VARIANCE_GAMMA:

@@ -29,6 +29,7 @@ from research.instruments import Digital, European, Gap, Supershare
 from research.market import Snapshot
 from research.models.heston import Heston
 from research.models.jumps import Bates, Merton, VarianceGamma
+from research.pricing import cosine_greeks
 from research.pricing._bounded import Bounded
 from research.pricing._greek_tables import Table, entry
 from research.pricing._jets import Jets, jets, log_ratio
@@ -40,7 +41,12 @@ _ROUNDING = 1e-15
 
 
 def takes(item: Any, model: Any, snapshot: Snapshot) -> bool:
-    """Whether Greeks of this contract under this model need no bump; a clock without noise has no density."""
+    """Whether Greeks of this contract under this model need no bump; a clock without noise has no density.
+
+    Contracts with dates that the cosine recursion prices have theirs from `cosine_greeks`.
+    """
+    if cosine_greeks.takes(item, model, snapshot):
+        return True
     known = isinstance(model, (Heston, Bates, Merton)) or (isinstance(model, VarianceGamma) and model.sigma > 0.0)
     alive = known and isinstance(item, CONTRACTS) and item.years(snapshot.as_of) > 0.0
     return alive and snapshot.cash_dividends is None
@@ -61,6 +67,8 @@ class _Claims:
 
 def greek_table(items: Sequence[Any], model: Any, snapshot: Snapshot, wanted: Sequence[str]) -> Table:
     """The Greeks of the module, each with its error, shape (n,) each."""
+    if cosine_greeks.takes(items[0], model, snapshot):
+        return cosine_greeks.greek_table(items, model, snapshot, wanted)
     claims = _claims(items, snapshot)
     found = _by_claim(claims, model, snapshot)
     return {name: entry(*_summed(found[name](), claims, len(items)), _HOW) for name in wanted if name in found}
@@ -68,6 +76,8 @@ def greek_table(items: Sequence[Any], model: Any, snapshot: Snapshot, wanted: Se
 
 def parameter_table(item: Any, model: Any, snapshot: Snapshot, names: Sequence[str]) -> Table:
     """Derivatives of one contract's value by parameters of the model."""
+    if cosine_greeks.takes(item, model, snapshot):
+        return cosine_greeks.parameter_table(item, model, snapshot, names)
     claims = _claims([item], snapshot)
     z, unit = _Moved(claims, model, snapshot), _discounted(claims, snapshot)
     return {f"by_{n}": entry(*_summed(z.value(f"{n}.") * unit, claims, 1), _HOW) for n in names}
