@@ -46,7 +46,7 @@ _FIRST_LOOK: dict[str, Callable[[Any, Any], float]] = {  # contracts that ask fo
 }  # fmt: skip
 _VARIANCE = ("VarianceSwap", "VolatilitySwap", "CorridorVarianceSwap")
 GRIDS = ("pde", "adi")
-_CHARTED = ("CEV", "DisplacedDiffusion", "Bachelier", "ArbitrageFreeSABR")  # paths in a coordinate that knows no cash
+_CHARTED = ("CEV", "DisplacedDiffusion", "Bachelier", "ArbitrageFreeSABR")  # moves that are not of the logarithm
 Plain = Callable[[list[Any], Snapshot], tuple[Values, Engine]]
 Part = tuple[list[int], Values, Engine]  # positions, and what an engine says of them
 _BY_FORWARDS = (*GRIDS, "paths", "monte_carlo", "quadrature", "convolution", "fourier", "replication",
@@ -166,9 +166,7 @@ def end_of(item: Any, snapshot: Snapshot) -> float:
 
 def takes_cash(engine: Engine, model: Any) -> bool:
     """Does an engine know what cash does on the way?"""
-    name = type(model).__name__
-    on_grid = engine.method in GRIDS and name != "Bachelier"
-    return on_grid or (engine.module in ("paths.engine", "paths.exercise") and name not in _CHARTED)
+    return engine.method in GRIDS or engine.module in ("paths.engine", "paths.exercise")
 
 
 def lines(engines: list[Engine], item: Any, model: Any, snapshot: Any) -> list[Engine]:
