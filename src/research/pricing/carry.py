@@ -54,7 +54,7 @@ _CHARTED = ("CEV", "DisplacedDiffusion", "Bachelier", "ArbitrageFreeSABR")  # mo
 Plain = Callable[[list[Any], Snapshot], tuple[Values, Engine]]
 Part = tuple[list[int], Values, Engine]  # positions, and what an engine says of them
 _BY_FORWARDS = (*GRIDS, "paths", "monte_carlo", "quadrature", "convolution", "fourier", "replication",
-                "longstaff_schwartz")  # fmt: skip
+                "longstaff_schwartz", "lattice")  # fmt: skip
 _CLOSED_BY_FORWARDS = ("Asian", "Chooser", "Compound", "ForwardStart", "Gap", "LogContract", "Power", "Supershare",
                        "VarianceSwap", "VolatilitySwap", "GammaSwap")  # fmt: skip
 _REACH = 8.0  # standard deviations of the grid
