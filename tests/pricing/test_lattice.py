@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
 import pytest
 
-from research.errors import InputError
+from research.errors import InputError, NoEngineError
 from research.instruments import American, Bermudan, European, contract_from_json, to_json
-from research.market import flat_snapshot
-from research.models import BlackScholes, black
+from research.market import CashDividends, DiscountCurve, flat_snapshot
+from research.models import BlackScholes, BlackTermStructure, black
 from research.pricing import american, lattice, price
 
 TERMS = {"rate": 0.05, "dividend_yield": 0.02}
@@ -116,3 +117,43 @@ def test_bermudan_terms_are_checked_and_survive_json():
 def test_bad_steps_are_refused():
     with pytest.raises(InputError, match="n_steps must be at least 5; got 3"):
         lattice.price_with_error(100.0, 100.0, 1.0, 0.2, n_steps=3)
+
+
+def _curved(seed):
+    """A random market of curves and a random volatility by time."""
+    rng, knots = np.random.default_rng(seed), np.array([0.1, 0.25, 0.5, 1.0, 2.0, 4.0])
+    flat = flat_snapshot(spot=100.0)
+    rates, yields = (DiscountCurve(as_of=flat.as_of, tau=knots, zero_rate=level + np.cumsum(rng.normal(0.0, 0.007, 6)))
+                     for level in (rng.uniform(-0.01, 0.08), rng.uniform(0.0, 0.06)))  # fmt: skip
+    variance = np.cumsum(rng.uniform(0.1, 0.5, 6) ** 2 * np.diff(knots, prepend=0.0))
+    model = BlackTermStructure(tau=tuple(knots), implied=tuple(np.sqrt(variance / knots)))
+    return model, replace(flat, discount=rates, dividend_yields=yields), float(rng.uniform(0.2, 3.0))
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_steps_of_equal_variance_carry_curves_and_a_vol_by_time(seed):
+    """European options have Black's formula; American and Bermudan ones a grid in time itself."""
+    model, market, tau = _curved(seed)
+    for call in (True, False):
+        terms = {"strike": 105.0, "is_call": call}
+        european = European(tau=tau, **terms)
+        found, exact = (price(european, model, market, method=m) for m in ("lattice", "analytic"))
+        assert abs(found.value - exact.value) < min(found.error, 1e-4)
+        for item in (American(tau=tau, **terms), Bermudan(times=tuple(tau * np.arange(1, 5) / 4.0), **terms)):
+            found, grid = (price(item, model, market, method=m) for m in ("lattice", "pde"))
+            assert abs(found.value - grid.value) < found.error + grid.error, item
+            assert found.error < 0.05
+
+
+def test_one_vol_and_one_rate_are_what_curves_of_them_give():
+    flat, market = BlackScholes(sigma=0.3), flat_snapshot(spot=100.0, rate=0.05, dividend_yield=0.02)
+    one = BlackTermStructure(tau=(0.3, 1.0), implied=(0.3, 0.3))
+    for item in (American(strike=105.0, tau=1.0, is_call=False), Bermudan(strike=105.0, times=(0.4, 1.0))):
+        a, b = (price(item, model, market, method="lattice").value for model in (flat, one))
+        assert a == pytest.approx(b, abs=1e-10)
+
+
+def test_cash_is_refused_with_the_grid_that_takes_it():
+    paid = replace(flat_snapshot(spot=100.0), cash_dividends=CashDividends(tau=(0.5,), cash=(2.0,), model="escrowed"))
+    with pytest.raises(NoEngineError, match=r"by 'lattice' must not meet cash dividends .* Available: 'pde'"):
+        price(American(strike=100.0, tau=1.0), BlackScholes(sigma=0.2), paid, method="lattice")

@@ -172,14 +172,20 @@ def line(
     )
 
 
-def after_cash(x: Float1D, values: FloatND, cash: float, held: bool = False) -> FloatND:
+def after_cash(x: Float1D, values: FloatND, cash: float, held: bool = False, straight: bool = False) -> FloatND:
     """v(S) = v(max(S - cash, 0)), cash in units of the scale, x along the last axis.
 
-    Below the grid v is a line in S; with `held`, by a barrier that is its lowest node, flat.
+    Below the grid v is a line in S; with `held`, by a barrier that is its lowest node, flat. `straight`: x is S / scale
+    - 1, and v(S) = v(S - cash), for a price of any sign.
     """
-    left = np.maximum(np.exp(x) - cash, 0.0)
-    low, inside = np.exp(x[0]), left > np.exp(x[0])
-    point = np.clip(np.log(np.where(inside, left, low)), x[0], x[-1])
+    if straight:
+        left, low, second = x - cash, x[0], x[1]
+        inside = left > low
+        point = np.clip(left, low, x[-1])
+    else:
+        left = np.maximum(np.exp(x) - cash, 0.0)
+        low, second, inside = np.exp(x[0]), np.exp(x[1]), left > np.exp(x[0])
+        point = np.clip(np.log(np.where(inside, left, low)), x[0], x[-1])
     start = np.clip(np.searchsorted(x, point, side="right") - 2, 0, x.size - 4)
     nodes = x[start[:, None] + np.arange(4)]
     out = np.zeros_like(values)
@@ -187,14 +193,15 @@ def after_cash(x: Float1D, values: FloatND, cash: float, held: bool = False) -> 
         others = [j for j in range(4) if j != i]
         weight = np.prod([(point - nodes[:, j]) / (nodes[:, i] - nodes[:, j]) for j in others], axis=0)
         out += weight * values[..., start + i]
-    slope = (values[..., 1:2] - values[..., :1]) / (np.exp(x[1]) - low) * (not held)
+    slope = (values[..., 1:2] - values[..., :1]) / (second - low) * (not held)
     return np.where(inside, out, values[..., :1] + slope * (left - low))
 
 
 def paid(grid: Any, values: FloatND, i: int) -> FloatND:
     """The values before the cash of stop i, from those after it."""
     cash = grid.plan.cash[i]
-    return after_cash(grid.x, values, cash / grid.scale) if cash > 0.0 else values
+    straight = getattr(grid, "straight", False)
+    return after_cash(grid.x, values, cash / grid.scale, straight=straight) if cash > 0.0 else values
 
 
 def march(dated: Dated, grid: Any) -> FloatND:

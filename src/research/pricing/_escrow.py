@@ -20,6 +20,7 @@ import numpy as np
 
 from research.arrays import Float1D, Float2D, numbers
 from research.market import Snapshot
+from research.models.bachelier import Bachelier
 from research.models.heston import Heston
 from research.models.local_stochastic_vol import LocalStochasticVol
 
@@ -110,7 +111,7 @@ Leveraged = LocalStochasticVol | EscrowedVariance
 def on_grid(model: Any, snapshot: Snapshot) -> Any:
     """The model as the grids take it in a market that may have escrowed cash."""
     cash = snapshot.cash_dividends
-    if cash is None or cash.model != "escrowed":
+    if cash is None or cash.model != "escrowed" or isinstance(model, Bachelier):  # a variance of S that does not ask
         return model
     if isinstance(model, LocalStochasticVol):
         return EscrowedVariance(model.heston, EscrowedLeverage(model.leverage, snapshot))

@@ -24,6 +24,13 @@ def sensitivity_to_rounding(std: Any, drift: Any, *exponents: Any) -> Any:
     return _ULP * grown
 
 
+def is_flat(snapshot: Snapshot, tau: Float1D) -> bool:
+    """Is there one zero rate up to each tau?"""
+    curve = snapshot.discount
+    on_the_way = curve.zero_rate_at(np.minimum(curve.tau[:, None], tau))
+    return bool(np.all(np.abs(on_the_way - curve.zero_rate_at(tau)) < 1e-12))
+
+
 def flat_rates(snapshot: Snapshot, tau: Float1D, method: str) -> Float1D:
     """The zero rate to each tau; refuses a curve that is not flat up to there."""
     curve = snapshot.discount

@@ -17,8 +17,12 @@ from research.errors import NoEngineError, require, require_all
 from research.market import Snapshot
 from research.pricing import _notes
 from research.pricing._calls import check_snapshot
+from research.pricing._escrow import moving, to_come
+from research.pricing.carry import up_to_end
 from research.pricing.quadrature import walk_of
 
+_LEAST = 1e-8  # of a spot that holds nothing but dividends
+_PAID = 1e-9  # years: a dividend this near to a date is paid on it
 _LEVELS = ("up", "down", "pay", "knock_in", "coupon_level", "coupon", "low", "high", "accrual")
 
 
@@ -26,12 +30,14 @@ _LEVELS = ("up", "down", "pay", "knock_in", "coupon_level", "coupon", "low", "hi
 class NoteGrid:
     """The value of a note after each date, as a function of spot and vol.
 
-    Node i of date t under vol sigma is the spot F(t) exp(sigma z_i - sigma^2 t / 2), F the forward of the snapshot.
+    Node i of date t under vol sigma is the spot D(t) + F(t) exp(sigma z_i - sigma^2 t / 2), F the forward of what moves
+    and D the escrowed cash still to come.
     """
 
     vols: Float1D  # 1/sqrt(year), shape (v,), increasing
     times: Float1D  # years, shape (n + 1,); the first is 0
-    forward: Float1D  # price units, of each date
+    forward: Float1D  # price units, of what moves, on each date
+    held: Float1D  # price units, cash to come after each date
     df: Float1D  # discount factor of each date
     z: Float1D  # nodes, shape (m,)
     values: FloatND  # shape (v, n, 2, m): at times[0 .. n - 1], not knocked in and knocked in, currency of that date
@@ -49,7 +55,8 @@ class NoteGrid:
 
         Vols beyond the first or last are taken as these; spots beyond the grid get the values at its end.
         """
-        x, sigma = np.asarray(spot, dtype=np.float64), np.clip(vol, self.vols[0], self.vols[-1])
+        x = np.asarray(spot, dtype=np.float64)
+        x, sigma = np.maximum(x - self.held[date], _LEAST * x), np.clip(vol, self.vols[0], self.vols[-1])
         which = np.asarray(knocked).astype(np.int64)
         if self.vols.size == 1:
             return self._at(date, x, np.zeros_like(which), which)
@@ -111,15 +118,18 @@ def note_grid(
     check_snapshot(snapshot)
     kind = type(item).__name__
     require(kind in _notes.BUILD, "instrument", kind, f"be one of {', '.join(_notes.BUILD)}", error=NoEngineError)
-    hint = "Give the dividends as a yield, or take price(..., method='pde')."
-    cash = "none" if snapshot.cash_dividends is None else "some"
-    require(cash == "none", "cash_dividends", cash, "be None for a grid of notes", hint=hint, error=NoEngineError)
+    snapshot = up_to_end(item, snapshot)
+    hint = "A spot that falls by the amount is not lognormal after it: price(..., method='pde') or 'paths'."
+    cash = "none" if snapshot.cash_dividends is None else snapshot.cash_dividends.model
+    require(cash in ("none", "escrowed"), "cash_dividends", cash, "be None or model='escrowed' for a grid of notes",
+            hint=hint, error=NoEngineError)  # fmt: skip
     v = vector(vols, "vols")
     require(v.size > 0, "vols", v.shape, "hold at least one vol")
     require_all(np.diff(v, prepend=0.0) > 0.0, "vols", v, "be > 0 and increase")
     require(0.0 < spots[0] < spots[1], "spots", spots, "increase from above 0")
-    room = [float(np.log(spot / snapshot.spot)) for spot in spots]
-    drift = float(np.abs(np.log(snapshot.forward(1.0) / snapshot.spot)))
+    part = moving(snapshot)
+    room = [float(np.log(max(s - to_come(snapshot, 0.0), _LEAST * s) / part.spot)) for s in spots]
+    drift = float(np.abs(np.log(part.forward(1.0) / part.spot)))
     reach = min(room[0] / v[0] - drift / v[0], 0.0) - 1.0, max(room[1] / v[0] + drift / v[0], 0.0) + 1.0
     walks = [walk_of(item, float(sigma), snapshot, nodes, reach) for sigma in v]
     times = np.concatenate(([0.0], walks[0].times))
@@ -128,7 +138,8 @@ def note_grid(
     return NoteGrid(
         vols=v,
         times=times,
-        forward=np.asarray(snapshot.forward(times)),
+        forward=np.asarray(part.forward(times)),
+        held=np.asarray(to_come(snapshot, times + _PAID)),
         df=df,
         z=walks[0].z,
         values=values,

@@ -23,9 +23,11 @@ from research.instruments import (
 from research.instruments._schedule import daily, levels
 from research.market import Snapshot
 from research.pricing._clock import clock_of
+from research.pricing._escrow import to_come
 
 Legs = tuple[tuple[float, float], ...]  # (k, b): b max(S - k, 0)
 _SAME = 1e-9  # years: dates closer than this are one
+_PAID = 1e-9  # years: a dividend this near to a look is paid on it
 
 
 @dataclass(slots=True, kw_only=True)
@@ -263,13 +265,15 @@ def tables(note: Note, sigma: Any, snapshot: Snapshot, age: float = 0.0) -> tupl
     times, dense_times = note.times - age, note.dense - age
     dense_times = dense_times[dense_times > _SAME]
     require(bool(times[0] > 0.0), "tau", float(times[0]), "be > 0 years to the first date of a note")
-    clock = clock_of(sigma)
+    clock, plain = clock_of(sigma), snapshot.cash_dividends is None
     variance, n = clock(times), times.size
 
     def motion(level: Any, t: Float1D) -> Float1D:
-        """A price level as a level of the driving motion."""
+        """A price level as a level of the driving motion: of what moves, less the escrowed cash that is to come."""
+        held = 0.0 if plain else np.asarray(to_come(snapshot, t + _PAID))
+        above = np.broadcast_to(level, t.shape) if plain else np.maximum(level - held, 0.0)
         with np.errstate(divide="ignore"):
-            return np.asarray(np.log(np.broadcast_to(level, t.shape) / snapshot.forward(t)) + 0.5 * clock(t))
+            return np.asarray(np.log(above / (snapshot.forward(t) - held)) + 0.5 * clock(t))
 
     coarse = np.zeros((n, 18))
     coarse[:, 0] = times + age

@@ -10,9 +10,11 @@
 | cash, escrowed | decided after the last one | the spot less the dividends' present value | none: it is the model |
 | the same | others by `pde` and `adi` | a local vol in the quoted spot, see `_escrow` | stated by the engine |
 | the same | others by `paths`, `longstaff_schwartz` | what is still to come is added | a standard error |
+| the same | notes, averages by `monte_carlo`; notes by `quadrature` | levels less what is still to come | none |
 | cash, jump | European, one vol or one by time | integrated dividend by dividend | stated |
 | the same | others by `pde` and `adi` | jumps of the grid | stated by the engine |
 | the same | others by `paths`, `longstaff_schwartz` | paths fall by the amount | a standard error |
+| the same, Bachelier | all | as escrowed cash: its moves do not ask where the price is | none |
 
 The integral (Haug, Haug and Lewis 2003, exact for one dividend) runs back from expiry: after the last dividend the
 value is Black's, before each it is the mean over the spot just after, on a grid in log spot; two grids give the error.
@@ -44,13 +46,15 @@ _FIRST_LOOK: dict[str, Callable[[Any, Any], float]] = {  # contracts that ask fo
     "Asian": lambda item, day: float(item.years(day)[0]), "ForwardStart": lambda item, day: item.start_years(day),
     "Compound": lambda item, day: item.years(day), "Chooser": lambda item, day: item.years(day),
 }  # fmt: skip
-_VARIANCE = ("VarianceSwap", "VolatilitySwap", "CorridorVarianceSwap")
+_VARIANCE = ("VarianceSwap", "VolatilitySwap", "CorridorVarianceSwap", "GammaSwap")
 GRIDS = ("pde", "adi")
-_CHARTED = ("CEV", "DisplacedDiffusion", "Bachelier", "ArbitrageFreeSABR")  # paths in a coordinate that knows no cash
+_ESCROWED = ("monte_carlo", "quadrature")  # levels of the part that moves, under one vol or one by time
+_COUNTED = "Give n_observations: 'paths' has it.", "Give the cash as a yield."
+_CHARTED = ("CEV", "DisplacedDiffusion", "Bachelier", "ArbitrageFreeSABR")  # moves that are not of the logarithm
 Plain = Callable[[list[Any], Snapshot], tuple[Values, Engine]]
 Part = tuple[list[int], Values, Engine]  # positions, and what an engine says of them
 _BY_FORWARDS = (*GRIDS, "paths", "monte_carlo", "quadrature", "convolution", "fourier", "replication",
-                "longstaff_schwartz")  # fmt: skip
+                "longstaff_schwartz", "lattice")  # fmt: skip
 _CLOSED_BY_FORWARDS = ("Asian", "Chooser", "Compound", "ForwardStart", "Gap", "LogContract", "Power", "Supershare",
                        "VarianceSwap", "VolatilitySwap", "GammaSwap")  # fmt: skip
 _REACH = 8.0  # standard deviations of the grid
@@ -81,7 +85,7 @@ def parts(
     `plain` prices some of them in a market without cash; `carried` by the first of some engines that does not refuse.
     """
     out: list[Part] = []
-    for at, there in _by_market(items, snapshot):
+    for at, there in _by_market(items, _one_kind(model, snapshot)):
         some = [items[i] for i in at]
         if there.cash_dividends is None:
             out.append((at, *plain(some, there)))
@@ -121,7 +125,7 @@ def by_cash(items: list[Any], snapshot: Snapshot) -> list[tuple[list[int], Snaps
 
 def settled(item: Any, model: Any, snapshot: Snapshot, method: str, engines: Sequence[Engine]) -> Engine:
     """The engine that prices a contract in a market with cash up to its end, unless it refuses."""
-    (_, there), *_ = _by_market([item], snapshot)
+    (_, there), *_ = _by_market([item], _one_kind(model, snapshot))
     closed = engines[0].method == "analytic" and _integrable(item, model, snapshot)
     if there.cash_dividends is None or closed:
         return engines[0]
@@ -164,18 +168,27 @@ def end_of(item: Any, snapshot: Snapshot) -> float:
     return float(np.max(item.option_years(as_of) if hasattr(item, "option_years") else item.years(as_of)))
 
 
-def takes_cash(engine: Engine, model: Any) -> bool:
-    """Does an engine know what cash does on the way?"""
-    name = type(model).__name__
-    on_grid = engine.method in GRIDS and name != "Bachelier"
-    return on_grid or (engine.module in ("paths.engine", "paths.exercise") and name not in _CHARTED)
+def takes_cash(engine: Engine, model: Any, snapshot: Any) -> bool:
+    """Does an engine know what the market's cash does on the way?"""
+    cash = getattr(snapshot, "cash_dividends", None)
+    known = cash is not None and cash.model == "escrowed" and engine.module in _ESCROWED
+    return known or engine.method in GRIDS or engine.module in ("paths.engine", "paths.exercise")
 
 
 def lines(engines: list[Engine], item: Any, model: Any, snapshot: Any) -> list[Engine]:
     """The engines of a call, and beside those that know no cash others of the same method that do."""
-    if getattr(snapshot, "cash_dividends", None) is None or any(takes_cash(e, model) for e in engines):
+    if getattr(snapshot, "cash_dividends", None) is None or any(takes_cash(e, model, snapshot) for e in engines):
         return engines
-    return engines + [e for e in engines_for(item, model) if takes_cash(e, model) and e.method == engines[0].method]
+    more = [e for e in engines_for(item, model) if takes_cash(e, model, snapshot) and e.method == engines[0].method]
+    return engines + more
+
+
+def _one_kind(model: Any, snapshot: Snapshot) -> Snapshot:
+    """Under Bachelier's model, whose moves do not ask where the price is, a fall by the amount is escrowed cash too."""
+    cash = snapshot.cash_dividends
+    if cash is None or cash.model == "escrowed" or type(model).__name__ != "Bachelier":
+        return snapshot
+    return replace(snapshot, cash_dividends=replace(cash, model="escrowed"))
 
 
 def listed(engines: list[Engine], item: Any, model: Any, snapshot: Any) -> list[Engine]:
@@ -183,10 +196,10 @@ def listed(engines: list[Engine], item: Any, model: Any, snapshot: Any) -> list[
     if getattr(snapshot, "cash_dividends", None) is None:
         return engines
     known = not isinstance(item, str)
-    if known and _by_market([item], snapshot)[0][1].cash_dividends is None:
+    if known and _by_market([item], _one_kind(model, snapshot))[0][1].cash_dividends is None:
         return engines
     whole = engines[:1] if known and engines and _integrable(item, model, snapshot) else []
-    return whole + [e for e in engines if takes_cash(e, model)]
+    return whole + [e for e in engines if takes_cash(e, model, snapshot)]
 
 
 def able(item: Any, model: Any, snapshot: Snapshot, method: str, engines: Sequence[Engine]) -> list[Engine]:
@@ -194,12 +207,16 @@ def able(item: Any, model: Any, snapshot: Snapshot, method: str, engines: Sequen
     cash = snapshot.cash_dividends
     assert cash is not None
     lost = type(item).__name__ == "LogContract"  # of a spot of 0: infinite, which the lowest node of a grid is not
-    every = [e for e in engines_for(item, model) if takes_cash(e, model) and not (lost and e.method in GRIDS)]
+    every = [e for e in engines_for(item, model) if takes_cash(e, model, snapshot)]
+    every = [e for e in every if not (lost and e.method in GRIDS)]
     found = [e for e in engines if e in every]
     kind, name = type(item).__name__, type(model).__name__
     watched = kind in _VARIANCE and getattr(item, "n_observations", None) is None
-    if watched and name == "VarianceGamma" and cash.model == "escrowed":  # what S does between looks is not known
-        found, every = [], []
+    if watched and (name in _CHARTED or (name == "VarianceGamma" and cash.model == "escrowed")):
+        raise NoEngineError(
+            f"{kind} under {name} must not meet cash dividends of model='{cash.model}' where it is watched at every "
+            f"moment: what log S does between two looks is not known. {_COUNTED[kind == 'VolatilitySwap']}"
+        )
     if found:
         return found
     others = [repr(e.method) for e in every]

@@ -1,6 +1,7 @@
 """Monte Carlo engine: notes and Asian options on one lognormal underlying, each with its standard error.
 
-The vol is one number or a term structure: paths are exact at every date of the contract.
+The vol is one number or a term structure: paths are exact at every date of the contract. Where the stock pays escrowed
+cash, levels are those of what moves: of the quoted spot less what is still to come.
 
 Paths are a function of (seed, replicate, path): scrambled Sobol' points and a Brownian bridge by default, so that the
 standard error comes from independent scrambles, or Philox (`sampler="philox"`), the classic kind. Barriers that are
@@ -49,8 +50,10 @@ from research.market import Snapshot
 from research.models import black
 from research.pricing import _asian, _clock, _notes, _rare
 from research.pricing._calls import check_able, check_snapshot
+from research.pricing._escrow import to_come
 from research.pricing._progress import shown
 from research.pricing._simulation import Estimate, Problem, Settings, estimate, rows_of, tables_of
+from research.pricing.carry import up_to_end
 from research.pricing.catalogue import Values
 
 
@@ -62,6 +65,7 @@ class Smoothing:
 
 
 OPTIONS = (Settings, Smoothing)  # what `value` takes
+_PAID = 1e-9  # years: a dividend this near to a look is paid on it
 _LEAST_VOL = 1e-8  # a vol of 0 is taken as this: paths stay forwards to 1e-8
 
 
@@ -77,8 +81,8 @@ def simulate(item: Any, model: Any, snapshot: Snapshot, **options: Any) -> Estim
     check_able(model)
     check_snapshot(snapshot)
     check_names("a simulation", options, *OPTIONS)
-    paid = "none" if snapshot.cash_dividends is None else "some"
-    require(paid == "none", "cash_dividends", paid, "be None here", hint="price(..., method='paths') takes them.")
+    snapshot = up_to_end(item, snapshot)
+    _check_cash(snapshot, isinstance(item, Asian) and item.average == "geometric")
     progress, smooth = options.pop("progress", None), bool(options.pop("smooth", False))
     with shown(progress, options.get("std_error")) as callback:
         settings = Settings(progress=callback, **options)
@@ -93,6 +97,16 @@ def simulate(item: Any, model: Any, snapshot: Snapshot, **options: Any) -> Estim
         if smooth:
             return estimate(_smoothed(item, _vol(model), snapshot, settings), settings)
         return estimate(problem_of(item, _vol(model), snapshot), settings)
+
+
+def _check_cash(snapshot: Snapshot, multiplied: bool = False) -> None:
+    """Escrowed cash is a part of the spot that is known; a spot that falls by an amount is not lognormal after it."""
+    cash, hint = snapshot.cash_dividends, "price(..., method='paths') and 'pde' take them."
+    kind = "none" if cash is None else cash.model
+    require(kind in ("none", "escrowed"), "cash_dividends", kind, "be None or model='escrowed' for 'monte_carlo'",
+            hint=hint, error=NoEngineError)  # fmt: skip
+    require(kind == "none" or not multiplied, "cash_dividends", kind, "be None for a geometric average", hint=hint,
+            error=NoEngineError)  # fmt: skip
 
 
 def _vol(model: Any) -> Any:
@@ -154,6 +168,7 @@ def sample(
     require(first_path >= 0, "first_path", first_path, "be >= 0")
     samples = np.empty((4, n_paths))
     note = _notes.build(item, snapshot)
+    _check_cash(snapshot := up_to_end(item, snapshot))
     problem = note_problem(note, _clock.Clock(model), snapshot, samples=samples)
     settings = Settings(sampler="philox", seed=seed)
     rows = rows_of(first_path, n_paths, 1, problem.variance.size, settings)
@@ -177,9 +192,11 @@ def paths(
     """Spot at `times` (years, increasing, > 0) on paths first_path, first_path + 1, ...; shape (n_times, n_paths).
 
     A path is a function of (seed, path) and, with Sobol' points, of the replicate: any slice can be made again alone.
+    Escrowed cash is in them; for a spot that falls by its dividends see `pricing.paths.sample`.
     """
     check_able(model)
     check_snapshot(snapshot)
+    _check_cash(snapshot)
     t = np.array(numbers(times, "times"))
     require(t.ndim == 1 and t.size > 0, "times", t.shape, "be a vector of at least one time")
     require_all(np.diff(t, prepend=0.0) > 0.0, "times", t, "be > 0 and increase")
@@ -193,5 +210,6 @@ def paths(
     variance = _clock.variance(model, t)
     brownian_paths(table, seed, first_path - skip, lanes, *brownian.plan(variance, sampler == "sobol"), out)
     out = out[:, skip : skip + n_paths]
-    spots: Float2D = snapshot.forward(t)[:, None] * np.exp(out - 0.5 * variance[:, None])
+    held = np.asarray(to_come(snapshot, t + _PAID))[:, None]
+    spots: Float2D = (snapshot.forward(t)[:, None] - held) * np.exp(out - 0.5 * variance[:, None]) + held
     return spots

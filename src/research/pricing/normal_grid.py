@@ -2,7 +2,9 @@
 
     dS = (r - q) S dt + sigma / growth dW,    growth = what one S today's forward for the contract's end is, over S's
 
-so that the forward for the contract's own end is normal with the model's volatility, as its European options say. The
+so that the forward for the contract's own end is normal with the model's volatility, as its European options say. Cash
+dividends are falls by the amount, of a price of any sign; since the variance does not ask where the price is, a stock
+whose cash is escrowed moves just so, and both kinds are one. The
 contracts, their dates and levels are those of `_pde_problem` and `_dated_contracts`; nodes and steps those of `pde`,
 with x = S / scale - 1 in place of the logarithm. `pde.solve` sends this model here.
 
@@ -15,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -27,7 +30,7 @@ from research.market import Snapshot
 from research.models import Bachelier
 from research.pricing._dated import Dated
 from research.pricing._dated_contracts import march_of, terms_of
-from research.pricing._dated_march import STAGES, Stretches, stages, stretches
+from research.pricing._dated_march import STAGES, Stretches, after_cash, stages, stretches
 from research.pricing._grid_read import exercised, extrapolated, rates_today
 from research.pricing._pde_grid import (
     FINE,
@@ -35,6 +38,8 @@ from research.pricing._pde_grid import (
     WIDTH,
     Dividends,
     calendar,
+    check_dividends,
+    left_by_cash,
     market_rows,
     near,
     nodes,
@@ -75,6 +80,7 @@ class _Line:
     scale: float
     df: float
     moves: tuple[tuple[Float1D, Float1D, Float1D, Float1D], ...]  # of a stretch: dt, theta, market, variance
+    straight: bool = True  # x is the price over the scale, less 1
 
     @property
     def ahead(self) -> Float1D:
@@ -95,17 +101,18 @@ class _Line:
 
 
 def _line(
-    dated: Dated, model: Bachelier, snapshot: Snapshot, n: int, m: int, level: int, least: int, layout: Layout
-) -> _Line:
+    dated: Dated, model: Bachelier, snapshot: Snapshot, n: int, m: int, level: int, least: int, dividends: Dividends,
+    layout: Layout,
+) -> _Line:  # fmt: skip
     end, scale = float(dated.times[-1]), dated.scale
     of, there = layout or (model, snapshot)
     std, at = _std(of, there, end) / scale, dated.place(there.spot)
-    ends = np.array([at, dated.place(float(there.forward(end)))])
+    ends = np.array([at, dated.place(float(there.forward(end))), at - _paid_in_all(dividends, end) / scale])
     pins = np.array([dated.place(one) for one in dated.levels().tolist()])
     pins = pins[(pins > ends.min() - _FAR * std) & (pins < ends.max() + _FAR * std)]
     low, high = min(ends.min(), *pins, np.inf), max(ends.max(), *pins, -np.inf)
     x = pinned_nodes(low - WIDTH * std, high + WIDTH * std, pins.tolist(), at, FINE * std, n, level)
-    plan = stretches(dated.times, (), m, level, least)
+    plan = stretches(dated.times, dividends, m, level, least)
     moves = []
     for times in plan.times:
         every, theta = stages(times)
@@ -137,25 +144,30 @@ def solve(
 ) -> tuple[Float2D, Float2D]:  # fmt: skip
     """As `pde.solve`; sizes: (n_space, n_time) without dates and with them."""
     require(model.sigma > 0.0, "sigma", model.sigma, "be > 0 for method='pde'", hint="Use the analytic engine.")
-    if dividends:
-        raise NoEngineError("Cash dividends under Bachelier are not known to 'pde'. Give a dividend yield.")
+    check_dividends(dividends)
     value, error = np.empty((n_rows, len(items))), np.empty((n_rows, len(items)))
     for i, item in enumerate(items):
         find = _by_dates if has_dates(item) else _at_every_moment
         value[:, i : i + 1], error[:, i : i + 1] = find(
-            item, model, snapshot, sizes[int(has_dates(item))], n_rows, layout
+            item, model, snapshot, sizes[int(has_dates(item))], dividends, n_rows, layout
         )
+        error[0, i] += left_by_cash(dividends, sizes[int(has_dates(item))][0])
     return value, error
 
 
+def _paid_in_all(dividends: Dividends, end: float) -> float:
+    return float(sum(amount for when, amount in dividends if when < end))
+
+
 def _by_dates(
-    item: Any, model: Bachelier, snapshot: Snapshot, sizes: tuple[int, int], n_rows: int, layout: Layout
-) -> tuple[Float2D, Float2D]:
+    item: Any, model: Bachelier, snapshot: Snapshot, sizes: tuple[int, int], dividends: Dividends, n_rows: int,
+    layout: Layout,
+) -> tuple[Float2D, Float2D]:  # fmt: skip
     plan = replace(terms_of(item, snapshot), straight=True)
     end, grids = plan.times[-1:], []
     for base, level in _CUTS:
         parts = (sizes[0] // base, sizes[1] // (2 * base), level, 2 * _LEAST // base)
-        grid = _line(plan, model, snapshot, *parts, layout)
+        grid = _line(plan, model, snapshot, *parts, dividends, layout)
         found = _read(grid.x, march_of(item, plan, grid)[0], plan.place(snapshot.spot), plan.scale)
         grids.append(_with_theta(found[:, None], model, snapshot, end)[:n_rows])
     value, error = extrapolated(*grids)
@@ -164,11 +176,12 @@ def _by_dates(
 
 
 def _at_every_moment(
-    item: Any, model: Bachelier, snapshot: Snapshot, sizes: tuple[int, int], n_rows: int, layout: Layout
-) -> tuple[Float2D, Float2D]:
+    item: Any, model: Bachelier, snapshot: Snapshot, sizes: tuple[int, int], dividends: Dividends, n_rows: int,
+    layout: Layout,
+) -> tuple[Float2D, Float2D]:  # fmt: skip
     years = float(item.years(snapshot.as_of))
     require_all(np.array([years]) > 0.0, "tau", np.array([years]), "be > 0 years for method='pde'")
-    parts = list(problems([item], snapshot, False))
+    parts = list(problems([item], snapshot, bool(dividends)))
     hint = "Use the analytic engine."
     least = min(p.scale for p in parts)
     require(least > 0.0, "strike", least, "be > 0 for a grid", hint=hint, error=NoEngineError)
@@ -178,7 +191,7 @@ def _at_every_moment(
         total = np.zeros(5)
         for p in parts:
             found = _solved(
-                p, years, model, snapshot, sizes[0] // base, sizes[1] // base, level, anywhere, n_rows, layout
+                p, years, model, snapshot, sizes[0] // base, sizes[1] // base, level, anywhere, dividends, n_rows, layout
             )
             total += p.share(found, years, snapshot)
         grids.append(_with_theta(total[:, None], model, snapshot, np.array([years]))[:n_rows])
@@ -192,21 +205,23 @@ def _at_every_moment(
 
 def _solved(
     p: Problem, years: float, model: Bachelier, snapshot: Snapshot, n: int, m: int, level: int, anywhere: bool,
-    n_rows: int, layout: Layout,
+    dividends: Dividends, n_rows: int, layout: Layout,
 ) -> Float1D:  # fmt: skip
     """Value and derivatives by the spot of one problem on one grid."""
     of, there = layout or (model, snapshot)
     std, at = _std(of, there, years) / p.scale, snapshot.spot / p.scale - 1.0
     first = there.spot / p.scale - 1.0
     last = float(there.forward(years)) / p.scale - 1.0
-    low, high, beside = p.range(min(first, last), max(first, last), WIDTH * std, WIDTH * std, straight=True)
+    least = min(first, last, first - _paid_in_all(dividends, years) / p.scale)
+    low, high, beside = p.range(least, max(first, last), WIDTH * std, WIDTH * std, straight=True)
     x = nodes(low, high, 0.0, FINE * min(std, high - low), n, level, [*beside, first])
-    dt, _ = time_steps(years, m, (), level)
+    dt, cash = time_steps(years, m, dividends, level)
     theta = np.where(np.arange(dt.size) < STARTS, 1.0, 0.5)
     calm = _CALM * level if n_rows > 1 else 0
     if calm:
         kept = dt.size - calm
         dt = np.concatenate([dt[:kept], (dt[kept:, None] * STAGES[0]).ravel()])
+        cash = np.concatenate([cash[:kept], np.column_stack((np.zeros(calm), cash[kept:])).ravel()])
         theta = np.concatenate([theta[:kept], np.tile(STAGES[1], calm)])
     market = market_rows(years, dt, snapshot)
     if not p.discounted:
@@ -214,5 +229,12 @@ def _solved(
     variance = step_variance(model, snapshot, calendar(years, dt), years)[::-1] / p.scale**2
     v, pays, edges = p.pay_off(x, anywhere, straight=True)
     values = v[None].copy()
-    line_values(x, dt, theta, market, variance.copy(), edges, pays, values)
+    stops = [0, *(np.flatnonzero(cash[:-1]) + 1).tolist(), dt.size]
+    for k, stop in pairwise(stops):
+        here = slice(k, stop)
+        between = np.concatenate((market[: dt.size][here], market[dt.size :][here]))
+        line_values(x, dt[here].copy(), theta[here].copy(), between, variance[here].copy(), edges, pays, values)
+        if cash[stop - 1] > 0.0:
+            fallen = after_cash(x, values, cash[stop - 1] / p.scale, edges[0] > 0.0, straight=True)
+            values = np.ascontiguousarray(np.maximum(fallen, pays))  # on the eve it may be exercised
     return _read(x, values[0], at, p.scale)

@@ -111,7 +111,8 @@ def _simulated(item: Any, model: Any, snapshot: Any, options: dict[str, Any]) ->
     """The note by the simulation that knows the model; Philox too in several replicates, so that all has an error."""
     check_signs([item], model, snapshot)
     pays = getattr(snapshot, "cash_dividends", None) is not None
-    able = [e for e in choose(item, model, "auto") if e.method in _ENGINES and (takes_cash(e, model) or not pays)]
+    able = [e for e in choose(item, model, "auto") if e.method in _ENGINES]
+    able = [e for e in able if takes_cash(e, model, snapshot) or not pays]
     method = able[0].method if able else None
     if method is None:
         raise NoEngineError(rule("model", "have paths for a term sheet", type(model).__name__))

@@ -60,10 +60,22 @@ def _moves() -> tuple[Any, ...]:
     return _motion(3), np.full(3, DT**-0.5), terms, np.stack([moves] * 3), np.full((3, 9), 0.01), start, *out
 
 
+def _laws(n_factors: int, n_x: int) -> tuple[Any, ...]:
+    w, terms, steps, leverage, _, start, *_ = _diffusion(n_factors, n_x, False)
+    n, lanes = steps.shape[0], w.shape[1]
+    if n_factors == 1:
+        terms = np.concatenate((np.zeros(4), terms[4:]))
+    x = np.linspace(-0.3, 0.3, n * lanes).reshape(n, lanes)
+    v = np.linspace(0.01, 0.2, (n + 1) * lanes).reshape(n + 1, lanes)
+    return x, v, terms, steps, leverage, np.empty((n, lanes)), np.empty((n, lanes))
+
+
 CASES: dict[str, Callable[[], tuple[Any, ...]]] = {
     "research.core.paths.diffusion.diffusion_paths": lambda: _diffusion(2, 0, False),
     "research.core.paths.diffusion.diffusion_paths[local, limits]": lambda: _diffusion(1, 11, True),
     "research.core.paths.diffusion.diffusion_paths[leverage, limits]": lambda: _diffusion(2, 11, True),
+    "research.core.paths.diffusion.step_laws": lambda: _laws(2, 11),
+    "research.core.paths.diffusion.step_laws[local]": lambda: _laws(1, 11),
     "research.core.paths.sampled.sampled_paths": lambda: _sampled(HESTON, 0.04),
     "research.core.paths.sampled.sampled_paths[many]": lambda: _sampled(HESTON, 9.0),
     "research.core.paths.sampled.sampled_paths[clock]": lambda: _sampled(GAMMA_CLOCK, 0.0),

@@ -78,25 +78,44 @@ def _leverage(row: Float1D, terms: Float1D, x: Float1D, out: Float1D) -> None:
 
 
 @inlined
+def _given_both(
+    v: float, after: float, moment: float, lev: float, step: Float1D, terms: Float1D
+) -> tuple[float, float, float]:
+    """Given v at both ends of a step: the move of x's mean, what keeps S / F a martingale, v's integral.
+
+    `moment` is log E[exp(slope v') | v] at `_slope`.
+    """
+    kappa, rho, per = terms[0], terms[3], terms[3] / terms[2]
+    g, c, pull = step[4], step[5], step[6]
+    tilt = lev * per
+    drift = tilt * kappa - 0.5 * lev * lev * rho * rho
+    known = drift * (c + g * v) - tilt * (v + pull)
+    fix = known + moment
+    fix = fix if fix == fix else 0.0  # no such moment: leave the drift as it is
+    inside = c + g * (v + after)
+    move = tilt * (after - v - pull + kappa * inside) - 0.5 * lev * lev * inside
+    return move, fix, inside
+
+
+@inlined
+def _slope(lev: float, step: Float1D, terms: Float1D) -> float:
+    """What v' is multiplied by in the exponent of S."""
+    kappa, rho, per = terms[0], terms[3], terms[3] / terms[2]
+    tilt = lev * per
+    return step[4] * (tilt * kappa - 0.5 * lev * lev * rho * rho) + tilt
+
+
+@inlined
 def _heston_move(
     x: Float1D, v: Float1D, z: Float1D, lever: Float1D, step: Float1D, terms: Float1D, rows: Float2D
 ) -> None:
     """v moves; rows: 0 mean of the new x, 1 its variance given v and v', 2 the variance that it was exposed to."""
-    kappa, theta, rho, per = terms[0], terms[1], terms[3], terms[3] / terms[2]
-    g, c, pull = step[4], step[5], step[6]
-    free = 1.0 - rho * rho
+    theta, free = terms[1], 1.0 - terms[3] * terms[3]
     mean, spread, total = rows[0], rows[1], rows[2]
     for i in range(x.size):
         lev = lever[i]
-        tilt = lev * per
-        drift = tilt * kappa - 0.5 * lev * lev * rho * rho
-        slope = g * drift + tilt
-        after, moment = _qe(v[i], z[i], step, theta, slope)
-        known = drift * (c + g * v[i]) - tilt * (v[i] + pull)
-        fix = known + moment
-        fix = fix if fix == fix else 0.0  # no such moment: leave the drift as it is
-        inside = c + g * (v[i] + after)
-        move = tilt * (after - v[i] - pull + kappa * inside) - 0.5 * lev * lev * inside
+        after, moment = _qe(v[i], z[i], step, theta, _slope(lev, step, terms))
+        move, fix, inside = _given_both(v[i], after, moment, lev, step, terms)
         mean[i] = x[i] + move - fix
         spread[i] = lev * lev * free * inside
         total[i] = lev * lev * inside
@@ -184,3 +203,29 @@ def diffusion_paths(
             if weight.shape[0] > 0:
                 for i in range(lanes):
                     weight[at, i] = alive[i]
+
+
+@kernel
+def step_laws(
+    x: Float2D, v: Float2D, terms: Float1D, steps: Float2D, leverage: Float2D, mean: Float2D, spread: Float2D
+) -> None:
+    """Fill mean and spread (n, lanes): of log(S / F) at the end of each step, normal given x where the step begins and
+    v at both of its ends.
+
+    x (n, lanes): log(S / F) at the beginnings; v (n + 1, lanes); sigma = 0 in `terms` for a variance that stays.
+    """
+    lanes = x.shape[1]
+    lever, rows = np.empty(lanes), np.empty((3, lanes))
+    free = 1.0 - terms[3] * terms[3]
+    for k in range(steps.shape[0]):
+        step = steps[k]
+        _leverage(leverage[k], terms, x[k], lever)
+        if terms[2] == 0.0:
+            _plain_move(x[k], v[k], lever, step, rows)
+            mean[k], spread[k] = rows[0], rows[1]
+            continue
+        for i in range(lanes):
+            lev, before, after = lever[i], v[k, i], v[k + 1, i]
+            _, moment = _qe(before, 0.0, step, terms[1], _slope(lev, step, terms))
+            move, fix, inside = _given_both(before, after, moment, lev, step, terms)
+            mean[k, i], spread[k, i] = x[k, i] + move - fix, lev * lev * free * inside

@@ -1,5 +1,7 @@
 """Leisen and Reimer's binomial lattice: a tree of the spot whose middle hits the strike, European order 2 in 1/n.
 
+Every step carries the same variance, so the tree recombines whatever the clock; rates and yields are those of each step.
+
 References
 ----------
 Leisen, Reimer (1996), "Binomial models for option valuation: examining and improving convergence", Applied
@@ -34,30 +36,32 @@ def _rolled_back(
     s: float,
     k: float,
     sign: float,
-    up: float,
-    down: float,
+    ratio: float,
     p: float,
-    df: float,
+    down: Float1D,
+    df: Float1D,
     exercise: Float1D,
     value: Float1D,
     power: Float1D,
 ) -> float:
-    """Value at the root; exercise[i] = 1.0 where step i allows it, else 0.0; value, power: scratch of n + 1."""
+    """Value at the root; exercise[i] = 1.0 where step i allows it, else 0.0; value, power: scratch of n + 1.
+
+    ratio: of an up move to a down one; down and df: of each step.
+    """
     n = value.size - 1
     power[0] = s
-    for _ in range(n):
-        power[0] *= down
-    ratio = up / down
+    for i in range(n):
+        power[0] *= down[i]
     for j in range(n):
         power[j + 1] = power[j] * ratio  # the spot at the last step
     for j in range(n + 1):
         value[j] = max(sign * (power[j] - k), 0.0)
-    a, b = df * p, df * (1.0 - p)
     for i in range(n - 1, -1, -1):
+        a, b, one = df[i] * p, df[i] * (1.0 - p), down[i]
         for j in range(i + 1):
             value[j] = a * value[j + 1] + b * value[j]
         for j in range(i + 1):
-            power[j] /= down
+            power[j] /= one
         if exercise[i] > 0.0:
             for j in range(i + 1):
                 value[j] = max(value[j], sign * (power[j] - k))
@@ -70,23 +74,30 @@ def lattice_values(
     strike: Float1D,
     tau: Float1D,
     vol: Float1D,
-    rate: Float1D,
-    dividend_yield: Float1D,
+    lean: Float1D,
+    drift: Float2D,
+    rate: Float2D,
     sign: Float1D,
     exercise: Float2D,
     out: Float1D,
 ) -> None:
-    """out[i] = value of option i; exercise (m, n): 1.0 where step 0 .. n - 1 of option i allows exercise. n is odd."""
+    """out[i] = value of option i; exercise (m, n): 1.0 where step 0 .. n - 1 of option i allows exercise. n is odd.
+
+    lean (m,): log of the forward over the spot; drift and rate, shape (m, n) or (m, 1) where all steps are alike: of
+    each step, the log of its growth, and its rate times its length.
+    """
     for i in prange(out.size):  # nan where the outermost prices leave what a float can hold
-        n = exercise.shape[1]
-        std, dt = vol[i] * sqrt(tau[i]), tau[i] / n
-        d2 = (log(spot[i] / strike[i]) + (rate[i] - dividend_yield[i]) * tau[i]) / std - 0.5 * std
+        n, last = exercise.shape[1], drift.shape[1] - 1
+        std = vol[i] * sqrt(tau[i])
+        d2 = (log(spot[i] / strike[i]) + lean[i]) / std - 0.5 * std
         d2 = min(max(d2, -_MIDDLE), _MIDDLE)
         p, q = _peizer_pratt(d2, n), _peizer_pratt(d2 + std, n)
-        growth = exp((rate[i] - dividend_yield[i]) * dt)
-        up, down = growth * q / p, growth * (1.0 - q) / (1.0 - p)
-        if n * log(up) > _LARGEST or n * log(down) < -_LARGEST:
+        if n * log(q / p) + lean[i] > _LARGEST or n * log((1.0 - q) / (1.0 - p)) + lean[i] < -_LARGEST:
             out[i] = np.nan
             continue
-        value, power = np.empty(n + 1), np.empty(n + 1)
-        out[i] = _rolled_back(spot[i], strike[i], sign[i], up, down, p, exp(-rate[i] * dt), exercise[i], value, power)
+        value, power, down, df = np.empty(n + 1), np.empty(n + 1), np.empty(n), np.empty(n)
+        for k in range(n):
+            growth = exp(drift[i, min(k, last)])
+            down[k], df[k] = growth * (1.0 - q) / (1.0 - p), exp(-rate[i, min(k, last)])
+        ratio = exp(drift[i, 0]) * q / p / down[0]
+        out[i] = _rolled_back(spot[i], strike[i], sign[i], ratio, p, down, df, exercise[i], value, power)

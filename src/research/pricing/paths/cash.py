@@ -5,8 +5,13 @@ of them the variance of log S is that of log X times (X / S)^2, at the geometric
 which falls with the gap and is estimated like that of other moving variances.
 
 **Jump.** The spot falls to max(S - amount, 0), as on the grids. A model whose moves do not ask where the spot is (one
-volatility, Heston, jumps, rough Bergomi) is walked once, its moves multiplied up; a local volatility is walked from
-dividend to dividend, each stretch from where the spot fell to. Between dividends bridges are those of the model.
+volatility, Heston, jumps, rough Bergomi) is walked once, its moves multiplied up; a local volatility, CEV, a shifted
+lognormal price and SABR are walked from dividend to dividend, each stretch from where the spot fell to. Between
+dividends bridges are those of the model.
+
+**In a chart** (`charts`) escrowed cash moves the levels, not the coordinate, so bridges stay as good as without cash; a
+fall goes to the model's lowest price at most, minus the shift of a shifted one. A normal price may go anywhere and its
+moves do not ask where it is: there both kinds of cash are one model.
 
 Contracts that are watched at every moment look on dividend days too, so that no bridge spans a fall; a fall through a
 barrier touches it. An observation on a dividend's day sees the spot without it.
@@ -15,6 +20,7 @@ barrier touches it. An observation on a dividend's day sees the spot without it.
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,6 +31,7 @@ from research.errors import NoEngineError
 from research.market import Snapshot
 from research.pricing._escrow import moving, to_come
 from research.pricing.catalogue import abilities
+from research.pricing.paths.charts import Chart
 from research.pricing.paths.generators import GENERATORS, Generator, Logs, Request
 from research.pricing.paths.motion import Motion
 
@@ -62,7 +69,8 @@ def with_cash(model: Any, request: Request) -> Generator:
         raise NoEngineError("Paths of a stock that pays cash cannot be kept within limits. Leave out survival=True.")
     cash = request.snapshot.cash_dividends
     assert cash is not None
-    return _escrowed(model, request) if cash.model == "escrowed" else _falling(model, request)
+    alike = type(model).__name__ == "Bachelier"
+    return _escrowed(model, request) if cash.model == "escrowed" or alike else _falling(model, request)
 
 
 def _escrowed(model: Any, request: Request) -> Generator:
@@ -71,6 +79,8 @@ def _escrowed(model: Any, request: Request) -> Generator:
     made = GENERATORS[type(model).__name__](model, replace(request, snapshot=there))
     at = request.origin + request.times
     after = np.asarray(to_come(request.snapshot, at + SAME))
+    if made.chart is not None:
+        return replace(made, chart=replace(made.chart, held=_held(request)), lift=after)
     days, amounts = between(request.snapshot, request.origin, float(at[-1]))
     fallen = np.zeros(at.size)
     for day, amount in zip(days, amounts):
@@ -92,6 +102,18 @@ def _escrowed(model: Any, request: Request) -> Generator:
         return replace(logs, exposed=exposed, jump=None if still else jump)
 
     return replace(made, fill=fill, twin=None, lift=after)
+
+
+def _held(request: Request) -> Callable[[Float1D], tuple[Float1D, Float1D]]:
+    """Cash still to come after each time and before it, price units, as a function of years from the origin."""
+
+    def held(times: Float1D) -> tuple[Float1D, Float1D]:
+        at = request.origin + times
+        every = (np.maximum(at + side, 0.0) for side in (SAME, -SAME))
+        after, before = (np.asarray(to_come(request.snapshot, t)) for t in every)
+        return after, before
+
+    return held
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -162,37 +184,38 @@ def _walked(made: Generator, falls: _Falls, request: Request) -> Any:
 
 
 def _in_stretches(model: Any, request: Request, falls: _Falls) -> tuple[Generator, Any]:
-    """From dividend to dividend, each stretch of a local volatility from where the spot fell to."""
-    state = threading.local()  # of the stretch that a thread is in: log(S / F) and the variance
+    """From dividend to dividend, each stretch of a model that asks where the spot is from where it fell to."""
+    state = threading.local()  # of the stretch that a thread is in: log(S / F) or the chart's y, and the variance
     cuts = np.unique(np.append(falls.rows + 1, request.times.size))
     starts = np.concatenate(([0], cuts[:-1]))
     made, parts = [], []
     for a, b in zip(starts, cuts):
         begin = 0.0 if a == 0 else float(request.times[a - 1])
-        inner = replace(request, times=request.times[a:b] - begin, origin=request.origin + begin)
+        inner = replace(request, times=request.times[a:b] - begin, origin=request.origin + begin, end=request.horizon)
         if a > 0:
             inner = replace(inner, start=lambda first, many: state.now)
         made.append(GENERATORS[type(model).__name__](model, inner))
         parts.append(slice(int(a), int(b)))
     sizes = np.cumsum([0, *(one.motion.n_rows for one in made)])
     amount = np.zeros(request.times.size)
-    amount[falls.rows] = falls.amounts
+    np.add.at(amount, falls.rows, falls.amounts)
+    place = _Logarithm(falls.forward) if made[0].chart is None else _Coordinate(made[0].chart, request.times)
 
     def walk(w: Float2D, seed: int, stream: int, first_path: int) -> Logs:
         n = w.shape[1]
-        begin = request.begin(first_path, n, 1.0)[0]
-        size, out = np.exp(begin), [np.empty((request.times.size, n)) for _ in range(5)]
+        begin = place.first(n) if request.start is None else request.start(first_path, n)[0]
+        size, out = place.size(begin), [np.empty((request.times.size, n)) for _ in range(5)]
         x, variance, exposed, jump, level = out
         jump[:] = 0.0
         moving_variance = False
         for k, (one, here) in enumerate(zip(made, parts)):
             logs = one.fill(np.ascontiguousarray(w[sizes[k] : sizes[k + 1]]), seed, stream, first_path)
             x[here], exposed[here] = logs.x, logs.exposed
-            level[here] = size * np.exp(logs.x - begin)
+            level[here] = place.moved(size, begin, logs.x)
             last = here.stop - 1
             after = x[last]
             if amount[last] > 0.0:
-                after = _fall(x[last], float(falls.forward[last]), float(amount[last]))
+                after = place.fall(x[last], last, float(amount[last]))
                 jump[last], x[last] = after - x[last], after
             moving_variance = logs.variance is not None
             variance[here] = logs.variance if logs.variance is not None else 1.0
@@ -202,6 +225,45 @@ def _in_stretches(model: Any, request: Request, falls: _Falls) -> tuple[Generato
 
     whole = replace(made[0], motion=joined([one.motion for one in made]))
     return whole, walk
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Logarithm:
+    """Stretches in log(S / F): what the spot has paid goes on moving with it, so that what is left has mean 1."""
+
+    forward: Float1D  # without cash, of each row
+
+    def first(self, n: int) -> Float1D:
+        return np.zeros(n)
+
+    def size(self, begin: Float1D) -> Float1D:
+        return np.asarray(np.exp(begin))
+
+    def moved(self, size: Float1D, begin: Float1D, x: Float2D) -> Float2D:
+        return np.asarray(size * np.exp(x - begin))
+
+    def fall(self, x: Float1D, row: int, amount: float) -> Float1D:
+        return _fall(x, float(self.forward[row]), amount)
+
+
+class _Coordinate:
+    """Stretches in a chart: what has been paid is added to F again, so that the sum has F's mean."""
+
+    def __init__(self, chart: Chart, times: Float1D) -> None:
+        self.chart, self.growth = chart, np.asarray(chart.growth(times))
+
+    def first(self, n: int) -> Float1D:
+        return np.full(n, float(self.chart.to(self.chart.forward)))
+
+    def size(self, begin: Float1D) -> Float1D:
+        return np.asarray(self.chart.back(begin) / self.chart.forward)
+
+    def moved(self, size: Float1D, begin: Float1D, x: Float2D) -> Float2D:
+        return np.asarray(size + (self.chart.back(x) - self.chart.back(begin)) / self.chart.forward)
+
+    def fall(self, x: Float1D, row: int, amount: float) -> Float1D:
+        after = self.chart.to(self.chart.back(x) - amount * float(self.growth[row]))
+        return np.asarray(np.minimum(np.maximum(after, self.chart.lowest), x))
 
 
 def joined(motions: list[Motion]) -> Motion:

@@ -28,7 +28,7 @@ from research.core.paths.bessel import bessel_paths
 from research.errors import NoEngineError, require
 from research.models import CEV, BlackScholes
 from research.models._bessel_law import scaled_bessel
-from research.pricing.paths.charts import Chart, growth_of
+from research.pricing.paths.charts import TINY, Chart, chart_of
 from research.pricing.paths.generators import Generator, Logs, Request, scheme_of
 from research.pricing.paths.lognormal import black_scholes
 from research.pricing.paths.motion import motion
@@ -93,7 +93,7 @@ def table(beta: float) -> tuple[Float2D, Float1D, Float1D, float]:
 
 def _chart(model: CEV, request: Request) -> Chart:
     one = 1.0 - model.beta
-    unit, side, end = abs(one) * model.sigma, float(np.sign(one)), request.origin + float(request.times[-1])
+    unit, side = abs(one) * model.sigma, float(np.sign(one))
 
     def to(price: Any) -> Any:
         with np.errstate(divide="ignore"):
@@ -107,15 +107,9 @@ def _chart(model: CEV, request: Request) -> Chart:
         price = back(y)
         return model.sigma * np.where(price > 0.0, np.where(price > 0.0, price, 1.0) ** model.beta, 0.0)
 
-    forward = float(request.snapshot.forward(end))
-    return Chart(
-        to=to,
-        back=back,
-        slope=slope,
-        forward=forward,
-        growth=growth_of(request.snapshot, end, request.origin),
-        exact=False,
-    )
+    lowest = 0.0 if side > 0.0 else float(to(TINY))
+    return chart_of(request.snapshot, request.horizon, request.origin, to=to, back=back, slope=slope, exact=False,
+                    lowest=lowest)  # fmt: skip
 
 
 def cev(model: CEV, request: Request) -> Generator:
@@ -126,7 +120,7 @@ def cev(model: CEV, request: Request) -> Generator:
         raise NoEngineError("Paths of CEV cannot be kept within limits. Leave out survival=True.")
     scheme_of(request, ("transition",))
     chart = _chart(model, request)
-    short = float(model.martingale_defect(chart.forward, request.origin + float(request.times[-1])))
+    short = float(model.martingale_defect(chart.forward, request.horizon))
     require(short <= _DEFECT, "beta", model.beta, f"leave the mean at the forward for paths (short by {short:.1e})",
             hint="Above beta = 1 the price is a strict local martingale.", error=NoEngineError)  # fmt: skip
     rows, edges, z, c = table(model.beta)

@@ -15,7 +15,7 @@ from research.errors import NoEngineError, require
 from research.instruments.expressions import Apply, Expression, Statistic
 from research.models import CEV, ArbitrageFreeSABR, Bachelier, DisplacedDiffusion
 from research.pricing._smile import RUIN
-from research.pricing.paths.charts import Chart, growth_of
+from research.pricing.paths.charts import TINY, Chart, chart_of
 from research.pricing.paths.generators import GENERATORS, Generator, Logs, Request, scheme_of
 from research.pricing.paths.motion import motion
 
@@ -42,8 +42,8 @@ def _moved(request: Request, chart: Chart, drift: float, model: Any) -> Generato
 
 def displaced(model: DisplacedDiffusion, request: Request) -> Generator:
     """F + shift is lognormal."""
-    sigma, shift, end = max(model.sigma, _LEAST), model.shift, request.origin + float(request.times[-1])
-    forward = float(request.snapshot.forward(end))
+    sigma, shift = max(model.sigma, _LEAST), model.shift
+    forward = float(request.snapshot.forward(request.horizon))
     require(forward + shift > 0.0, "shift", shift, f"lie above minus the forward, {forward:g}")
 
     def to(price: Any) -> Any:
@@ -56,28 +56,20 @@ def displaced(model: DisplacedDiffusion, request: Request) -> Generator:
     def slope(y: Any) -> Any:
         return sigma * np.exp(sigma * y)
 
-    chart = Chart(
-        to=to,
-        back=back,
-        slope=slope,
-        forward=forward,
-        growth=growth_of(request.snapshot, end, request.origin),
-        exact=True,
-    )
+    chart = chart_of(request.snapshot, request.horizon, request.origin, to=to, back=back, slope=slope, exact=True,
+                     lowest=float(np.log(TINY)) / sigma)  # fmt: skip
     return _moved(request, chart, -0.5 * sigma, model)
 
 
 def normal(model: Bachelier, request: Request) -> Generator:
     """F is normal."""
-    end = request.origin + float(request.times[-1])
-    forward = float(request.snapshot.forward(end))
-    sigma = max(model.sigma, _LEAST * abs(forward))
+    sigma = max(model.sigma, _LEAST * abs(float(request.snapshot.forward(request.horizon))))
 
     def slope(y: Any) -> Any:
         return np.full(np.shape(y), sigma)
 
-    chart = Chart(to=lambda price: np.asarray(price) / sigma, back=lambda y: sigma * y, slope=slope, forward=forward,
-                  growth=growth_of(request.snapshot, end, request.origin), exact=True)  # fmt: skip
+    chart = chart_of(request.snapshot, request.horizon, request.origin, to=lambda price: np.asarray(price) / sigma,
+                     back=lambda y: sigma * y, slope=slope, exact=True)  # fmt: skip
     return _moved(request, chart, 0.0, model)
 
 

@@ -11,6 +11,7 @@ model's European options for T.
 | `CEV` | +-F^(1-beta) / (abs(1-beta) sigma), a Bessel process | t, as good as exact far from 0 | not below 0 |
 
 Bridges between looks are drawn in y (`watching`), where levels are lines from the beginning of a gap to its end.
+Where escrowed cash is to come, a price holds it beside what moves: (price - held) growth(t) is F.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ import numpy as np
 from research.arrays import Float1D, Float2D
 from research.market import Snapshot
 
+TINY = 1e-300  # a price of nothing, whose logarithm is finite
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Chart:
@@ -35,10 +38,17 @@ class Chart:
     forward: float  # F today, price units
     growth: Callable[[Float1D], Float1D]  # years -> F(0, T) / F(0, t)
     exact: bool  # is y a Brownian motion of unit variance a year, up to a drift that is a straight line?
+    lowest: float = -np.inf  # y of the lowest price: where a spot ends that cannot pay
+    held: Callable[[Float1D], tuple[Float1D, Float1D]] | None = None  # years -> cash to come after, before a day's own
 
     def column(self, times: Float1D) -> Float2D:
         """Growth from each time to T, a column."""
         return np.asarray(self.growth(times))[:, None]
+
+    def cash(self, times: Float1D) -> tuple[Float2D, Float2D]:
+        """What a price holds beside what moves, price units, after and before what is paid at each time; columns."""
+        after, before = (np.zeros(times.size),) * 2 if self.held is None else self.held(times)
+        return after[:, None], before[:, None]
 
     def log_variance(self, y: Float2D, start: float, met: Float2D) -> Float2D:
         """Variance of log F in each gap: the mean of both ends' local variance times what y met; rows as of y."""
@@ -61,3 +71,12 @@ def growth_of(snapshot: Snapshot, end: float, origin: float) -> Callable[[Float1
         return np.asarray(out)
 
     return growth
+
+
+def chart_of(
+    snapshot: Snapshot, end: float, origin: float, *, to: Callable[[Any], Any], back: Callable[[Any], Any],
+    slope: Callable[[Any], Any], exact: bool, lowest: float = -np.inf,
+) -> Chart:  # fmt: skip
+    """A coordinate of today's forward for `end`, years, of paths that start at `origin`."""
+    return Chart(to=to, back=back, slope=slope, forward=float(snapshot.forward(end)),
+                 growth=growth_of(snapshot, end, origin), exact=exact, lowest=lowest)  # fmt: skip

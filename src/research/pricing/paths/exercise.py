@@ -194,7 +194,8 @@ def _going_on(
     first = _INNER + (j + 1) * n * n_inner
     block = generator(model, inner).block(_NO_TABLE, seed, 0, first, n * n_inner)
     value, ratio = _stopped(option, rule, block, j + 1)
-    began = np.exp(x) if outer.chart is None else outer.over_forward(j)  # where the inner martingale starts
+    chart = outer.chart  # where the inner martingale starts:
+    began = np.exp(x) if chart is None else np.asarray(chart.back(x) / chart.forward)
     moved = ratio - np.repeat(began, n_inner)
     value -= np.repeat(_slope(option, rule, made, outer, j), n_inner) * moved
     return np.asarray(value.reshape(n, n_inner).mean(axis=1))

@@ -60,6 +60,8 @@ class Block:
         """What moves, over its forward, at an observation: of mean 1, shape (n_paths,)."""
         if self.chart is None:
             return self.logs.level(row)
+        if self.logs.martingale is not None:
+            return np.asarray(self.logs.martingale[row])
         return np.asarray(self.chart.back(self.logs.x[row]) / self.chart.forward)
 
     def columns(self, keep: slice) -> Block:
@@ -90,7 +92,7 @@ class Generator:
     def control(self, block: Block) -> Float1D:
         """The last spot over its forward; of mean 1 whatever is paid on the way."""
         paid = self.lift is not None or block.logs.martingale is not None
-        return block.logs.level(-1) if paid else np.asarray(block.spot[-1] / self.forward[-1])
+        return block.over_forward(-1) if paid else np.asarray(block.spot[-1] / self.forward[-1])
 
     chart: Chart | None = None  # of a model that is not lognormal: then `fill` gives x in it
 
@@ -119,7 +121,7 @@ class Generator:
             spot = self.chart.back(logs.x) / self.chart.column(self.times)
         if self.lift is not None:
             spot += self.lift[:, None]
-        if logs.martingale is not None:
+        if logs.martingale is not None and self.chart is None:
             spot[logs.x < RUINED] = 0.0
         twin = None
         if with_twin and self.twin is not None:
@@ -164,11 +166,17 @@ class Request:
     start: Callable[[int, int], Float2D] | None = None  # (first path, n paths) -> log(S / F) and v, shape (2, n paths)
     coarse: bool = False  # the scheme with half as many steps (or nodes), to judge the one with all of them
     origin: float = 0.0  # years from the snapshot's day at which paths start; `times` count from there
+    end: float | None = None  # years from the snapshot's day, whose forward a chart speaks of; None: the last time
 
     @property
     def forward(self) -> Float1D:
         """Today's forward for the observations."""
         return np.asarray(self.snapshot.forward(self.origin + self.times))
+
+    @property
+    def horizon(self) -> float:
+        """`end`, or the last of the times, years from the snapshot's day."""
+        return self.origin + float(self.times[-1]) if self.end is None else self.end
 
     def log_limits(self, at: Grid) -> Float2D:
         """Limits of log(S / F) at the steps of a grid, shape (n, 2); no rows where there are none."""
@@ -206,10 +214,7 @@ def generator(model: Any, request: Request) -> Generator:
     pays = request.snapshot.cash_dividends is not None
     if not pays:
         return GENERATORS[name](model, request)
-    found = cash.with_cash(model, request)
-    if found.chart is not None:
-        raise NoEngineError(f"Paths of {name} must not meet cash dividends. Use 'pde', or give the cash as a yield.")
-    return found
+    return cash.with_cash(model, request)
 
 
 def scheme_of(request: Request, known: tuple[str, ...]) -> str:

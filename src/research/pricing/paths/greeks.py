@@ -20,8 +20,6 @@ References
 ----------
 Glasserman (2004), Monte Carlo Methods in Financial Engineering, section 7.3; Broadie, Glasserman (1996), "Estimating
 security price derivatives using simulation", Management Science 42 (likelihood ratios and bridges of a first step).
-Fries, Joshi (2008), "Partial proxy simulation schemes for generic and robust Monte Carlo Greeks", J. Comp. Finance
-11(3).
 """
 
 from __future__ import annotations
@@ -43,6 +41,7 @@ from research.pricing._simulation import Settings, tables_of
 from research.pricing.paths import adjoint, engine
 from research.pricing.paths.generators import STREAM, Block, Generator, Logs, Request, generator
 from research.pricing.paths.heston import QE_STEPS
+from research.pricing.paths.merging import MERGED, Merged, merged
 from research.pricing.paths.payoffs import Payoff, Terms, payoff
 from research.pricing.simulated_greeks import HOW, SCORED, Key, differenced, entry
 
@@ -124,7 +123,7 @@ def _scored(item: Any, model: Any, snapshot: Snapshot, first: float) -> _Scored:
                    free=1.0 - getattr(model, "rho", 0.0) ** 2, rows_of=_ROWS.get(name, "moves"))  # fmt: skip
 
 
-def _observations(one: _Scored, settings: Settings, which: Sequence[str], by: float, spot: float) -> dict[str, Float1D]:
+def _observations(one: _Scored | Merged, settings: Settings, which: Sequence[str], by: float, spot: float) -> dict[str, Float1D]:
     """Each Greek's replicates, the ratio and the ratio times spot as controls."""
     tables = tables_of(settings, one.made.motion.n_rows)
     n_rep = tables.shape[0]
@@ -171,7 +170,7 @@ def _observations(one: _Scored, settings: Settings, which: Sequence[str], by: fl
 
 def why_not(model: Any, which: Sequence[str]) -> str:
     """Empty, or why the likelihood ratio cannot be used."""
-    if type(model).__name__ not in FREE:
+    if type(model).__name__ not in (*FREE, *MERGED):
         return f"later moves of {type(model).__name__} depend on more than the price at the end of a normal first step"
     other = [name for name in which if name not in SCORED]
     return f"the first step's score gives {', '.join(SCORED[1:])}; not {other[0]}" if other else ""
@@ -184,18 +183,29 @@ def scored(
     reason = why_not(model, which)
     if reason:
         raise NoEngineError(f"estimator 'likelihood_ratio' cannot be used: {reason}. Can: bumps.")
-    few = replace(settings, n_paths=min(_TRIAL, settings.n_paths or _TRIAL))
-    best, by, least = None, 0.0, np.inf
+    best, by, _ = _quietest(item, model, snapshot, which, settings, spot_bump)
+    found = _observations(best, settings, which, by, snapshot.spot)
+    return {name: entry(found[name], HOW["likelihood_ratio"]) for name in which}
+
+
+def _quietest(
+    item: Any, model: Any, snapshot: Snapshot, which: Sequence[str], settings: Settings, spot_bump: float
+) -> tuple[_Scored | Merged, float, dict[str, float]]:
+    """The first step of least noise on a few paths, the shift of the start, and each Greek's standard error on all."""
+    assert settings.n_paths is not None
+    few = replace(settings, n_paths=min(_TRIAL, settings.n_paths))
+    make: Callable[..., _Scored | Merged] = merged if type(model).__name__ in MERGED else _scored
+    best, by, least, each = None, 0.0, np.inf, {}
     for first in _FIRST:
-        one = _scored(item, model, snapshot, first)
+        one = make(item, model, snapshot, first)
         size = min(0.5 * spot_bump, _SHARE * one.spread(settings.seed))
         found = _observations(one, few, which, size, snapshot.spot)
         noise = sum(float(each.std()) * snapshot.spot**k for k, each in enumerate(found.values()))
         if noise < least:
-            best, by, least = one, size, noise
-    assert best is not None
-    found = _observations(best, settings, which, by, snapshot.spot)
-    return {name: entry(found[name], HOW["likelihood_ratio"]) for name in which}
+            best, by, least, each = one, size, noise, found
+    assert best is not None and few.n_paths is not None
+    fall = float(np.sqrt(few.n_paths / settings.n_paths))
+    return best, by, {name: fall * float(entry(rows, "")["std_error"][0]) for name, rows in each.items()}
 
 
 def path_greeks(
@@ -222,7 +232,10 @@ def path_greeks(
     out = {name: out[name] for name in which}
     some = [name for name in ("delta", "gamma", "speed") if name in which]
     if estimator == "auto" and some and not why_not(model, some) and options.get("scheme") in (None, "qe"):
-        other = scored(item, model, snapshot, some, settings, spot_bump=size)
+        best, by, likely = _quietest(item, model, snapshot, some, settings, size)
+        some = [name for name in some if likely[name] < 2.0 * out[name]["std_error"][0]]
+        found = _observations(best, settings, some, by, snapshot.spot) if some else {}
+        other = {name: entry(rows, HOW["likelihood_ratio"]) for name, rows in found.items()}
         out |= {k: v for k, v in other.items() if v["std_error"][0] < out[k]["std_error"][0]}
     return out
 

@@ -119,6 +119,11 @@ def local_vol(model: Any, request: Request) -> Generator:
         return transition(model, request, step_variance)
     at = grid(request.times, request.steps_per_year or LOCAL_STEPS, request.coarse)
     rows, where = surface_on(model, at, request.origin)
+    return local_euler(at, rows, where, request)
+
+
+def local_euler(at: Grid, rows: Float2D, where: tuple[float, float], request: Request) -> Generator:
+    """Euler's steps with the volatilities of `surface_on`."""
     middle = min(max(round(-where[0] * where[1]), 0), rows.shape[1] - 1)
     typical = float(np.sqrt(np.average(rows[:, middle] ** 2, weights=at.dt)))
     return replace(_euler(at, rows, where, request, typical), bias_factor=ROUGH)

@@ -24,7 +24,7 @@ from research.core.paths.bessel import sabr_paths
 from research.errors import NoEngineError, require
 from research.models import ArbitrageFreeSABR
 from research.pricing.paths.cev import table
-from research.pricing.paths.charts import Chart, growth_of
+from research.pricing.paths.charts import TINY, Chart, chart_of
 from research.pricing.paths.generators import Generator, Logs, Request, grid, scheme_of
 from research.pricing.paths.motion import motion
 
@@ -50,11 +50,11 @@ def _chart(model: ArbitrageFreeSABR, request: Request) -> Chart:
         base = one * np.maximum(y, 0.0)
         return np.where(base > 0.0, np.where(base > 0.0, base, 1.0) ** (model.beta / one), 0.0)
 
-    end = request.origin + float(request.times[-1])
-    forward = float(request.snapshot.forward(end))
+    forward = float(request.snapshot.forward(request.horizon))
     require(forward + shift > 0.0, "shift", shift, f"lie above minus the forward, {forward:g}")
-    growth = growth_of(request.snapshot, end, request.origin)
-    return Chart(to=to, back=back, slope=slope, forward=forward, growth=growth, exact=False)
+    lowest = float(np.log(TINY)) if one == 0.0 else 0.0
+    return chart_of(request.snapshot, request.horizon, request.origin, to=to, back=back, slope=slope, exact=False,
+                    lowest=lowest)  # fmt: skip
 
 
 def _tables(beta: float, coarse: bool) -> tuple[Float2D, Float1D, Float1D]:

@@ -7,6 +7,8 @@ in the payoff, and nothing is moved by a continuity correction.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from research.arrays import Float1D, Float2D
@@ -27,7 +29,7 @@ def _vanilla(spot: Float1D, strike: float, is_call: bool) -> Float1D:
 
 def _known(over: Gaps, discrete: bool) -> Gaps:
     """The gaps, with nothing in between where the contract looks at their ends only."""
-    return Gaps(over.start, over.end, over.end, None, over.chart, over.growth) if discrete else over
+    return replace(over, before=over.end, variance=None) if discrete else over
 
 
 def lookback(item: Lookback, terms: Terms) -> Payoff:

@@ -20,7 +20,7 @@ Metwally, Atiya (2002), "Using Brownian bridge for fast simulation of jump-diffu
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -46,24 +46,39 @@ class Gaps:
     variance: Float2D | None  # met in the gap; None where nothing is known of the path in between
     chart: Chart | None = None
     growth: tuple[Float2D, Float2D] | None = None  # of the chart at both ends, columns
+    held: tuple[Float2D, Float2D] | None = None  # cash to come at both ends, before what the end pays, columns
 
     def levels(self, log_price: Any) -> tuple[Any, Any]:
         """A log price in the coordinate, at the beginning and at the end of each gap."""
-        if self.chart is None or self.growth is None:
+        if self.chart is None:
             return log_price, log_price
-        price = np.exp(log_price)
-        return self.chart.to(price * self.growth[0]), self.chart.to(price * self.growth[1])
+        return self.at(np.exp(log_price), 0), self.at(np.exp(log_price), 1)
+
+    def at(self, price: Any, end: int) -> Any:
+        """A price in the chart's coordinate, at the beginning (0) or at the end (1) of each gap."""
+        assert self.chart is not None and self.growth is not None and self.held is not None
+        return self.chart.to((price - self.held[end]) * self.growth[end])
+
+    def price(self, y: Any, end: int) -> Any:
+        """The price at the chart's coordinate, at the beginning (0) or at the end (1) of each gap."""
+        assert self.chart is not None and self.growth is not None and self.held is not None
+        return self.chart.back(y) / self.growth[end] + self.held[end]
 
 
 def _charted(block: Block, spot: float, rows: slice) -> Gaps:
     chart = block.chart
     assert chart is not None
-    growth = chart.column(np.concatenate(([0.0], block.times)))
-    first = np.full((1, block.n_paths), chart.to(spot * growth[0, 0]))
+    times = np.concatenate(([0.0], block.times))
+    growth, (after, before) = chart.column(times), chart.cash(times)
+    first = np.full((1, block.n_paths), chart.to((spot - after[0, 0]) * growth[0, 0]))
     x = np.concatenate((first, block.logs.x))
-    end, exposed = x[1:][rows], block.logs.exposed
+    end, exposed, jump = x[1:][rows], block.logs.exposed, block.logs.jump
     met = None if exposed is None else exposed[rows]
-    return Gaps(x[:-1][rows], end, end, met, chart, (growth[:-1][rows], growth[1:][rows]))
+    late = end if jump is None else end - jump[rows]
+    if chart.held is not None:  # what is paid at the end of a gap, as a fall of what moves
+        end = chart.to(chart.back(late) - ((before - after) * growth)[1:][rows])
+    return Gaps(x[:-1][rows], late, end, met, chart, (growth[:-1][rows], growth[1:][rows]),
+                (after[:-1][rows], before[1:][rows]))  # fmt: skip
 
 
 def gaps(block: Block, spot: float, rows: slice = slice(None)) -> Gaps:
@@ -144,7 +159,7 @@ def low_first(over: Gaps, low: float, high: float) -> Float2D:
 
 def stayed_before(over: Gaps, low: float, high: float) -> Float2D:
     """As `stayed`, without the jump at the end."""
-    return stayed(Gaps(over.start, over.before, over.before, over.variance, over.chart, over.growth), low, high)
+    return stayed(replace(over, end=over.before), low, high)
 
 
 def beyond(over: Gaps, strike: Any, side: float) -> Float1D:
@@ -169,9 +184,10 @@ def beyond(over: Gaps, strike: Any, side: float) -> Float1D:
 def _beyond_charted(over: Gaps, strike: Any, side: float) -> Float1D:
     """As `beyond`, the integral over the chart's coordinate of the price at the end of all gaps."""
     chart = over.chart
-    assert chart is not None and over.growth is not None
-    begin, end = over.growth
-    best = np.maximum((side * chart.back(over.start) / begin).max(axis=0), (side * chart.back(over.end) / end).max(0))
+    assert chart is not None
+    best = np.maximum((side * over.price(over.start, 0)).max(axis=0), (side * over.price(over.end, 1)).max(axis=0))
+    if over.before is not over.end:
+        best = np.maximum(best, (side * over.price(over.before, 1)).max(axis=0))
     least = np.broadcast_to(side * np.asarray(strike, dtype=np.float64), best.shape)
     found: Float1D = np.maximum(best - least, 0.0)
     if over.variance is None:
@@ -181,8 +197,8 @@ def _beyond_charted(over: Gaps, strike: Any, side: float) -> Float1D:
     for node, weight in zip(_NODES, _WEIGHTS):
         y = first + side * half * (1.0 + node)
         price = chart.back(y)
-        low, high = side * chart.to(price * begin), side * chart.to(price * end)
-        far, near = low - side * over.start, high - side * over.end
+        low, high = side * over.at(price, 0), side * over.at(price, 1)
+        far, near = low - side * over.start, high - side * over.before
         hit = 1.0 - np.prod(1.0 - _bridge(np.maximum(far, 0.0) * np.maximum(near, 0.0), over.variance), axis=0)
         found = found + weight * half * chart.slope(y) * hit
     return found
