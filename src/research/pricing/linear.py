@@ -165,7 +165,7 @@ def quadrature_value(given: Linear) -> tuple[float, float]:
         z, weight = composite(edges, points)
         forward, strike, density = legs(z)
         found.append(float((weight * density) @ black_value(forward, strike, own, sign)))
-    return given.unit * found[1], given.unit * (abs(found[1] - found[0]) + 1e-15 * size)
+    return given.unit * found[1], given.unit * (2.0 * abs(found[1] - found[0]) + 1e-15 * size)
 
 
 def _single(given: Linear) -> float:
@@ -222,8 +222,8 @@ def _edges(legs: Legs, own: float, slope: float, low_end: float, high_end: float
         width = own / max(speed, 1e-12)
         edges += [low + p * width for p in (-16.0, -6.0, -2.0, 0.0, 2.0, 6.0, 16.0)]
     for at in np.flatnonzero(np.sign(strike[1:]) != np.sign(strike[:-1])):  # a strike that changes sign
-        root = fine[at] - strike[at] * (fine[at + 1] - fine[at]) / (strike[at + 1] - strike[at])
-        edges += [root + p for p in (-0.2, -0.05, -0.01, 0.0, 0.01, 0.05, 0.2)]
+        root = float(brentq(lambda z: float(legs(z)[1]), fine[at], fine[at + 1], xtol=1e-14))
+        edges += [root + side * p for p in (0.0, 1e-4, 1e-3, 0.01, 0.05, 0.2) for side in (-1.0, 1.0)]
     return np.unique(np.clip(edges, low_end, high_end))
 
 
