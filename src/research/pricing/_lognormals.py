@@ -24,6 +24,8 @@ from research.errors import InputError, require
 from research.market import BasketSnapshot
 from research.models.multi_asset import MultiAssetBlackScholes
 
+_MOST = 600.0  # of an exponent: a double ends at 709
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Lognormals:
@@ -52,7 +54,7 @@ class Lognormals:
             else:
                 out[i] = self.market.forward(name, tau)
             if self.quanto[i] >= 0:
-                out[i] *= np.exp(-every[self.model.position(name), self.quanto[i]])
+                out[i] *= quanto_factor(-float(every[self.model.position(name), self.quanto[i]]), name)
         return out
 
     @property
@@ -63,6 +65,13 @@ class Lognormals:
             money = self.market.foreign(name)
             found.append(self.market.underlying(name).spot * (money.rate if converted and money is not None else 1.0))
         return np.array(found)
+
+
+def quanto_factor(exponent: float, name: str) -> float:
+    """What a quanto forward is of its own, exp(-covariance with the rate); refuses what no double can hold."""
+    hint = "Vols and correlation of price and exchange rate are too large together."
+    require(exponent < _MOST, f"-covariance of {name} and its exchange rate", exponent, f"be below {_MOST:g}", hint=hint)
+    return float(np.exp(exponent))
 
 
 def lognormals(names: Sequence[str], fx: str | None, model: Any, market: Any) -> Lognormals:

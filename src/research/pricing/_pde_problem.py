@@ -13,7 +13,7 @@ from research.instruments import American, Barrier, Digital, DoubleBarrier, Doub
 from research.market import Snapshot
 from research.pricing._pde_grid import share_above
 
-_NOWHERE = (0.0, np.inf)
+NOWHERE = (0.0, np.inf)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +26,7 @@ class Problem:
     sign: float = 1.0  # 1 above the scale, -1 below
     weight: float = 1.0
     plus: str = ""  # added to the grid's value: "call" or "asset" by parity, "bond" is taken off
-    ends: tuple[float, float] = _NOWHERE  # barriers in price units, 0 and infinity where there is none
+    ends: tuple[float, float] = NOWHERE  # barriers in price units, 0 and infinity where there is none
     hits: tuple[float, float] = (0.0, 0.0)  # what each pays at once
     early: bool = False  # may the holder exercise at any time?
     discounted: bool = True  # without: paid at expiry, weight times the discount factor
@@ -39,7 +39,7 @@ class Problem:
     @property
     def moves(self) -> bool:
         """May the grid move with the forward? Neither a barrier nor exercise stands still then."""
-        return self.ends == _NOWHERE and not self.early
+        return self.ends == NOWHERE and not self.early
 
     @property
     def grows(self) -> bool:
@@ -183,6 +183,38 @@ def problems(items: Sequence[Any], snapshot: Snapshot, has_cash: bool) -> Iterat
 def has_dates(item: Any) -> bool:
     """Does something happen on given days only: exercise, a look at a barrier?"""
     return type(item) not in _PROBLEMS or getattr(item, "n_monitoring", None) is not None
+
+
+def _extremes(snapshot: Snapshot) -> tuple[float, float, float, float]:
+    """Lowest and highest forward rate, lowest and highest forward yield, 1/year."""
+    curve, paid = snapshot.dividend_yields, np.array([snapshot.dividend_yield])
+    if curve is not None:
+        paid = np.diff(curve.tau * curve.zero_rate, prepend=0.0) / np.diff(curve.tau, prepend=0.0)
+    given = snapshot.discount
+    rates = np.diff(given.tau * given.zero_rate, prepend=0.0) / np.diff(given.tau, prepend=0.0)
+    low, high = float(paid.min()) + snapshot.borrow, float(paid.max()) + snapshot.borrow
+    return float(rates.min()), float(rates.max()), low, high
+
+
+def never_exercised(snapshot: Snapshot) -> bool:
+    """Is an American call a European one: no yield, and no rate below 0?"""
+    rate, _, _, paid = _extremes(snapshot)
+    return paid <= 0.0 and rate >= 0.0
+
+
+def highest_boundary(variance: float, snapshot: Snapshot) -> float:
+    """log(boundary / strike) above which a call is exercised whatever its life; 0 where nothing bounds it.
+
+    That of the perpetual call, b / (b - 1), v b (b - 1) / 2 + (r - q) b = r, with the highest rate and lowest yield.
+    """
+    _, rate, paid, _ = _extremes(snapshot)
+    if paid <= 0.0 or rate < 0.0:
+        return 0.0
+    half = 0.5 * variance
+    slope = rate - paid - half
+    b = (-slope + np.sqrt(slope * slope + 4.0 * half * rate)) / (2.0 * half)
+    less = 2.0 * paid / (half + rate - paid + np.sqrt(slope * slope + 4.0 * half * rate))  # b - 1, without cancelling
+    return float(np.log(max(b, 1.0) / less))
 
 
 def may_exercise_anywhere(snapshot: Snapshot) -> bool:

@@ -39,6 +39,8 @@ LogCharacteristic = Callable[[Float1D], Complex]
 _ROUNDS = tuple((2**power, 2.0 * power - 4.0) for power in range(7, 17))  # terms, half width in spreads
 _ENOUGH, _ROUNDING = 1e-4, 2e-16  # the worst that is given away, with its error; of a term
 _LATER = np.array([1.0, 1.1, 1.3, 1.7, 2.5, 5.0, 20.0, 100.0])  # frequencies at which phi is looked at again
+_FAR_JUMPS, _FEW_JUMPS = 30.0, 20.0  # reach over spread, and number expected: where the number of jumps is summed over
+_LAST = -42.0  # log of a chance that is left out
 _CHUNK = 1 << 21  # cosines at a time
 
 
@@ -91,6 +93,44 @@ class Return:
             spent = np.exp(k) * (np.cos(angle) @ bent + sine @ (u * bent)) - np.exp(low) * bent.sum()
             out[at : at + step] = np.exp(log_strike[at : at + step]) * below - spent
         return out
+
+
+@dataclass(frozen=True, slots=True)
+class Jumping:
+    """The same answers as a sum over the number of jumps: rare wide jumps on a quiet price are no series of cosines.
+
+    Given n jumps the return is that without, a normal part of variance n d^2, and a level known beforehand.
+    """
+
+    calm: Return
+    mean: float  # expected number of jumps
+    growth: float  # log E exp(jump)
+    deviation: float  # of a jump
+
+    def puts(self, log_strike: Float1D) -> tuple[Float1D, Float1D]:
+        """E[max(K - exp X, 0)] and its error, shape (n,) each."""
+        value, error = np.zeros_like(log_strike), np.zeros_like(log_strike)
+        log_chance, n, drift = -self.mean, 0, -self.mean * float(np.expm1(self.growth))
+        while True:
+            level = drift + n * self.growth
+            paid, gap = self._given(n).puts(log_strike - level)
+            value += np.exp(log_chance + level) * paid
+            error += np.exp(log_chance + level) * gap
+            n += 1
+            log_chance += float(np.log(self.mean / n))
+            largest = log_chance + max(drift + n * self.growth, 0.0)  # of the share's measure, or of money's
+            if n > 2.0 * self.mean * max(float(np.exp(self.growth)), 1.0) and largest < _LAST:
+                return value, error + 4.0 * float(np.exp(_LAST)) * np.maximum(1.0, np.exp(log_strike))
+
+    def _given(self, n: int) -> Return:
+        square, base = n * self.deviation**2, self.calm.log_cf
+
+        def log_cf(u: Float1D) -> Complex:
+            out: Complex = base(u) - 0.5 * square * (u * u + 1j * u)
+            return out
+
+        spread = float(np.sqrt(self.calm.spread**2 + square))
+        return replace(self.calm, log_cf=log_cf, centre=self.calm.centre - 0.5 * square, spread=spread)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +199,7 @@ def _log_variance_mean(d: Complex, p: Float1D, t: float, share: bool) -> Complex
 
 def law(
     model: Any, tau: float, start: float = 0.0, *, share: bool = True, agree: float = 1e-12
-) -> Return | Today | Lognormal:
+) -> Return | Jumping | Today | Lognormal:
     """The return over `tau` years from `start` on, under the measure of the underlying at the start, or of money."""
     if "deterministic_vol" in model.abilities:
         if hasattr(model, "sigma"):
@@ -183,7 +223,16 @@ def law(
         out: Complex = _levy(kind, base, tau, u) + _log_variance_mean(by_variance, p, start, share)
         return out
 
-    return Return(log_cf, *_range(lambda u: log_cf(u, 0.0), p, tau), agree=agree)
+    centre, spread, reach = _range(lambda u: log_cf(u, 0.0), p, tau)
+    if reach > _FAR_JUMPS * spread and p[5] * tau < _FEW_JUMPS:
+        quiet = Return(lambda u: log_cf(u, 0.0), centre - _jump_drift(p, tau), spread, 0.0, agree)
+        return Jumping(quiet, float(p[5] * tau), float(p[6] + 0.5 * p[7] ** 2), float(p[7]))
+    return Return(log_cf, centre, spread, reach, agree)
+
+
+def _jump_drift(p: Float1D, tau: float) -> float:
+    """Mean of the log return that the jumps and what makes up for them add."""
+    return float(p[5] * tau * (p[6] - np.expm1(p[6] + 0.5 * p[7] ** 2)))
 
 
 def is_independent(model: Any) -> bool:
@@ -212,6 +261,6 @@ def _range(calm: LogCharacteristic, p: Float1D, tau: float) -> tuple[float, floa
     variance = -(16.0 * one.real - two.real) / (6.0 * h * h)
     fourth = max((2.0 * two.real - 8.0 * one.real) / h**4, 0.0)
     jumps, size, deviation = p[5] * tau, p[6], p[7]
-    centre = mean + jumps * (size - np.expm1(size + 0.5 * deviation**2))
+    centre = mean + _jump_drift(p, tau)
     reach = abs(size) + 8.0 * deviation + 8.0 * np.sqrt(jumps * (size**2 + deviation**2)) if jumps > 0.0 else 0.0
     return float(centre), float(np.sqrt(variance + np.sqrt(fourth))), float(reach)

@@ -81,6 +81,7 @@ class Problem:
     rare: Float2D = field(default_factory=lambda: np.zeros((0, 3)))  # see `_rare.added`: events a run may not meet
     spread: float = 0.0  # range of the payoff on wild paths; 0: not looked at
     jump: float = 0.0  # of the payoff at an edge of the last price
+    most: float = float("inf")  # that what was not met may add to the error
     skew: float = 1.0  # by how much the spread of scrambles understates, where rare paths hold much of what is left
     first: int = _FIRST  # Sobol' points of a scramble in the first round
 
@@ -161,6 +162,7 @@ def _honest(found: Estimate, problem: Problem) -> Estimate:
     more = _rare.added(problem.rare, found.n_paths)
     if problem.spread > 0.0:
         more += _rare.unseen(problem.spread, problem.jump, found.variance, found.n_paths)
+    more = min(more, problem.most)
     skew = problem.skew
     if skew > 1.0:  # measured: worse still with a handful of paths a scramble
         skew *= math.sqrt(1.0 + 2.0 * found.replicates.size / found.n_paths)

@@ -204,14 +204,14 @@ CATALOGUE: tuple[Engine, ...] = (
           ("kirk", "stated: the distance to the exact value, about 1e-2 of it", "what desks quote with"))),
     *(Engine("analytic", contract, "multi_lognormal", "rainbow", "1e-13 for two or three assets, else a standard error",
              "1 ms for two assets", "Stulz' and Johnson's formulas") for contract in ("BestOf", "WorstOf")),
-    *(Engine("analytic", contract, "multi_lognormal", "quanto", "4e-16 of the larger of forward and strike",
+    *(Engine("analytic", contract, "multi_lognormal", "quanto", "1e-15 of the larger of forward and strike",
              "50 us an option", "Black's formula, quanto drift or compo vol") for contract in ("Quanto", "Compo")),
     *(Engine("monte_carlo", contract, "multi_lognormal", "multi_asset", "a standard error of choice",
              "10 ms at 1 bp", "Sobol' points on principal components")
       for contract in ("Basket", "Rainbow", "WorstOfNote", "BestOf", "WorstOf", "Spread", "Exchange",
                        "Outperformance")),
-    Engine("moment_matching", "Basket", "multi_lognormal", "linear", "about 1e-2 of the value",
-           "50 us an option", "a shifted lognormal of the same three moments, to check others", "moment_matching"),
+    Engine("moment_matching", "Basket", "multi_lognormal", "linear", "stated: the distance to a simulation",
+           "5 ms an option", "a shifted lognormal of the same three moments, to check others", "moment_matching"),
     *(Engine("pde", contract, "normal", "pde", "stated with each price, about 1e-5 of the strike",
              "5 ms a grid, notes 0.2 s", "a grid in the price itself, of any sign")
       for contract in ("American", "Bermudan", "European", "Digital", "Barrier", "Touch", "DoubleBarrier",

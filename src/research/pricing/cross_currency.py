@@ -22,7 +22,9 @@ from research.instruments import Compo, Quanto
 from research.market import Snapshot
 from research.models import black
 from research.models.cross_currency import CrossCurrency
+from research.pricing._lognormals import quanto_factor
 from research.pricing.catalogue import Values
+from research.pricing.linear import black_value
 
 _ROUNDING = 1e-15
 
@@ -32,9 +34,10 @@ def quantos(items: Sequence[Quanto], model: CrossCurrency, snapshot: Snapshot) -
     tau = np.array([item.years(snapshot.as_of) for item in items])
     strike, fx = np.array([item.strike for item in items]), np.array([item.fx for item in items])
     is_call = np.array([item.is_call for item in items])
-    forward = snapshot.forward(tau) * np.exp(-model.correlation * model.sigma * model.fx_vol * tau)
+    slope = -model.correlation * model.sigma * model.fx_vol
+    forward = snapshot.forward(tau) * np.array([quanto_factor(slope * t, "the underlying") for t in tau])
     unit = fx * np.exp(-model.payout_rate * tau)
-    value = unit * np.asarray(black.price(forward, strike, tau, model.sigma, is_call=is_call))
+    value = unit * black_value(forward, strike, model.sigma * np.sqrt(tau), np.where(is_call, 1.0, -1.0))
     return Values(value, np.zeros_like(value), _ROUNDING * unit * np.maximum(forward, strike))
 
 

@@ -27,7 +27,7 @@ from research.instruments import Cliquet, ForwardStart
 from research.market import Snapshot
 from research.models import black
 from research.pricing import _clock
-from research.pricing._returns import Lognormal, Return, Today, is_independent, is_stationary, law
+from research.pricing._returns import Jumping, Lognormal, Return, Today, is_independent, is_stationary, law
 from research.pricing.catalogue import Values
 
 _TINY = 1e-17  # of the notional: what a truncation of a return may cost
@@ -60,7 +60,7 @@ def value(items: Sequence[ForwardStart], model: Any, snapshot: Snapshot) -> Valu
 class _Period:
     """One period's return R with its forward: calls and puts on it, undiscounted, in units of the notional."""
 
-    def __init__(self, forward: float, returns: Return | Today | Lognormal) -> None:
+    def __init__(self, forward: float, returns: Return | Jumping | Today | Lognormal) -> None:
         self.forward, self.returns, self.error = forward, returns, 0.0  # the largest error of a put so far
 
     def puts(self, level: Float1D) -> Float1D:

@@ -3,10 +3,10 @@
 | method | contracts | what it is |
 |---|---|---|
 | margrabe | Exchange, Outperformance without strike | exact: Black's formula in units of the asset given |
-| quadrature | any of two assets | exact: Black's formula given one price, integrated over it |
+| quadrature | any of one or two assets | exact: Black's formula given one price, integrated over it |
 | bjerksund_stensland | Spread, Outperformance | the value of a nearly optimal exercise: a lower bound |
 | kirk | Spread, Outperformance | approximation: short leg plus strike taken as lognormal |
-| moment_matching | Basket | approximation: a shifted lognormal of the basket's three moments |
+| moment_matching | Basket | approximation: a shifted lognormal of the basket's three moments; how far off is stated |
 
 Options of a simulation, such as `std_error`, are taken and not needed.
 
@@ -37,6 +37,10 @@ from research.pricing._lognormals import Lognormals, lognormals
 from research.pricing.catalogue import Values
 from research.pricing.normal_probabilities import composite
 
+Legs = Callable[[Any], tuple[Any, Any, Any]]  # normal number z -> forward, strike, density
+_FAR = 38.0  # standard deviations that no normal variable passes
+_MOMENTS = 50.0  # variance of a log price up to which third moments are finite numbers
+_JUDGES = 1 << 13  # paths that say how far moment matching is off
 _REACH = 9.5  # standard deviations over which a normal variable is integrated
 
 
@@ -109,10 +113,31 @@ def black_value(forward: Any, strike: Any, std: Any, sign: Any) -> Any:
     intrinsic = np.maximum(sign * (f - k), 0.0)
     open_ = (k > 0.0) & (s > 0.0) & (f > 0.0)
     safe = np.where(open_, s, 1.0)
-    d1 = np.log(np.where(open_, f, 1.0) / np.where(open_, k, 1.0)) / safe + 0.5 * safe
+    with np.errstate(over="ignore", divide="ignore"):  # so far apart that the option is its intrinsic value
+        d1 = np.log(np.where(open_, f, 1.0) / np.where(open_, k, 1.0)) / safe + 0.5 * safe
     value = sign * (f * ndtr(sign * d1) - k * ndtr(sign * (d1 - safe)))
     out = np.where(open_, np.maximum(value, intrinsic), intrinsic)
     return out if out.shape else float(out)
+
+
+def comonotonic(given: Linear) -> float:
+    """A bound for the option out of the money, undiscounted: every price moves with one normal number, for or against.
+
+    The sum of such prices is the largest in convex order, and its option a sum of options on each, at the strikes where
+    the sum meets its own (Kaas, Dhaene, Goovaerts 2000, Insurance: Mathematics and Economics 27, 151-168).
+    """
+    a, std = given.amounts, np.sqrt(np.diag(given.covariance))
+    way = np.where(a >= 0.0, std, -std)
+
+    def prices(z: float) -> Float1D:
+        return np.asarray(a * np.exp(np.clip(way * z - 0.5 * std * std, -600.0, 600.0)))
+
+    low, high = -_FAR, _FAR
+    if not prices(low).sum() < given.strike < prices(high).sum():
+        return 0.0
+    at = prices(float(brentq(lambda z: prices(z).sum() - given.strike, low, high, xtol=1e-12)))
+    call, put = (float(black_value(np.abs(a), np.abs(at), std, s * np.sign(a)).sum()) for s in (1.0, -1.0))
+    return min(call, put)
 
 
 def margrabe_value(given: Linear) -> tuple[float, float]:
@@ -127,60 +152,78 @@ def margrabe_value(given: Linear) -> tuple[float, float]:
 def quadrature_value(given: Linear) -> tuple[float, float]:
     """Exact value with two assets: given the noise z of the second, the first is lognormal; error by two rules."""
     n = given.amounts.size
-    require(n == 2, "underlyings", n, "number 2 for method='quadrature'", hint="Use method='monte_carlo'.",
+    require(n <= 2, "underlyings", n, "number 1 or 2 for method='quadrature'", hint="Use method='monte_carlo'.",
             error=NoEngineError)  # fmt: skip
-    amounts, c = given.amounts, given.covariance
-    first = int(c[1, 1] > c[0, 0])  # integrate over the calmer one
-    other = 1 - first
-    s1, s2 = float(np.sqrt(c[first, first])), float(np.sqrt(c[other, other]))
-    rho = float(np.clip(c[0, 1] / (s1 * s2), -1.0, 1.0)) if s1 * s2 > 0.0 else 0.0
-    own = s1 * np.sqrt((1.0 - rho) * (1.0 + rho))
-    own_amount, other_amount = float(amounts[first]), float(amounts[other])
-    sign = given.sign if own_amount >= 0.0 else -given.sign
-
-    def legs(z: Any) -> tuple[Any, Any]:
-        """Forward of the first leg given z, and what it must pass, both for a leg of positive weight."""
-        exp = math.exp if isinstance(z, float) else np.exp
-        mean = own_amount * exp(rho * s1 * z - 0.5 * (rho * s1) ** 2)
-        rest = given.strike - other_amount * exp(s2 * z - 0.5 * s2 * s2)
-        return (mean, rest) if own_amount >= 0.0 else (-mean, -rest)
-
-    tilts = (0.0, rho * s1, s2)  # a leg's mass lies around its deviation
-    edges = _edges(legs, own, rho * s1, -_REACH + min(tilts), _REACH + max(tilts))
+    size = float(np.abs(given.amounts).sum() + abs(given.strike))
+    if n == 1:
+        return _single(given), 4e-16 * given.unit * size
+    legs, own, tilts = _legs(given)
+    edges = _edges(legs, own, tilts[1], -_REACH + min(tilts), _REACH + max(tilts))
+    sign = given.sign if given.amounts[_calm(given)] >= 0.0 else -given.sign
     found = []
     for points in (16, 24):
         z, weight = composite(edges, points)
-        forward, strike = legs(z)
-        density = weight * np.exp(-0.5 * z * z) / np.sqrt(2.0 * np.pi)
-        found.append(float(density @ black_value(forward, strike, own, sign)))
-    size = float(np.abs(amounts).sum() + abs(given.strike))
-    return given.unit * found[1], given.unit * (abs(found[1] - found[0]) + 1e-15 * size)
+        forward, strike, density = legs(z)
+        found.append(float((weight * density) @ black_value(forward, strike, own, sign)))
+    return given.unit * found[1], given.unit * (2.0 * abs(found[1] - found[0]) + 1e-15 * size)
 
 
-def _gap(legs: Callable[[Any], tuple[Any, Any]], z: float) -> float:
-    forward, strike = legs(z)
+def _single(given: Linear) -> float:
+    """One price: Black's formula, a negative weight mirrored."""
+    amount, side = abs(float(given.amounts[0])), float(np.copysign(1.0, given.amounts[0]))
+    std = float(np.sqrt(given.covariance[0, 0]))
+    return float(given.unit * black_value(amount, side * given.strike, std, side * given.sign))
+
+
+def _calm(given: Linear) -> int:
+    """The one of two prices that is lognormal in the integrand; the other moves less, and is integrated over."""
+    return int(given.covariance[1, 1] > given.covariance[0, 0])
+
+
+def _legs(given: Linear) -> tuple[Legs, float, tuple[float, float, float]]:
+    """(z -> forward, strike and density), the deviation that is left, and where in z the mass of each leg lies.
+
+    Forward and strike are those of the first leg given z, for a leg of positive weight. Both are divided by their
+    larger exponential, and the density holds it: exp(s z - s^2 / 2) alone is beyond a double's range at s = 35.
+    """
+    amounts, c, first = given.amounts, given.covariance, _calm(given)
+    other = 1 - first
+    s1, s2 = float(np.sqrt(c[first, first])), float(np.sqrt(c[other, other]))
+    rho = float(np.clip(c[0, 1] / (s1 * s2), -1.0, 1.0)) if s1 * s2 > 0.0 else 0.0
+    side = 1.0 if amounts[first] >= 0.0 else -1.0
+    a, b, k, tilt = side * float(amounts[first]), side * float(amounts[other]), side * given.strike, rho * s1
+
+    def legs(z: Any) -> tuple[Any, Any, Any]:
+        x, y = tilt * (z - 0.5 * tilt), s2 * (z - 0.5 * s2)
+        top = np.maximum(np.maximum(x, y), 0.0)
+        density = np.exp(top - 0.5 * z * z) / np.sqrt(2.0 * np.pi)
+        return a * np.exp(x - top), k * np.exp(-top) - b * np.exp(y - top), density
+
+    return legs, s1 * float(np.sqrt((1.0 - rho) * (1.0 + rho))), (0.0, tilt, s2)
+
+
+def _gap(legs: Legs, z: float) -> float:
+    forward, strike, _ = legs(z)
     return float(forward - strike)
 
 
-def _edges(
-    legs: Callable[[Any], tuple[Any, Any]], own: float, slope: float, low_end: float, high_end: float
-) -> Float1D:
+def _edges(legs: Legs, own: float, slope: float, low_end: float, high_end: float) -> Float1D:
     """Panels in z: finer where forward and strike cross, on the scale on which the option's value bends."""
     grid = np.linspace(low_end, high_end, int(0.7 * (high_end - low_end)))
     fine = np.linspace(low_end, high_end, 801)
-    forward, strike = legs(fine)
+    forward, strike, _ = legs(fine)
     gap = forward - strike
     edges = [*grid]
     for at in np.flatnonzero(np.sign(gap[1:]) != np.sign(gap[:-1])):
         low = float(brentq(lambda z: _gap(legs, float(z)), fine[at], fine[at + 1], xtol=1e-10))
-        f, k = legs(low + 1e-6)
-        g, m = legs(low - 1e-6)
+        f, k, _ = legs(low + 1e-6)
+        g, m, _ = legs(low - 1e-6)
         speed = abs(np.log(f / g) - np.log(k / m)) / 2e-6 if min(f, g, k, m) > 0.0 else abs(slope)
         width = own / max(speed, 1e-12)
         edges += [low + p * width for p in (-16.0, -6.0, -2.0, 0.0, 2.0, 6.0, 16.0)]
     for at in np.flatnonzero(np.sign(strike[1:]) != np.sign(strike[:-1])):  # a strike that changes sign
-        root = fine[at] - strike[at] * (fine[at + 1] - fine[at]) / (strike[at + 1] - strike[at])
-        edges += [root + p for p in (-0.2, -0.05, -0.01, 0.0, 0.01, 0.05, 0.2)]
+        root = float(brentq(lambda z: float(legs(z)[1]), fine[at], fine[at + 1], xtol=1e-14))
+        edges += [root + side * p for p in (0.0, 1e-4, 1e-3, 0.01, 0.05, 0.2) for side in (-1.0, 1.0)]
     return np.unique(np.clip(edges, low_end, high_end))
 
 
@@ -230,21 +273,35 @@ def _distance(value: float, given: Linear) -> float:
 def moment_value(given: Linear) -> tuple[float, float]:
     """A shifted (and, with negative skew, mirrored) lognormal with the basket's mean, variance and third moment."""
     a, c = given.amounts, given.covariance
+    top = float(c.max())
+    require(top <= _MOMENTS, "variance of a log price", top, f"be <= {_MOMENTS:g} for method='moment_matching'",
+            hint="The moments say little of a wider law: use method='monte_carlo'.", error=NoEngineError)  # fmt: skip
     e = np.exp(c)
     mean = float(a.sum())
     second = float(a @ e @ a)
     third = float(np.einsum("i,j,k,ij,ik,jk", a, a, a, e, e, e))
     variance = second - mean * mean
     if variance <= 1e-16 * second:
-        return given.unit * max(given.sign * (mean - given.strike), 0.0), 0.0
+        value = given.unit * max(given.sign * (mean - given.strike), 0.0)
+        return value, _far_from(value, given)
     skew = (third - 3.0 * mean * second + 2.0 * mean**3) / variance**1.5
     up = 1.0 if skew >= 0.0 else -1.0
     strike, sign = up * given.strike, up * given.sign
     w = _growth(max(abs(skew), 1e-6))  # exp(std^2)
     size = np.sqrt(variance / (w - 1.0))  # forward of the lognormal part
     shift = up * mean - size
-    value = given.unit * black_value(size, strike - shift, np.sqrt(np.log(w)), sign)
-    return float(value), 1e-2 * abs(value)
+    value = float(given.unit * black_value(size, strike - shift, np.sqrt(np.log(w)), sign))
+    return value, _far_from(value, given)
+
+
+def _far_from(value: float, given: Linear) -> float:
+    """The distance of an approximation: to the exact value of one or two prices, of more to that of a simulation."""
+    if given.amounts.size <= 2:
+        return _distance(value, given)
+    from research.pricing.multi_asset import simulate_sum  # it stands on this module
+
+    found = simulate_sum(given, n_paths=_JUDGES)
+    return abs(value - found.value) + 3.0 * found.std_error
 
 
 def _growth(skew: float) -> float:

@@ -60,7 +60,7 @@ from research.pricing._pde_grid import (
     nodes,
     time_steps,
 )
-from research.pricing._pde_problem import has_dates, may_exercise_anywhere, problems
+from research.pricing._pde_problem import has_dates, highest_boundary, may_exercise_anywhere, never_exercised, problems
 from research.pricing.catalogue import Values
 
 Layout = tuple[GridModel, Snapshot] | None
@@ -69,6 +69,8 @@ _POINTS, _STEPS = (200, 400), (100, 200)  # without and with dates
 # of half the variance: where it is more, what grows with the spot is worth most far above the rest
 _TAIL, _MOST = 2.0, 12.0
 _CALM = 2  # steps of the coarse grid that damp before Greeks are read
+_KNEE = 1.0  # in the logarithm: an exercise boundary is no farther than that from the strike, whatever the deviation
+_WIDE = 2.0, 4.0  # deviations from which on a call outgrows its grid, and a boundary may lie between coarse nodes
 _CUTS = (
     (2, 2),
     (2, 1),
@@ -188,8 +190,34 @@ def _at_every_moment(
     value, error = extrapolated(*grids)
     if isinstance(items[0], American) and may_exercise_anywhere(snapshot):  # of order 1 in time
         value, error = grids[0], 3.0 * error
+    if isinstance(items[0], American) and not dividends:
+        _widened(value, error, grids, items, tau, np.array(std), model, snapshot, (n_space, n_time), layout)
     error[0] = error[0] * carried + _ROUNDING * snapshot.spot
     return value, error
+
+
+def _widened(
+    value: Float2D, error: Float2D, grids: Any, items: Sequence[Any], tau: Float1D, std: Float1D, model: GridModel,
+    snapshot: Snapshot, sizes: tuple[int, int], layout: Layout,
+) -> None:  # fmt: skip
+    """What a grid of many deviations leaves out of options that may be exercised early: changed in place.
+
+    A call is worth much where the grid has ended: it is the European one where it never pays to exercise, and else at
+    least that.
+    """
+    wide = std > _WIDE[1]  # the leading term may pass through 0 there
+    error[:, wide] = (error + np.abs(grids[1] - grids[2]) / 12.0)[:, wide] * (std[wide] / _WIDE[1])
+    at = np.flatnonzero([item.is_call and s > _WIDE[0] for item, s in zip(items, std)])
+    if at.size == 0:
+        return
+    plain = [European(strike=items[i].strike, tau=float(tau[i])) for i in at.tolist()]
+    whole, off = _at_every_moment(plain, model, snapshot, *sizes, (), value.shape[0], layout)
+    lost = whole[0] - value[0, at]
+    for j, i in enumerate(at.tolist()):
+        if never_exercised(snapshot):
+            value[:, i], error[:, i] = whole[:, j], off[:, j]
+        elif lost[j] > 0.0:
+            value[:, i], error[0, i] = whole[:, j], error[0, i] + off[0, j] + lost[j]
 
 
 def price_with_error(
@@ -285,7 +313,10 @@ def _solve(
             at[i] = np.log(snapshot.forward(years) / p.scale)
         more = min(max(0.5 * std[2] ** 2 - _TAIL, 0.0), _MOST) if p.grows else 0.0
         low, high, beside = p.range(spot, spot, WIDTH * std[1], WIDTH * std[2] + more)
+        if p.early and p.grows and not dividends:
+            high = max(high, highest_boundary(std[2] ** 2 / years, snapshot) + _KNEE)
         fine = FINE * min(std[0] * (1.0 if moving else 1.0 + drift(std[0], years, there)), high - low)
+        fine = min(fine, _KNEE) if p.early else fine
         x[i] = nodes(low, high, 0.0, fine, n, level, [*beside, *([spot] if local else [])])
         dt[i], cash[i] = _calmed(*time_steps(years, m, dividends, level, today=local), calm)
         market[i] = market_rows(years, dt[i], snapshot)

@@ -34,5 +34,5 @@ def value(items: Sequence[Quanto | Compo], model: MultiAssetBlackScholes, snapsh
         unit = float(snapshot.discount.df(tau)) * (item.fx if isinstance(item, Quanto) else 1.0)
         forward, std = float(assets.forwards(tau)[0]), float(np.sqrt(assets.covariance(tau)[0, 0]))
         out[i] = unit * black_value(forward, item.strike, std, 1.0 if item.is_call else -1.0)
-        error[i] = 4e-16 * unit * max(forward, item.strike)
+        error[i] = 1e-15 * unit * max(forward, item.strike)
     return Values(out, np.zeros_like(out), error)

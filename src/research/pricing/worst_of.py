@@ -20,12 +20,13 @@ from research.core.random import brownian
 from research.core.random.brownian import brownian_paths
 from research.instruments import WorstOfNote
 from research.market import Snapshot
-from research.pricing import _notes
+from research.pricing import _notes, _rare
 from research.pricing._lognormals import Lognormals, lognormals
-from research.pricing._simulation import Problem, Settings
+from research.pricing._simulation import Problem, Settings, rows_of, summary, tables_of
 from research.pricing.rainbow import extreme_value
 
 _SAME = 1e-9  # years: dates closer than this are one
+_LOOKS = 256  # wild paths that show what may be paid
 _CERTAIN = 15.0  # exp(-2 * 15) = 1e-13: a barrier that far is not reached
 
 
@@ -104,16 +105,27 @@ def problem(item: WorstOfNote, model: Any, snapshot: Any, settings: Settings) ->
     order, weights = factor_plan(times, n, settings.sampler == "sobol")
     mix = np.ascontiguousarray(mix)
 
-    def run(tables, seed, rows, _order, _weights, out):  # type: ignore[no-untyped-def]
+    def run(tables, seed, rows, _order, _weights, out, wild=1.0):  # type: ignore[no-untyped-def]
+        noise = np.ascontiguousarray(dense * np.where(np.arange(dense.shape[1]) == 1, wild, 1.0))
         for row, sums in zip(rows, out):
             b = np.empty((n * m, row[1]))
             brownian_paths(tables[row[4]], seed, int(row[0]), int(row[2]), order, weights, b)
-            worst_of_task(b, seed, row, mix, shifts, coarse, dense, terminal, gaps, sums)
+            worst_of_task(b, seed, row, wild * mix, shifts, coarse, noise, terminal, gaps, sums)
 
     put = float("nan")
     if n <= 3:
         final = single.forward(float(times[-1]))
         forward = assets.forwards(float(times[-1])) / initials * initial / final
         put = extreme_value(forward, spent[-1], terminal[0, 3], -1.0, False)[0]
-    dims = np.arange(1.0, n * m + 1.0)
-    return Problem(variance=dims, run=run, n_moments=N_MOMENTS, controls=(1.0, put))
+    return Problem(
+        variance=np.arange(1.0, n * m + 1.0), run=run, n_moments=N_MOMENTS, controls=(1.0, put), spread=_spread(run)
+    )
+
+
+def _spread(run: Any) -> float:
+    """What may be paid on wild paths, three standard deviations less what the mean of the prices explains."""
+    sums = np.zeros((1, N_MOMENTS))
+    philox = Settings(sampler="philox")
+    run(tables_of(philox, 0), 1, rows_of(0, _LOOKS, 1, 1, philox), None, None, sums, _rare.WILD)
+    seen = summary(sums, _LOOKS, None)
+    return 3.0 * float(np.sqrt(seen.variance))

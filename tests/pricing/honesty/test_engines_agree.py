@@ -18,7 +18,6 @@ from research.models import BlackScholes
 from research.pricing import price
 
 SIMULATIONS = {"paths", "monte_carlo", "longstaff_schwartz"}
-WIDE = {"American": 6.0}  # standard deviations: beyond, a grid does not hold a call that may be exercised early
 
 
 def findings(kind: str, seeds: range, without: set[str]) -> list[str]:
@@ -26,7 +25,7 @@ def findings(kind: str, seeds: range, without: set[str]) -> list[str]:
     out = []
     for seed in seeds:
         rng = np.random.default_rng([seed, zlib.crc32(kind.encode())])
-        w = world(rng, WIDE.get(kind, 12.0))
+        w = world(rng)
         item = DRAWS[kind](rng, w)
         found, refused = by_every_engine(item, BlackScholes(sigma=w.vol), w.snapshot, without=without)
         assert found or refused, (kind, seed)
