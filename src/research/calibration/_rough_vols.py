@@ -63,7 +63,7 @@ class RoughVols:
         )
 
     def held(self, y: Float1D) -> Held:
-        """The budget of the engine, 4.5 standard deviations above the mean of log Q, and the best coefficients, at y."""
+        """At y, the engine's budget (4.5 standard deviations above the mean of log Q) and the best coefficients."""
         states = self._states(y)
         spent = np.log(np.maximum(np.concatenate([one[0][:, 1] for one in states], axis=-1), 1e-300))
         flat = spent.transpose(1, 0, 2).reshape(self.quotes.tau.size, -1)
