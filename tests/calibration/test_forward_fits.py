@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
 import pytest
+from scipy.stats import ncx2
 
-from research.calibration import fit
+from research.calibration import fit, forwards
 from research.errors import InputError
 from research.market import NormalSmile, Smile, Surface
 from research.models import CEV, Bachelier, DisplacedDiffusion, bachelier, black
@@ -89,3 +91,41 @@ def test_what_cannot_be_fitted_is_refused():
         NormalSmile(tau=1.0, forward=0.0, strike=[0.0, 0.1], vol=[0.1, np.nan])
     with pytest.raises(InputError, match=r"strike must increase; got 0 .*Each strike once, sorted"):
         NormalSmile(tau=1.0, forward=0.0, strike=[0.1, 0.0], vol=[0.1, 0.1])
+
+
+def _schroder(y0: float, y1: float, strike: float, tau: float) -> float:
+    """Undiscounted call on a forward of 100 by SciPy's noncentral chi-square, beta < 1; y as the search has it."""
+    one = 1.0 - y1
+    scale = one**2 * (np.exp(y0) * 100.0**-y1) ** 2 * tau
+    a, c = strike ** (2.0 * one) / scale, 100.0 ** (2.0 * one) / scale
+    return float(100.0 * ncx2.sf(a, 2.0 + 1.0 / one, c) - strike * ncx2.cdf(c, 1.0 / one, a))
+
+
+@pytest.mark.parametrize("beta", [0.4, -0.8])
+def test_the_gradient_of_cev_is_that_of_the_chi_square_law(beta: float) -> None:
+    strikes, tau = np.array([80.0, 104.0]), 0.7
+    one = Smile(tau=tau, forward=100.0, df=1.0, strike=strikes, vol=[0.25, 0.2])
+    quotes, y = forwards._read(one, None), np.array([np.log(22.0), beta])
+    model = forwards._model(CEV, y, quotes)
+    vol = forwards._vols(model, quotes)
+    found = forwards._of_cev(y, model, vol, quotes)
+    for i, strike in enumerate(strikes):
+        vega = black.greeks(100.0, strike, tau, vol[i])["vega"]
+        for j in range(2):
+
+            def slope(h: float, j: int = j, strike: float = strike) -> float:
+                up, down = (_schroder(*(y + s * h * np.eye(2)[j]), strike, tau) for s in (1.0, -1.0))
+                return (up - down) / (2.0 * h)
+
+            exact = (4.0 * slope(5e-3) - slope(1e-2)) / 3.0 / vega
+            assert found[i, j] == pytest.approx(exact, rel=1e-6, abs=1e-7)
+
+
+def test_cev_is_found_in_few_evaluations_without_a_start_and_beta_1_for_a_flat_smile() -> None:
+    strikes = np.linspace(75.0, 125.0, 11)
+    model = CEV(sigma=0.2 * 100.0**1.3, beta=-0.3)
+    one = Smile(tau=0.5, forward=100.0, df=1.0, strike=strikes, vol=model.vol_at(100.0, strikes, 0.5))
+    found = fit(CEV, one)
+    assert found.n_iter <= 8 and found.model.beta == pytest.approx(-0.3, abs=1e-8)
+    flat = fit(CEV, replace(one, vol=np.full(11, 0.2)))
+    assert flat.model.beta == 1.0 and flat.model.sigma == pytest.approx(0.2, rel=1e-9) and flat.rmse_bp < 1e-6

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from research import calibration
+from research.calibration._quote_noise import quote_noise
 from research.calibration.local_vol import reprice
 from research.errors import InputError
 from research.instruments import European
@@ -146,3 +147,17 @@ def test_standard_errors_are_those_of_noisy_quotes_fitted_again():
     assert (np.abs(ratio - 1.0) < 0.35).all() and abs(ratio.mean() - 1.0) < 0.06
     spread = replace(few, smiles=tuple(replace(s, half_spread=np.full(len(s), noise)) for s in few))
     assert calibration.fit(LocalVol, spread).parameters["std_error"].to_numpy() == pytest.approx(stated, rel=0.05)
+    alone = calibration.fit(LocalVol, replace(few, smiles=smiles), allow_arbitrage=True)  # by the quotes' own roughness
+    ratio = alone.parameters["std_error"].to_numpy() / stated
+    assert 0.7 < np.median(ratio) < 1.4 and "the quotes' own roughness" in alone.message
+
+
+def test_the_noise_of_quotes_is_judged_by_their_roughness_not_by_their_curvature():
+    rng, x = np.random.default_rng(5), np.sort(np.random.default_rng(6).uniform(-0.4, 0.3, 400))
+    smooth = 0.25 - 0.3 * x + 0.8 * x**2 - 0.5 * x**3
+    base = {"tau": 0.5, "forward": 1.0, "df": 1.0, "strike": np.exp(x)}
+    noisy = Smile(**base, vol=smooth + 2e-3 * rng.standard_normal(x.size))
+    few = Smile(**{**base, "strike": np.exp(x[::100])}, vol=smooth[::100])
+    assert quote_noise([Smile(**base, vol=smooth)])[0] < 1e-12
+    assert quote_noise([noisy])[0] == pytest.approx(2e-3, rel=0.12)  # neighbours share quotes: 5 % is one deviation
+    assert quote_noise([noisy, few])[1] == quote_noise([noisy])[0] and np.isnan(quote_noise([few])[0])

@@ -10,6 +10,9 @@ import pandas as pd
 import pytest
 
 from research import calibration
+from research.calibration._climb import climb
+from research.calibration._quotes import read_quotes
+from research.calibration._rough_vols import rough_vols
 from research.errors import InputError
 from research.instruments import European
 from research.market import Smile, Surface, build_snapshot, flat_snapshot
@@ -66,3 +69,38 @@ def test_the_dax_surface_of_2002() -> None:
     assert fit.rmse_bp < 80.0
     values = fit.parameters.set_index("name")["value"]
     assert 0.01 < values["hurst"] < 0.2 and values["rho"] < -0.5
+
+
+def test_pathwise_derivatives_are_those_of_the_vols_by_differences() -> None:
+    """By H and eta the paths are walked once more 1e-5 aside, so to 1e-4 of their size; the others to rounding."""
+    quotes = read_quotes(simulated_surface(79), None, allow_arbitrage=True, tolerance=1.0)
+    paths = rough_vols(quotes, 256, 24, "hybrid", 3)
+    y = np.array([0.2, 1.3, -0.6, *np.log([0.045, 0.05, 0.04])])
+    held = paths.held(y)
+    vol, by_y = paths.vols_and_slopes(y, held)
+    assert vol == pytest.approx(paths.vols(y, held)[-1], abs=1e-15)
+    for j, row in enumerate(by_y):
+
+        def moved(size: float, j: int = j) -> np.ndarray:
+            at = [y.copy(), y.copy()]
+            at[0][j] += size
+            at[1][j] -= size
+            up, down = (paths.vols(one, held)[-1] for one in at)
+            return np.asarray((up - down) / (2.0 * size))
+
+        exact = (4.0 * moved(5e-4) - moved(1e-3)) / 3.0
+        assert np.abs(row - exact).max() < (1e-4 if j < 2 else 1e-9) * np.abs(exact).max()
+
+
+def test_a_search_with_large_residuals_does_not_swing_from_side_to_side() -> None:
+    """r = (x - 1, y - 1, 0.4 x y + 1.5) has its optimum far from r = 0: Gauss and Newton's steps overshoot there."""
+
+    def evaluate(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        r = np.array([y[0] - 1.0, y[1] - 1.0, 0.4 * y[0] * y[1] + 1.5])
+        return r, np.array([[1.0, 0.0, 0.4 * y[1]], [0.0, 1.0, 0.4 * y[0]]])
+
+    far = np.full(2, 50.0)
+    plain, curved = (climb(evaluate, np.array([2.0, -1.0]), -far, far, curved=flag) for flag in (False, True))
+    assert plain is not None and curved is not None and plain.settled and curved.settled
+    assert curved.sse == pytest.approx(plain.sse, rel=1e-9)
+    assert 2 * curved.n_iter < plain.n_iter

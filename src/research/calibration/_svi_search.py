@@ -21,6 +21,7 @@ Box = tuple[Float1D, Float1D]  # lower and upper of (m, sigma)
 _FIRST_STRENGTH = 0.03  # of the penalties
 _GROWING = 3  # rounds in which it grows tenfold before violations are looked for
 _MAX_ROUNDS = 16
+_NEAR = 1.25  # times the sum of squares of the slices alone: from farther off other starts are tried too
 _STEEPEST = LEE - 1e-3
 _FLOOR = 0.2  # least total variance, as a share of the lowest quoted one: nearer to 0 the density has narrow dips
 
@@ -75,7 +76,9 @@ def search(
     fair = min(_least(x)) >= 0.0 and (not arbitrage_free or _model(problem, x).arbitrage().empty)
     if not fair:
         on = np.array([1.0, float(arbitrage_free), float(arbitrage_free), 0.0])
-        best = _together(problem, x, warm, on, max_iter)
+        begun = [] if warm is None else [_climb_with_penalties(problem, _lifted(problem, warm), on, max_iter)]
+        near = begun and _is_near(problem, x, begun[0])
+        best = begun[0] if near else _together(problem, x, begun, on, max_iter)
         x, grid, strength, status, n_iter = best.x, best.grid, best.strength, best.status, n_iter + best.n_iter
     at_bound = bool(((x <= problem.lower) | (x >= problem.upper)).any())
     return Search(
@@ -158,13 +161,24 @@ def _alone(p: _Problem, warm: Float1D | None, max_iter: int) -> tuple[Float1D, i
     return x, status, total
 
 
-def _together(p: _Problem, x: Float1D, warm: Float1D | None, on: Float1D, max_iter: int) -> _Penalised:
-    """All slices at once with growing penalties, from flat smiles, the slices alone and a start; the best one.
+def _is_near(p: _Problem, x: Float1D, found: _Penalised) -> bool:
+    """Whether a climb from a start settled in a fair surface near the slices alone, which no fair one can beat."""
+    return found.fair and found.status != MAX_ITERATIONS and found.value <= _NEAR * _sum_of_squares(p, x)
+
+
+def _sum_of_squares(p: _Problem, x: Float1D) -> float:
+    """The sum of squares at x, without penalties."""
+    n, none = x.size, np.zeros(4)
+    args = (p.offset, p.k, p.vol, p.root_weight, p.tau, p.floor)
+    return float(svi_surface_terms(x, *args, np.zeros(1), none, np.empty((n, n)), np.empty(n)))
+
+
+def _together(p: _Problem, x: Float1D, begun: list[_Penalised], on: Float1D, max_iter: int) -> _Penalised:
+    """All slices at once with growing penalties, from flat smiles and the slices alone; the best, of `begun` too.
 
     Strikes at which a violation is left join the grid, and the penalties grow on, until none is left.
     """
-    starts = [_flat(p), _lifted(p, x), *([] if warm is None else [_lifted(p, warm)])]
-    found = [_climb_with_penalties(p, start, on, max_iter) for start in starts]
+    found = [*(_climb_with_penalties(p, start, on, max_iter) for start in (_flat(p), _lifted(p, x))), *begun]
     if not any(one.fair for one in found):  # from a surface that is fair by construction, and strict at once
         found.append(_climb_with_penalties(p, _of_ssvi(p), on, max_iter, 1e3 * _FIRST_STRENGTH))
     fair = [one for one in found if one.fair]

@@ -1,9 +1,16 @@
 """Bachelier, displaced diffusion and CEV fitted to implied vols: one expiry or several, of one set of parameters.
 
 Quotes are lognormal vols (`Smile`, `Surface`, `Snapshot`) or normal vols (`NormalSmile`); residuals are in what was
-quoted. The search is SciPy's trust region within bounds, from a few starts, in coordinates free of units: the vol at
-the money, and shift over forward or beta. Gradients are analytic, but for CEV: its law has no closed derivative in
-beta. A flat smile does not tell shift or beta: the message says so.
+quoted. The search is SciPy's trust region within bounds, in coordinates free of units: the vol at the money, and shift
+over forward or beta. Gradients are analytic; of CEV that by sigma is (with p the density at the strike it is sigma tau
+K^(2 beta) p), that by beta would need a Bessel function's derivative by its order, which has no closed form, and is a
+difference. A smile under CEV is nearly a power of the mean of forward and strike with exponent beta - 1 (Hagan and
+Woodward 1999): that line is where its search starts, others follow only if that leads nowhere. A flat smile does not
+tell shift or beta: the message says so.
+
+References
+----------
+Hagan, Woodward (1999), "Equivalent Black volatilities", Applied Mathematical Finance 6, 147-157.
 """
 
 from __future__ import annotations
@@ -30,6 +37,8 @@ from research.models.displaced_diffusion import DisplacedDiffusion
 
 _FAR = 5.0  # times the mean quoted vol: what stands for a price that has no implied vol
 _BETA = (-5.0, 4.0)
+_GAP = 1e-4  # nearer to 1 than this, beta is 1
+_ASIDE = 1e-6  # of beta
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -112,16 +121,21 @@ def _fit(
 
     def slope(y: Float1D) -> Float2D:
         found = _model(model, y, quotes)
-        by_y = _derivatives(found, _vols(found, quotes), quotes)
+        vol = _vols(found, quotes)
+        by_y = _of_cev(y, found, vol, quotes) if model is CEV else _derivatives(found, vol, quotes)
         return np.where(np.isfinite(by_y), root[:, None] * by_y / scale, 0.0)
 
-    exact = model is not CEV  # the law of CEV has no closed derivative in beta
-    ends = [
-        least_squares(residual, np.clip(y, lower + 1e-6, upper - 1e-6), bounds=(lower, upper), x_scale="jac",
-                      jac=slope if exact else "2-point", ftol=1e-13, xtol=1e-12, gtol=1e-14, max_nfev=max_iter)
-        for y in starts
-    ]  # fmt: skip
-    best = min(ends, key=lambda end: float(end.cost))
+    def climbed(y: Float1D) -> Any:
+        inside = np.clip(y, lower + 1e-6, upper - 1e-6)
+        return least_squares(residual, inside, bounds=(lower, upper), x_scale="jac", jac=slope, ftol=1e-13, xtol=1e-12,
+                             gtol=1e-14, max_nfev=max_iter)  # fmt: skip
+
+    ends = []
+    for some in starts:  # the rest only where the first lead to a bound, or to prices without a vol
+        ends += [climbed(y) for y in some]
+        best = min(ends, key=lambda end: float(end.cost))
+        if best.status > 0 and (best.active_mask == 0).all() and np.abs(best.fun).max() < _FAR:
+            break
     found = _model(model, best.x, quotes)
     vol = _vols(found, quotes)
     if not np.isfinite(vol).all():
@@ -137,13 +151,13 @@ def _read(data: Any, weights: Weights) -> _Quotes:
     return _Quotes(frame, **column, weight=weight, normal=isinstance(smiles[0], NormalSmile))
 
 
-def _box(model: type, quotes: _Quotes, bounds: Any, start: Any) -> tuple[Float1D, Float1D, list[Float1D]]:
-    """Bounds and starts in (log of the normal vol at the money, shape)."""
+def _box(model: type, quotes: _Quotes, bounds: Any, start: Any) -> tuple[Float1D, Float1D, list[list[Float1D]]]:
+    """Bounds, and starts in the order of their trial, in (log of the normal vol at the money, shape)."""
     level, forward = np.log(quotes.level), float(np.mean(quotes.forward))
     vol = (level - 5.0, level + 5.0)
     if model is Bachelier:
         check_bounds(bounds, {})
-        return np.array([vol[0]]), np.array([vol[1]]), [np.array([level])]
+        return np.array([vol[0]]), np.array([vol[1]]), [[np.array([level])]]
     if model is CEV:
         both = np.minimum(quotes.forward, quotes.strike)
         require_all(both > 0.0, "forwards and strikes", both, "be > 0", hint="Fit a DisplacedDiffusion.")
@@ -162,8 +176,20 @@ def _box(model: type, quotes: _Quotes, bounds: Any, start: Any) -> tuple[Float1D
             else [np.log(start.sigma * (forward + start.shift)), np.log(max(start.shift - lowest, 1e-9))]
         )
         first = [(level, np.log(most * share)) for share in (0.1, 1.0, 10.0)]
-    starts = [np.array(y) for y in (first if own is None else [own])]
+    starts = [[np.array(y) for y in (first if own is None else [own])]]
+    if model is CEV and own is None:
+        starts.insert(0, [_power_of_smile(quotes)])
     return np.array([vol[0], shape[0]]), np.array([vol[1], shape[1]]), starts
+
+
+def _power_of_smile(quotes: _Quotes) -> Float1D:
+    """The start of CEV: log vol against log((F + K) / 2) is a line of slope beta - 1."""
+    f, k, w = quotes.forward, quotes.strike, np.sqrt(quotes.weight)
+    vol = quotes.vol / np.sqrt(f * k) if quotes.normal else quotes.vol
+    x, mean = np.log(0.5 * (f + k)), float(np.log(np.mean(f)))
+    columns = np.stack([np.ones_like(x), x - mean], axis=1)
+    level, power = np.linalg.lstsq(columns * w[:, None], np.log(vol) * w, rcond=None)[0]
+    return np.array([level + mean, power + 1.0])
 
 
 def _model(model: type, y: Float1D, quotes: _Quotes) -> Any:
@@ -171,7 +197,7 @@ def _model(model: type, y: Float1D, quotes: _Quotes) -> Any:
     if model is Bachelier:
         return Bachelier(sigma=normal)
     if model is CEV:
-        beta = 1.0 if abs(y[1] - 1.0) < 1e-4 else float(y[1])
+        beta = 1.0 if abs(y[1] - 1.0) < _GAP else float(y[1])
         return CEV(sigma=normal * forward**-beta, beta=beta)
     shift = float(np.exp(y[1])) - float(np.min([quotes.forward, quotes.strike]))
     return DisplacedDiffusion(sigma=normal / (forward + shift), shift=shift)
@@ -199,11 +225,7 @@ def _derivatives(model: Any, vol: Float1D, quotes: _Quotes) -> Float2D:
     from scipy.special import ndtr
 
     f, k, root = quotes.forward, quotes.strike, np.sqrt(quotes.tau)
-    x = f - k
-    if quotes.normal:
-        vega = root * _density(x / (vol * root))
-    else:
-        vega = f * root * _density(np.log(f / k) / (vol * root) + 0.5 * vol * root)
+    x, vega = f - k, _vega(vol, quotes)
     if isinstance(model, Bachelier):
         by_level = model.sigma * root * _density(x / (model.sigma * root))
         return np.asarray((by_level / vega)[:, None])
@@ -215,6 +237,28 @@ def _derivatives(model: Any, vol: Float1D, quotes: _Quotes) -> Float2D:
     level = float(np.mean(f)) + model.shift
     by_shape = grow * (by_shift - by_sigma * model.sigma / level)
     return np.stack([by_sigma * model.sigma / vega, by_shape / vega], axis=1)
+
+
+def _vega(vol: Float1D, quotes: _Quotes) -> Float1D:
+    """Of the vol as quoted."""
+    f, k, root = quotes.forward, quotes.strike, np.sqrt(quotes.tau)
+    if quotes.normal:
+        return np.asarray(root * _density((f - k) / (vol * root)))
+    return np.asarray(f * root * _density(np.log(f / k) / (vol * root) + 0.5 * vol * root))
+
+
+def _of_cev(y: Float1D, found: CEV, vol: Float1D, quotes: _Quotes) -> Float2D:
+    """Of the vols, by log sigma in closed form and by beta as a difference, with the vol at the money held."""
+    f, k, t = quotes.forward, quotes.strike, quotes.tau
+    density = np.empty_like(f)
+    for forward, tau in set(zip(f.tolist(), t.tolist())):
+        here = (f == forward) & (t == tau)
+        density[here] = found.density(forward, k[here], tau)
+    by_sigma = found.sigma * t * k ** (2.0 * found.beta) * density
+    aside = _ASIDE if abs(y[1] - 1.0) > 2.0 * _GAP else 4.0 * _GAP
+    moved = _model(CEV, y + np.array([0.0, aside]), quotes)
+    by_beta = (_vols(moved, quotes) - vol) / (moved.beta - found.beta)
+    return np.stack([found.sigma * by_sigma / _vega(vol, quotes), by_beta], axis=1)
 
 
 def _answer(

@@ -30,6 +30,7 @@ from scipy.optimize import least_squares
 
 from research.arrays import Float1D, Float2D
 from research.calibration._options import Bounds, Weights, quote_weights, read_bounds
+from research.calibration._quote_noise import quote_noise
 from research.calibration._quotes import refuse_arbitrage
 from research.calibration._registry import fits
 from research.calibration.fit import AT_BOUND, CONVERGED, MAX_ITERATIONS, Fit, fit
@@ -77,8 +78,8 @@ def fit_local_vol(
         Of a LocalVol "dupire" takes no notice: its search needs none.
     quote_error : float, default None
         Standard deviation of a quote's vol, decimal, behind the standard errors. None takes the quotes' half_spread
-        where they have one, else what the search leaves of the quotes, over their number less the trace of its hat
-        matrix: a theta a quote leaves little, so give it where it is known.
+        where they have one, else how far quotes lie from the cubics through their neighbours (`_quote_noise`; a theta a
+        quote leaves no residuals to speak of). `message` says which, and how much.
     smoothness : float, default 1e-3
         Weight of the bends of a_i^(1/2) between quotes beside the vol residuals; 0 follows the quotes wherever they go.
     allow_arbitrage : bool, default False
@@ -118,19 +119,20 @@ def fit_local_vol(
     else:
         require(not options, "options", ", ".join(options), "be none for method='andreasen_huge'")
         box = read_bounds(bounds, {"theta": (FLOOR, CAP)}, {"theta": (0.0, np.inf)})
-        model, values, noise, n_iter, settled = _andreasen_huge(surface, smoothness, (box[0][0], box[1][0]), start)
+        model, values, n_iter, settled = _andreasen_huge(surface, smoothness, (box[0][0], box[1][0]), start)
         held = (values["value"] <= values["lower"]) | (values["value"] >= values["upper"])
         status = MAX_ITERATIONS if not settled else AT_BOUND if held.any() else CONVERGED
     seconds = perf_counter() - began
     residuals = _residuals(model, surface)
+    said = ""
     if method == "andreasen_huge":
-        values = _with_errors(values, surface, quote_error, noise)
+        values, said = _with_errors(values, surface, quote_error)
     miss, weight = residuals["residual"].to_numpy(), residuals["weight"].to_numpy()
     sse = float((weight * miss**2).sum())
     return Fit(
         model=model, parameters=values, residuals=residuals, rmse=float(np.sqrt(sse / weight.sum())), unit="vol",
         sse=sse, status=status, n_iter=n_iter, seconds=seconds,
-        message=f"{method}: largest repricing error {1e4 * np.abs(miss).max():.2g} bp of vol",
+        message=f"{method}: largest repricing error {1e4 * np.abs(miss).max():.2g} bp of vol{said}",
     )  # fmt: skip
 
 
@@ -188,8 +190,8 @@ def _weights(y: Float1D, at: Float1D) -> Float2D:
 
 def _andreasen_huge(
     surface: Surface, smoothness: float, box: tuple[float, float], start: Any
-) -> tuple[LocalVol, pd.DataFrame, float, int, bool]:
-    """The local vol, the square roots of a_i at the quotes, the quotes' noise, evaluations, and whether all settled.
+) -> tuple[LocalVol, pd.DataFrame, int, bool]:
+    """The local vol, the square roots of a_i at the quotes, evaluations, and whether all settled.
 
     The table has a column `by_quotes`: derivatives of each theta by the vol of every quote so far.
     """
@@ -199,13 +201,11 @@ def _andreasen_huge(
     mass = np.zeros_like(y)  # c_kk times the width of a node
     mass[y.size // 2] = 1.0
     moves, settled = np.zeros((y.size, 0)), True  # of c by the quotes so far
-    left, freedom = 0.0, 0.0
     for smile in surface:
         dt = smile.tau - before
         begin = smile.vol if start is None else start.local_vol(smile.log_moneyness, before + 0.5 * dt)
         one = _one_expiry(smile, y, c, moves, dt, smoothness, box, np.asarray(begin))
         a, theta, moves, settled = one.a, one.theta, one.moves, settled and one.settled
-        left, freedom = left + one.left, freedom + one.freedom
         count, power = (_ROWS, 2.0) if before > 0.0 else (_FIRST_ROWS, _FIRST_POWER)
         when = before + dt * np.linspace(0.0, 1.0, count) ** power
         when[0], when[-1] = before + min(_DATA, 1e-4 * dt), smile.tau - min(_DATA, 1e-4 * dt)
@@ -222,8 +222,7 @@ def _andreasen_huge(
     square = np.array(rows)
     kept = np.clip(square, FLOOR**2, CAP**2)
     model = LocalVol(tau=np.array(times), log_moneyness=y, vol=np.sqrt(kept), floored=int((kept != square).sum()))
-    noise = float(np.sqrt(left / freedom)) if freedom > 0.5 else float("nan")
-    return model, pd.concat(tables, ignore_index=True), noise, n_iter, settled
+    return model, pd.concat(tables, ignore_index=True), n_iter, settled
 
 
 def _local_variance(y: Float1D, a: Float1D, mass: Float1D, t: float) -> Float1D:
@@ -250,8 +249,6 @@ class _Interval:
     theta: Float1D  # its square roots at the quotes
     by_quotes: Float2D  # derivatives of theta by the vols of all quotes so far; nan on a bound
     moves: Float2D  # derivatives of the calls at the end by the same vols, shape (grid, quotes so far)
-    left: float  # sum of squared vol residuals
-    freedom: float  # quotes less the trace of the hat matrix
     n_iter: int
     settled: bool
 
@@ -305,25 +302,29 @@ def _one_expiry(
     push = 2.0 * (theta @ hats) * dt * _apply(unit, solved(theta)[1])
     slope = _implicit(matrix, dt, (hats * push).T)
     moves = np.hstack([carried, np.zeros((y.size, x.size))]) + slope @ by_quotes
-    own = by_quotes[free, -x.size :] / np.maximum(weight, 1e-300)
-    freedom = float(np.count_nonzero(weight) - np.trace(j[: x.size] @ own))
     by_quotes[~free] = np.nan
-    left = float(np.sum(found.fun[: x.size] ** 2))
-    return _Interval(a, theta, by_quotes, moves, left, freedom, int(found.nfev), found.status > 0)
+    return _Interval(a, theta, by_quotes, moves, int(found.nfev), found.status > 0)
 
 
-def _with_errors(values: pd.DataFrame, surface: Surface, quote_error: float | None, left: float) -> pd.DataFrame:
-    """The standard errors of the thetas, from those of the quotes; `left` is their noise by the fit itself."""
+def _with_errors(values: pd.DataFrame, surface: Surface, quote_error: float | None) -> tuple[pd.DataFrame, str]:
+    """The standard errors of the thetas, from those of the quotes, and where these come from."""
     sizes = [len(smile) for smile in surface]
     if quote_error is not None:
         require(quote_error > 0.0, "quote_error", quote_error, "be > 0", hint="A vol in decimals: 0.001 is 10 bp.")
-        noise = np.full(sum(sizes), quote_error)
+        noise, said = np.full(sum(sizes), quote_error), ""
     elif all(smile.half_spread is not None for smile in surface):
         noise = np.concatenate([np.asarray(smile.half_spread) for smile in surface])
+        said = "; standard errors from the quotes' half_spread"
     else:
-        noise = np.full(sum(sizes), left)
+        each = quote_noise(surface.smiles)
+        noise = np.repeat(each, sizes)
+        said = "; no standard errors: no expiry has five quotes to judge their noise by, give quote_error"
+        if np.isfinite(each).all():
+            low, high = (f"{1e4 * float(v):.2g}" for v in (each.min(), each.max()))
+            much = low if low == high else f"{low} to {high}"
+            said = f"; standard errors from the quotes' own roughness, {much} bp of vol"
     error = [float(np.sqrt(np.sum((row * noise[: row.size]) ** 2))) for row in values["by_quotes"]]
-    return values.assign(std_error=error).drop(columns="by_quotes")
+    return values.assign(std_error=error).drop(columns="by_quotes"), said
 
 
 def reprice(model: LocalVol, smiles: Any) -> list[Float1D]:

@@ -1,83 +1,41 @@
 """Rough Bergomi fitted to a surface: the least sum of squared vol errors, on the same paths at every step.
 
 Searched are H, eta, rho and one forward variance an expiry. The normals are drawn once, so the model's vols are smooth
-functions of the parameters; the Jacobian is taken by differences and kept up by rank-one updates. The standard errors
-add two sources: the misfit of the quotes, and the paths (the fit of each replicate, to first order).
+functions of the parameters, and their derivatives are pathwise (`_rough_vols`): one pass gives vols and Jacobian. Most
+steps are taken on an eighth of the paths. The standard errors add two sources: the misfit of the quotes, and the paths
+(the fit of each replicate, to first order).
 
 References
 ----------
 Bayer, Friz, Gatheral (2016), "Pricing under rough volatility", Quantitative Finance 16, 887-904.
-Broyden (1965), "A class of methods for solving nonlinear simultaneous equations", Math. Comp. 19, 577-593.
 """
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from research.arrays import Float1D, Float2D
+from research.calibration._climb import Climb, climb
 from research.calibration._options import Bounds, Weights, check_max_iter, read_bounds
 from research.calibration._quotes import Quotes, read_quotes
 from research.calibration._registry import fits
+from research.calibration._rough_vols import Held, RoughVols, rough_vols
 from research.calibration._verdict import verdict
 from research.calibration.fit import Fit
-from research.core._tasks import share
 from research.errors import NumericalError, require
 from research.market import Snapshot, Surface
-from research.models import black
 from research.models.rough_bergomi import RoughBergomi
-from research.pricing import rough_bergomi as engine
-from research.pricing._simulation import Settings, tables_of
 
 BOUNDS = {"hurst": (0.01, 0.5), "eta": (0.05, 6.0), "rho": (-0.999, 0.999)}
 LIMITS = {"hurst": (0.0, 0.5 + 1e-12), "eta": (0.0, np.inf), "rho": (-1.0, 1.0)}
 _VARIANCE = (1e-6, 4.0)
-_REPLICATES = 16
-_FEW = 8
-_RENEWALS = 4  # of the Jacobian, at most
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Paths:
-    """The quotes and the normals that every evaluation shares."""
-
-    quotes: Quotes
-    options: engine.Options
-    motions: list[Float2D]  # of some replicates each, one beside the other
-    n_each: int  # pairs of a replicate
-    n_steps: int
-    scheme: str
-    seed: int
-
-    def vols(self, model: RoughBergomi) -> Float2D:
-        """Implied vol of each quote, one row a replicate, shape (replicates, n); the mean is the last row."""
-        grid = engine.make_grid(self.quotes.tau, model.hurst, self.n_steps, self.scheme)
-        budget = engine.budgets(model, grid, self.seed)
-        n, parts = self.options.at.size, len(self.motions)
-        sums = np.empty((parts, _REPLICATES // parts, engine.N_SUMS, n))
-
-        def work(rows: slice) -> None:
-            for r in range(rows.start, rows.stop):
-                found = engine.states(model, grid, self.motions[r])
-                each = (v.reshape(n, -1, self.n_each) for v in engine.path_values(model, self.options, budget, found))
-                sums[r] = engine.path_sums(*each).transpose(2, 0, 1)
-
-        share(parts, work)
-        exact = engine.control_mean(model, self.options, budget)
-        each = engine.controlled(sums.reshape(_REPLICATES, engine.N_SUMS, n), self.n_each, exact)
-        prices = np.vstack((each, each.mean(axis=0)))
-        o = self.options
-        tau = np.broadcast_to(self.quotes.table[5] ** 2, prices.shape)
-        vol = black.implied_vol(
-            np.maximum(prices, 1e-300), np.broadcast_to(o.forward, prices.shape),
-            np.broadcast_to(o.strike, prices.shape), tau, is_call=np.broadcast_to(o.sign > 0.0, prices.shape),
-            on_error="nan",
-        )  # fmt: skip
-        return np.where(np.isfinite(vol), vol, 0.0)
+_FEW = 8  # times fewer paths for the first steps
+_REACH = 1.0  # of a step: of eta and the logarithms of variances
+_NEAR, _TOLERANCE = 1e-2, 1e-5  # fall of the sum of squares that ends a search, as a share
 
 
 @fits(RoughBergomi)
@@ -131,122 +89,41 @@ def fit_rough_bergomi(
     check_max_iter(max_iter)
     box = read_bounds(bounds, BOUNDS, LIMITS)
     clock = time.perf_counter()
-    root = np.sqrt(quotes.weight)
-
-    def residual(y: Float1D, paths: _Paths) -> Float1D:
-        return np.asarray(root * (paths.vols(_model(y, quotes))[-1] - quotes.table[3]))
-
     low, high = _span(quotes, box)
-    begin = _vector(start, quotes) if start is not None else _first(quotes)
+    at = _vector(start, quotes) if start is not None else _first(quotes)
     margin, evaluations = 1e-6 * (high - low), 0
     least = max(256, n_paths // _FEW)
     if start is None and 2 * least <= n_paths:  # a few of the paths lead near: most steps are taken with them
-        some = _paths(quotes, least, n_steps, scheme, seed)
-        near = _climb(
-            lambda y: residual(y, some), np.clip(begin, low + margin, high - margin), low, high, max_iter, 1e-3
-        )
-        begin, evaluations = near.x, near.nfev
-    paths = _paths(quotes, n_paths, n_steps, scheme, seed)
-    found = _climb(lambda y: residual(y, paths), np.clip(begin, low + margin, high - margin), low, high, max_iter)
-    evaluations += found.nfev
-    if not np.isfinite(found.cost):
-        raise NumericalError("the search must find a RoughBergomi surface; got none near these quotes.")
-    return _answer(paths, found, low, high, evaluations, time.perf_counter() - clock)
+        some = rough_vols(quotes, least, n_steps, scheme, seed)
+        near, _ = _search(some, np.clip(at, low + margin, high - margin), low, high, max_iter, (_NEAR,))
+        at, evaluations = near.y, near.n_iter
+    paths = rough_vols(quotes, n_paths, n_steps, scheme, seed)
+    begin = np.clip(at, low + margin, high - margin)
+    found, held = _search(paths, begin, low, high, max_iter, (_NEAR, _TOLERANCE))
+    return _answer(paths, held, found, low, high, evaluations + found.n_iter, time.perf_counter() - clock)
 
 
-@dataclass(slots=True, eq=False)
-class _End:
-    """Where the search ended; `jac` is that of the residuals there, by differences."""
+def _search(
+    paths: RoughVols, begin: Float1D, low: Float1D, high: Float1D, max_iter: int, tolerances: tuple[float, ...]
+) -> tuple[Climb, Held]:
+    """A climb to each tolerance, with the controls of where it begins."""
+    root, market = np.sqrt(paths.quotes.weight), paths.quotes.table[3]
+    y, n_iter = begin, 0
+    for tolerance in tolerances:
+        held = paths.held(y)
 
-    x: Float1D
-    cost: float
-    jac: Float2D
-    active_mask: Float1D  # 0 where no bound holds
-    status: int  # 0: stopped by max_iter
-    nfev: int
+        def evaluate(y: Float1D, held: Held = held) -> tuple[Float1D, Float2D] | None:
+            vol, by_y = paths.vols_and_slopes(y, held)
+            if not (np.isfinite(vol).all() and np.isfinite(by_y).all()):
+                return None
+            return root * (vol - market), np.ascontiguousarray(root * by_y)
 
-
-def _climb(residual: Any, begin: Float1D, low: Float1D, high: Float1D, max_iter: int, tolerance: float = 1e-6) -> _End:
-    """Least squares near the optimum: the Jacobian by differences once, then kept up by Broyden's rank-one updates.
-
-    A Jacobian costs an evaluation a parameter, an update none. One more at the end, where a plain step from it must
-    gain next to nothing; else the search goes on from there. A loose tolerance does without.
-    """
-    y, n = begin.copy(), 0
-    r = residual(y)
-    for _ in range(_RENEWALS):
-        matrix = _differences(residual, y, r, low, high)
-        damping, misses, settled = 1e-3, 0, False
-        fresh = True
-        while n < max_iter and misses < 3:
-            step, expected = _damped(matrix, r, y, low, high, damping)
-            settled = expected <= tolerance * float(r @ r)
-            if settled:
-                break
-            after = residual(y + step)
-            n += 1
-            size = np.maximum(np.linalg.norm(matrix, axis=0), 1e-300)
-            scaled = step * size
-            matrix = matrix + np.outer((after - r - matrix @ step) / (scaled @ scaled), scaled * size)
-            if after @ after < r @ r:
-                y, r, damping, misses, fresh = y + step, after, damping / 3.0, 0, False
-            else:
-                damping, misses = 10.0 * damping, misses + 1
-        if (settled and (fresh or tolerance > 1e-5)) or n >= max_iter:
-            break
-    if not fresh and tolerance <= 1e-5:
-        matrix = _differences(residual, y, r, low, high)
-    mask = np.where(y <= low + 1e-9 * (high - low), -1.0, np.where(y >= high - 1e-9 * (high - low), 1.0, 0.0))
-    return _End(y, 0.5 * float(r @ r), matrix, mask, int(settled), n)
-
-
-def _differences(residual: Any, y: Float1D, r: Float1D, low: Float1D, high: Float1D) -> Float2D:
-    """The Jacobian by forward differences, inwards at a bound."""
-    out = np.empty((r.size, y.size))
-    for j in range(y.size):
-        h = 1e-3 * max(abs(y[j]), 0.05)
-        h = h if y[j] + h <= high[j] else -h
-        moved = y.copy()
-        moved[j] += h
-        out[:, j] = (residual(moved) - r) / h
-    return out
-
-
-def _damped(
-    matrix: Float2D, r: Float1D, y: Float1D, low: Float1D, high: Float1D, damping: float
-) -> tuple[Float1D, float]:
-    """The damped Gauss-Newton step within bounds, and how much r'r is predicted to fall."""
-    gradient = matrix.T @ r
-    free = ~(((y <= low) & (gradient > 0.0)) | ((y >= high) & (gradient < 0.0)))
-    step, j = np.zeros(y.size), matrix[:, free]
-    if free.any():
-        normal = j.T @ j
-        step[free] = -np.linalg.solve(
-            normal + damping * np.diag(np.diag(normal)) + 1e-300 * np.eye(len(normal)), j.T @ r
-        )
-    step = np.clip(y + step, low, high) - y
-    after = r + matrix @ step
-    return step, float(r @ r - after @ after)
-
-
-def _paths(quotes: Quotes, n_paths: int, n_steps: int, scheme: str, seed: int) -> _Paths:
-    x, forward, strike = quotes.table[0], quotes.table[1], quotes.table[2]
-    at = np.repeat(np.arange(quotes.tau.size), np.diff(quotes.first))
-    options = engine.Options(at=at, forward=forward, strike=strike, sign=np.where(x <= 0.0, 1.0, -1.0))
-    settings = Settings(n_paths=n_paths, seed=seed, replicates=_REPLICATES)
-    each = 1 << max(4, (n_paths // _REPLICATES - 1).bit_length())
-    times = engine.time_grid(quotes.tau, n_steps)
-    plan, tables = engine.motion_plan(times, True), tables_of(settings, 2 * times.size)
-    single = [engine.make_motion(table, seed, 0, each, plan) for table in tables]
-    together = max(1, min(_REPLICATES // 2, 1024 // each))
-    motions = [np.hstack(single[k : k + together]) for k in range(0, _REPLICATES, together)]
-    return _Paths(quotes, options, motions, each, n_steps, scheme, seed)
-
-
-def _model(y: Float1D, quotes: Quotes) -> RoughBergomi:
-    return RoughBergomi(
-        hurst=float(y[0]), eta=float(y[1]), rho=float(y[2]), forward_variance=np.exp(y[3:]), forward_tau=quotes.tau
-    )
+        most = max(max_iter - n_iter, 2)
+        found = climb(evaluate, y, low, high, tolerance=tolerance, max_iter=most, reach=_REACH, curved=True)
+        if found is None or not np.isfinite(found.sse):
+            raise NumericalError("the search must find a RoughBergomi surface; got none near these quotes.")
+        y, n_iter = found.y, n_iter + found.n_iter
+    return replace(found, n_iter=n_iter), held
 
 
 def _vector(model: RoughBergomi, quotes: Quotes) -> Float1D:
@@ -272,22 +149,24 @@ def _first(quotes: Quotes) -> Float1D:
     return np.concatenate(([0.15, 1.8, -0.7 if quotes.skew() <= 0.0 else 0.7], np.log(level)))
 
 
-def _answer(paths: _Paths, found: Any, low: Float1D, high: Float1D, n_iter: int, seconds: float) -> Fit[RoughBergomi]:
-    quotes, y = paths.quotes, found.x
-    model, vols = _model(y, quotes), paths.vols(_model(y, quotes))
+def _answer(
+    paths: RoughVols, held: Held, found: Climb, low: Float1D, high: Float1D, n_iter: int, seconds: float
+) -> Fit[RoughBergomi]:
+    quotes, y = paths.quotes, found.y
+    model, vols = paths.model(y), paths.vols(y, held)
     names = (*BOUNDS, *(f"forward_variance_{k}" for k in range(quotes.tau.size)))
     slope = np.append(np.ones(3), np.exp(y[3:]))
-    free = found.active_mask == 0
+    free = found.free
     error = np.full(y.size, np.nan)
-    j = found.jac[:, free]
+    j = found.jacobian[free].T
     inverse = np.linalg.pinv(j.T @ j)
-    misfit = np.diag(inverse) * 2.0 * found.cost / max(quotes.n_active - free.sum(), 1)
+    misfit = np.diag(inverse) * found.sse / max(quotes.n_active - free.sum(), 1)
     moves = (np.sqrt(quotes.weight) * (vols[:-1] - vols[-1])) @ j @ inverse  # first-order fit of each replicate
     simulated = moves.var(axis=0, ddof=1) / moves.shape[0]
     error[free] = np.sqrt(misfit + simulated) * slope[free]
     value = np.append(y[:3], slope[3:])
     condition = float(np.linalg.cond(j.T @ j))
-    status, message = verdict(names, value, error, ~free, found.status != 0, n_iter, condition)
+    status, message = verdict(names, value, error, ~free, found.settled, n_iter, condition)
     share_of = float(np.sqrt(np.max(simulated / (misfit + simulated))))
     message += f"; the paths' share of the standard errors is at most {share_of:.0%}"
     return Fit(
@@ -302,9 +181,9 @@ def _answer(paths: _Paths, found: Any, low: Float1D, high: Float1D, n_iter: int,
             }
         ),
         residuals=quotes.residuals(vols[-1]),
-        rmse=float(np.sqrt(2.0 * found.cost / quotes.weight.sum())),
+        rmse=float(np.sqrt(found.sse / quotes.weight.sum())),
         unit="vol",
-        sse=float(2.0 * found.cost),
+        sse=found.sse,
         status=status,
         n_iter=n_iter,
         message=message,

@@ -57,7 +57,9 @@ def fit_svi(
     bounds : mapping of "m" or "sigma" to (lower, upper), log moneyness
         The search bounds the wings' slopes by Lee's 2 and the least variance from below; a, b and rho follow.
     start : SVI (for a surface: SVISurface, of any expiries), default found from the quotes
-        Tried beside the starts found from the quotes; the best end is kept.
+        Tried beside the starts found from the quotes; the best end is kept. A surface that must be kept free of
+        arbitrage is searched from the start alone, and from the others too only where that ends unfair, unsettled, or
+        at more than 1.25 times the sum of squares of the slices alone, below which no fair surface can be.
     allow_arbitrage : bool, default False
         Fit *quotes* that allow a butterfly, instead of refusing them.
     arbitrage_tolerance : float, default 0
@@ -152,7 +154,7 @@ def _fit(
     began = perf_counter()
     found = search(smiles, weight, arbitrage_free, least_width, max_iter, box, start)
     seconds = perf_counter() - began
-    residuals = pd.concat([_residual_table(*row) for row in zip(smiles, found.model.slices, weight)], ignore_index=True)
+    residuals = _residual_table(smiles, found.model, weight)
     sse = float((residuals["weight"] * residuals["residual"] ** 2).sum())
     tables = [_parameter_table(*row) for row in zip(smiles, found.model.slices, found.std_error)]
     return {
@@ -193,10 +195,12 @@ def _parameter_table(smile: Smile, model: SVI, error: FloatND) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def _residual_table(smile: Smile, model: SVI, weight: FloatND) -> pd.DataFrame:
-    fitted = model.vol(smile.log_moneyness, smile.tau)
-    quotes = smile.to_frame()[["expiry", "tau", "strike", "log_moneyness", "vol"]].rename(columns={"vol": "market"})
-    return quotes.assign(model=fitted, residual=fitted - smile.vol, weight=weight)
+def _residual_table(smiles: list[Smile], model: SVISurface, weight: list[FloatND]) -> pd.DataFrame:
+    columns = ["expiry", "tau", "strike", "log_moneyness", "vol"]
+    quotes = pd.concat([smile.to_frame() for smile in smiles], ignore_index=True)[columns]
+    fitted = np.concatenate([one.vol(smile.log_moneyness, smile.tau) for smile, one in zip(smiles, model.slices)])
+    quotes = quotes.rename(columns={"vol": "market"})
+    return quotes.assign(model=fitted, residual=fitted - quotes["market"], weight=np.concatenate(weight))
 
 
 def _message(found: Search, tables: list[pd.DataFrame]) -> str:
