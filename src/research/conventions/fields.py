@@ -20,6 +20,7 @@ from datetime import date, datetime
 from difflib import get_close_matches
 from typing import Any
 
+from research.conventions.described import described
 from research.errors import InputError, require, require_all, rule
 
 _WORDS = {float: "a number", int: "a whole number", bool: "True or False", str: "text", date: "a date"}
@@ -105,7 +106,7 @@ def check_terms(kind: type, values: Any, hint: str = "Was it written by a newer 
 
 
 def named_terms(kinds: Iterable[Any]) -> None:
-    """Make the dataclasses among `kinds` refuse misspelt, missing and nameless terms as every other mistake.
+    """Make the dataclasses among `kinds` refuse misspelt, missing and nameless terms, and `help` say what terms are.
 
     Examples
     --------
@@ -117,6 +118,7 @@ def named_terms(kinds: Iterable[Any]) -> None:
     for kind in kinds:
         if isinstance(kind, type) and dataclasses.is_dataclass(kind):
             _name_terms(kind)
+            described(kind)
 
 
 def _name_terms(kind: Any) -> None:
