@@ -266,8 +266,16 @@ def _day(value: Any) -> date:
             raise _Unfit("Days count, not hours: give .date(), or years.")
         return value.date()
     if not isinstance(value, date) or isinstance(value, datetime):
-        raise _Unfit("Write date.fromisoformat('2030-01-31')." if isinstance(value, str) else "")
+        raise _Unfit(_spelt(value) if isinstance(value, str) else "")
     return value
+
+
+def _spelt(text: str) -> str:
+    """How to write a date that was given as text."""
+    try:
+        return f"Write date.fromisoformat({date.fromisoformat(text).isoformat()!r})."
+    except ValueError:
+        return "Write date.fromisoformat('2030-01-31')."
 
 
 def _tuple(each: Callable[[Any], Any], value: Any) -> tuple[Any, ...]:
