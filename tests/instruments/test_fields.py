@@ -202,3 +202,10 @@ def test_a_contract_keeps_its_signature_and_can_be_copied():
 
     assert list(inspect.signature(European).parameters) == ["strike", "expiry", "tau", "is_call"]
     assert pickle.loads(pickle.dumps(CALL)) == CALL == dataclasses.replace(CALL, strike=CALL.strike)
+
+
+def test_a_date_given_as_text_is_refused_with_the_line_to_write():
+    with pytest.raises(InputError, match=r"Write date\.fromisoformat\('2027-06-15'\)\."):
+        European(strike=100.0, expiry="2027-06-15")
+    with pytest.raises(InputError, match=r"Write date\.fromisoformat\('2030-01-31'\)\."):
+        European(strike=100.0, expiry="15/06/2027")

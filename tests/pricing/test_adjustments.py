@@ -104,3 +104,19 @@ def test_a_quote_shows_its_lines_and_a_table_in_a_notebook():
     assert repr(shown).startswith(f"Quote(seller's price {shown.total:.6g} = {BASE:.6g} by ")
     assert repr(shown).count("+") + repr(shown).count("-") >= len(ALL)
     assert "overlay: ESG" in shown._repr_html_()
+
+
+def test_a_quote_is_read_at_a_glance():
+    frame = quote(ITEM, MODEL, MARKET, ALL).to_frame()
+    assert frame["assumed"][4].startswith("values=a ") and " / b " in frame["assumed"][4]
+    assert max(map(len, frame["assumed"])) < 140
+    note = quote(ITEM, MODEL, MARKET, [FUNDING], method="paths", n_paths=4096)
+    assert f"+- {note.std_error:.2g} by BlackScholes, paths" in repr(note)
+    assert f"standard error {note.std_error:.2g}" in note.to_frame()["assumed"][0]
+
+
+def test_an_adjustment_with_a_missing_or_misspelt_term_is_refused_as_a_contract_is():
+    with pytest.raises(InputError, match="terms of Funding must have source; got spread"):
+        A.Funding(spread=0.01)
+    with pytest.raises(InputError, match=r"got 'recovry'\. Did you mean recovery"):
+        A.IssuerCredit(spread=0.01, recovry=0.4, source="CDS")

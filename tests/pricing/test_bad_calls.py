@@ -94,6 +94,7 @@ ROWS: list[tuple[Any, str]] = [
     (lambda: price(NOTE, MODEL, MARKET, progress=3), "progress must be True, False, or a function"),
     (lambda: price(CALL, MODEL, MARKET, method="pde", n_space="x"), "n_space must be a whole number"),
     (lambda: price(CALL, MODEL, MARKET, errors="ignore"), "errors must be 'raise' or 'mark'; got 'ignore'."),
+    (lambda: price(CALL, MODEL, MARKET, method="PDE"), "got 'PDE'. Did you mean 'pde'? Available: 'analytic',"),
     (lambda: methods("Europaen", MODEL), "got Europaen. Did you mean European?"),
     (lambda: methods(CALL, BlackScholes), "model must have parameters; got 'BlackScholes'."),
     # contracts that have ended, or that the market contradicts

@@ -159,3 +159,12 @@ def test_a_first_price_loads_neither_pandas_nor_scipy() -> None:
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "[]"
+
+
+def test_a_bias_beside_a_standard_error_is_shown():
+    put = American(strike=100.0, tau=1.0, is_call=False)
+    rule = price(put, BlackScholes(sigma=0.2), flat_snapshot(spot=100.0, rate=0.03), method="longstaff_schwartz")
+    assert rule.error > 10.0 * rule.std_error  # the distance to the upper bound
+    assert f"standard error {rule.std_error:.1e}, error <= {rule.error:.1e}" in repr(rule)
+    noise = Price(value=1.0, std_error=0.01, error=0.02, method="paths", model="Heston")
+    assert repr(noise) == "Price(1 by paths under Heston, standard error 1.0e-02)"

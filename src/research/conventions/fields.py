@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from typing import Any
 
+from research.conventions.described import described
 from research.errors import InputError, did_you_mean, require, require_all, rule
 
 _WORDS = {float: "a number", int: "a whole number", bool: "True or False", str: "text", date: "a date"}
@@ -113,7 +114,7 @@ def check_terms(kind: type, values: Any, hint: str = "Was it written by a newer 
 
 
 def named_terms(kinds: Iterable[Any]) -> None:
-    """Make the dataclasses among `kinds` refuse misspelt, missing and nameless terms as every other mistake.
+    """Make the dataclasses among `kinds` refuse misspelt, missing and nameless terms, and `help` say what terms are.
 
     Examples
     --------
@@ -125,6 +126,7 @@ def named_terms(kinds: Iterable[Any]) -> None:
     for kind in kinds:
         if isinstance(kind, type) and dataclasses.is_dataclass(kind):
             _name_terms(kind)
+            described(kind)
 
 
 def _name_terms(kind: Any) -> None:
@@ -281,8 +283,16 @@ def _day(value: Any) -> date:
             raise _Unfit("Days count, not hours: give .date(), or years.")
         return value.date()
     if not isinstance(value, date) or isinstance(value, datetime):
-        raise _Unfit("Write date.fromisoformat('2030-01-31')." if isinstance(value, str) else "")
+        raise _Unfit(_spelt(value) if isinstance(value, str) else "")
     return value
+
+
+def _spelt(text: str) -> str:
+    """How to write a date that was given as text."""
+    try:
+        return f"Write date.fromisoformat({date.fromisoformat(text).isoformat()!r})."
+    except ValueError:
+        return "Write date.fromisoformat('2030-01-31')."
 
 
 def _tuple(each: Callable[[Any], Any], value: Any) -> tuple[Any, ...]:

@@ -18,12 +18,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from research.conventions import check_fields, check_terms
+from research.conventions import check_fields, check_terms, equal_by_value
 from research.errors import require
 from research.models.heston import Heston
 from research.models.local_vol import LocalVol
 
 
+@equal_by_value
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LocalStochasticVol:
     """Heston and the factor on its volatility. A leverage of 1 everywhere is Heston."""

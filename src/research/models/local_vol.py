@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from research.arrays import Float1D, Float2D, FloatND, numbers, reshape, vector, vectors
-from research.conventions import check_fields, check_terms, check_vols
+from research.conventions import check_fields, check_terms, check_vols, equal_by_value
 from research.errors import require, require_all
 from research.models.svi import SVISurface
 
@@ -36,6 +36,7 @@ _SIDE = 1e-6  # of a year: rows just before and after an expiry where the slope 
 _TINY = 1e-8  # of the first expiry: time zero
 
 
+@equal_by_value
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LocalVol:
     """Local vols on a grid: variance is linear between nodes in both directions and flat outside.

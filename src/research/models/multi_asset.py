@@ -22,11 +22,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from research.arrays import Float1D, Float2D, numbers, vector
-from research.conventions import check_fields, check_terms, check_vols
+from research.conventions import check_fields, check_terms, check_vols, equal_by_value
 from research.errors import InputError, require, require_all, rule
 from research.models.correlation import CorrelationWarning, check_correlation, is_semidefinite, nearest_correlation
 
 
+@equal_by_value
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class MultiAssetBlackScholes:
     """Vols and correlations of n prices and exchange rates.
@@ -41,7 +42,7 @@ class MultiAssetBlackScholes:
     vols: Float2D  # implied vol, 1/sqrt(year), decimal, shape (n,) or (n, m)
     correlation: Float2D  # shape (n, n)
     vol_tau: Float1D | None = None  # years of the columns of `vols`, increasing, shape (m,); None: flat
-    repaired_by: float = field(init=False, default=0.0)
+    repaired_by: float = field(init=False, default=0.0, compare=False)
 
     def __post_init__(self) -> None:
         check_fields(self)

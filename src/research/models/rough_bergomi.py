@@ -21,10 +21,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from research.arrays import Float1D, Float2D, numbers, vector
-from research.conventions import check_fields, check_terms
+from research.conventions import check_fields, check_terms, equal_by_value
 from research.errors import require, require_all
 
 
+@equal_by_value
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class RoughBergomi:
     """Parameters; the forward variance is one number, or constant between the times `forward_tau`."""

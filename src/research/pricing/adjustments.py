@@ -9,7 +9,7 @@
 | `Overlay` | a documented judgement (sentiment, ESG, ...): a spread a year on the notional, an amount | given | given |
 
 A buyer bids base less costs, a seller asks base plus costs; issuer credit lowers the value for whoever holds the
-claim, so it lowers both. `quote(...)` gives a `Quote`: `frame()` has base, lines and total, `to_json()` all that was
+claim, so it lowers both. `quote(...)` gives a `Quote`: `to_frame()` has base, lines and total, `to_json()` all that was
 assumed. Each line is a number of its own and its source must be said: nothing moves a vol or a curve.
 
 References
@@ -30,7 +30,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from research.conventions import check_fields, check_number, check_rates
+from research.conventions import check_fields, check_number, check_rates, named_terms
 from research.errors import InputError, require
 from research.market import Snapshot
 from research.pricing import _calls
@@ -165,6 +165,7 @@ class Overlay:
 
 Adjustment = IssuerCredit | Funding | Liquidity | ModelReserve | Overlay
 KINDS = {kind.__name__: kind for kind in (IssuerCredit, Funding, Liquidity, ModelReserve, Overlay)}
+named_terms(KINDS.values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -188,17 +189,19 @@ class Quote:
 
     def to_frame(self) -> pd.DataFrame:
         """One row a line: line, amount, assumed; base first, total last."""
-        rows = [("base", self.base, f"{self.model} by {self.method}")]
+        spread = f", standard error {self.std_error:.2g}" if self.std_error else ""
+        rows = [("base", self.base, f"{self.model} by {self.method}{spread}")]
         for given, amount in self.lines:
-            said = {k: str(v) if isinstance(v, date) else v for k, v in asdict(given).items()}
             title = f"overlay: {given.name}" if isinstance(given, Overlay) else type(given).__name__
-            rows.append((title, amount, ", ".join(f"{k}={v}" for k, v in said.items())))
+            rows.append((title, amount, ", ".join(f"{k}={_shown(v)}" for k, v in asdict(given).items())))
         rows.append(("total", self.total, f"{self.side}'s price, life {self.life:g} years"))
         return pd.DataFrame(rows, columns=["line", "amount", "assumed"])
 
     def __repr__(self) -> str:
         lines = "".join(f" {amount:+.6g}" for _, amount in self.lines)
-        return f"Quote({self.side}'s price {self.total:.6g} = {self.base:.6g} by {self.model}, {self.method}{lines})"
+        spread = f" +- {self.std_error:.2g}" if self.std_error else ""
+        base = f"{self.base:.6g}{spread} by {self.model}, {self.method}"
+        return f"Quote({self.side}'s price {self.total:.6g} = {base}{lines})"
 
     def _repr_html_(self) -> str:
         return str(self.to_frame().to_html(index=False, float_format=lambda x: f"{x:.6g}"))
@@ -286,6 +289,13 @@ def _life(instrument: Any, snapshot: Snapshot) -> float:
     years = getattr(instrument, "years", None)
     require(years is not None, "life", "none", "be given", hint="The contract does not say when it ends.")
     return float(np.max(instrument.years(snapshot.as_of)))
+
+
+def _shown(value: Any) -> str:
+    """A number to six digits, the values of a reserve by name; `to_json` has every digit."""
+    if isinstance(value, (tuple, list)):
+        return " / ".join(f"{name} {number:.6g}" for name, number in value)
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def _cost(size: float, side: Side) -> float:

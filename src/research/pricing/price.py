@@ -16,11 +16,16 @@ import numpy as np
 from research.errors import NoEngineError, NumericalError, require, rule
 from research.market import BasketSnapshot, Snapshot
 from research.pricing import _calls, carry
+from research.pricing._limits import within
 from research.pricing._signs import check_signs
+from research.pricing._tables import whole
 from research.pricing.catalogue import CATALOGUE, Engine, Values, abilities, engines_for, lines_of
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+_MOSTLY_NOISE = 4.0  # standard errors: an error up to here is that of sampling, and said by the standard error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -59,7 +64,9 @@ class Price:
             how = ", ".join(name for name in dict.fromkeys(np.atleast_1d(self.method).tolist()) if name)
             less = f", {lost} refused" if lost else ""
             return f"Price({n} values by {how or 'nothing'} under {self.model}, error <= {error:.1e}{less})"
-        spread = f", standard error {self.std_error:.1e}" if self.std_error else f", error <= {self.error:.1e}"
+        spread = f", standard error {self.std_error:.1e}" if self.std_error else ""
+        if not self.std_error or self.error > _MOSTLY_NOISE * self.std_error:  # a bias beside the noise must be seen
+            spread += f", error <= {self.error:.1e}"
         return f"Price({self.value:.10g} by {self.method} under {self.model}{spread})"
 
 
@@ -238,27 +245,28 @@ def methods(instrument: Any, model: Any, snapshot: Snapshot | None = None) -> pd
 
     Parameters
     ----------
-    instrument : a contract, or the name of its class, "European"
+    instrument : a contract, or its class or the name of that, "European": every engine of its kind
     model : as for `price`
     snapshot : Snapshot, optional
         With it only those that take the cash dividends that it has.
 
     Returns
     -------
-    DataFrame with columns method, error, cost, why
+    DataFrame with columns method, error, cost, why; it prints every word
     """
-    import pandas as pd
-
     _calls.check_model(model)
-    kind = instrument if isinstance(instrument, str) else type(instrument).__name__
+    kind = instrument.__name__ if isinstance(instrument, type) else instrument
+    kind = kind if isinstance(kind, str) else type(kind).__name__
     check_kind(kind)
     able = engines_for(kind, model)
+    if not isinstance(instrument, (str, type)):
+        able = [engine for engine in able if within(engine, instrument, model)]
     if snapshot is not None:
         _calls.check_snapshot(snapshot)
-        able = carry.listed(able, instrument, model, snapshot)
+        able = carry.listed(able, kind if isinstance(instrument, type) else instrument, model, snapshot)
     first = {e.method: e for e in reversed(able)}  # a method may ask for either ability
     rows = [(e.method, e.error, e.cost, e.why) for e in able if first[e.method] is e]
-    return pd.DataFrame(rows, columns=["method", "error", "cost", "why"])
+    return whole(rows, columns=["method", "error", "cost", "why"])
 
 
 def _name(model: Any) -> str:
@@ -332,7 +340,7 @@ def choose(item: Any, model: Any, method: str) -> list[Engine]:
             raise NoEngineError(f"{_name(model)} has none of {needs}, needed to price {kind}. {hint}")
         return able
     every = dict.fromkeys(e.method for e in CATALOGUE)
-    near = get_close_matches(method, every, n=1) if isinstance(method, str) and method not in every else []
+    near = get_close_matches(method.lower(), every, n=1) if isinstance(method, str) and method not in every else []
     hint = f"Did you mean {near[0]!r}? {available}" if near else available
     require(method in every, "method", method, f"be 'auto' or one of {', '.join(map(repr, every))}", hint=hint)
     for engine in able:
