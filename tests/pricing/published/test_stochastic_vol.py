@@ -66,7 +66,7 @@ def test_how_far_hagans_formulas_are_from_sabr():
 
 @pytest.mark.parametrize("method", ["fourier", "cosine"])
 def test_heston_calls_that_simulations_are_judged_by(method):
-    """Andersen, Broadie and Kaya, Van Haastrecht and Pelsser, Smith, Ball and Roma: Feller's condition mostly broken."""
+    """Andersen, Broadie and Kaya, Van Haastrecht and Pelsser, Smith, Ball and Roma: Feller fails mostly."""
     table = pd.read_csv(REFERENCE / "heston_simulation.csv", comment="#", dtype={"value": str})
     for row in table.itertuples(index=False):
         model = Heston(v0=row.v0, kappa=row.kappa, theta=row.theta, sigma=row.sigma, rho=row.rho)
