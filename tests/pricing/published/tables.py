@@ -25,6 +25,11 @@ def rows(name: str) -> list[Any]:
     return list(frame.itertuples(index=False))
 
 
+def half_of_the_last_digit(printed: str) -> float:
+    """What a number may be off by where it is printed so."""
+    return 0.501 * 10.0 ** -len(printed.partition(".")[2])
+
+
 def digits(name: str) -> Any:
     """The table as parameters of a test, named by their row."""
     table = rows(name)

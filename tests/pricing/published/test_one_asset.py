@@ -23,7 +23,7 @@ from research.instruments import (
     Touch,
 )
 from research.market import flat_snapshot
-from research.models import BlackScholes, CrossCurrency
+from research.models import BlackScholes, CrossCurrency, black
 from research.pricing import greeks, price
 
 HALF = 0.51e-4  # half of the fourth digit
@@ -138,3 +138,21 @@ def test_fang_oosterlee_and_grzelak():
             continue
         contract = Digital(amount=120.0, **given) if row.kind == "digital" else European(**given)
         assert float(price(contract, model, market)) == pytest.approx(row.value, abs=5.1e-10), row
+
+
+def test_vols_that_are_hard_to_invert():
+    """Deep in the money with next to no time value, and 401% in the money."""
+    for row in rows("jaeckel_vols.csv"):
+        found = black.implied_vol(row.price, row.forward, row.strike, row.tau, is_call=row.type == "call")
+        assert found == pytest.approx(row.vol, rel=3e-7 if row.forward == 1.0 else 1e-13), row
+        again = black.price(row.forward, row.strike, row.tau, found, is_call=row.type == "call")
+        assert again == pytest.approx(row.price, abs=2e-16 * row.price), row
+
+
+def test_an_american_put_of_unequal_rates_to_its_stated_error():
+    for row in rows("american_unequal_rates.csv"):
+        market = flat_snapshot(spot=float(row.spot), rate=row.rate, dividend_yield=row.carry)
+        contract, model = American(strike=float(row.strike), tau=float(row.tau)), BlackScholes(sigma=row.vol)
+        for tolerance in (1e-8, 1e-10, 1e-13):
+            found = price(contract, model, market, tolerance=tolerance)
+            assert abs(found.value - row.value) <= found.error + 2e-12 < 1e-6, (tolerance, found)

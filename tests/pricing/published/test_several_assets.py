@@ -93,3 +93,33 @@ def test_spreads_of_three_and_of_eleven_assets_of_deng_li_and_zhou():
         model, market = several(spots, (row.vol,) * row.assets, np.asarray(correlation), 0.05)
         contract = Basket(underlyings=model.names, weights=weights, strike=float(row.strike), tau=91 / 365)
         near(price(contract, model, market, std_error=2e-3), row.value)
+
+
+def test_the_better_and_the_worse_of_two_of_firth():
+    for row in rows("firth_two_assets.csv"):
+        world = pair((row.spot_1, row.spot_2), (row.vol_1, row.vol_2), row.rho, 0.05)
+        kind = BestOf if row.pick == "best" else WorstOf
+        contract = kind(underlyings=("A", "B"), strike=100.0, tau=row.tau, is_call=row.type == "call")
+        assert float(price(contract, *world)) == pytest.approx(row.value, abs=1.1e-3), row
+
+
+DEELSTRA = {  # spots, vols, correlation; the last one is bought, the others sold
+    1: ((200.0, 100.0), (0.6, 0.6), [[1.0, 0.28], [0.28, 1.0]]),
+    2: ((40.0, 100.0), (0.17, 0.4), [[1.0, 0.12], [0.12, 1.0]]),
+    4: ((46.0, 24.0, 100.0), (0.3, 0.22, 0.4), [[1.0, 0.41, 0.91], [0.41, 1.0, 0.17], [0.91, 0.17, 1.0]]),
+    7: ((12.0, 63.0, 100.0), (0.63, 0.34, 0.21), [[1.0, 0.43, 0.3], [0.43, 1.0, 0.87], [0.3, 0.87, 1.0]]),
+}
+
+
+def test_spreads_of_deelstra_petkovic_and_vanmaele():
+    """Two assets exactly, also at strikes below 0; three by simulation."""
+    for row in rows("deelstra_spreads.csv"):
+        spots, vols, correlation = DEELSTRA[row.set]
+        model, market = several(spots, vols, np.asarray(correlation), 0.05)
+        weights = (-1.0,) * (len(spots) - 1) + (1.0,)
+        contract = Basket(underlyings=model.names, weights=weights, strike=float(row.strike), tau=1.0)
+        if len(spots) == 2:
+            assert float(price(contract, model, market)) == pytest.approx(row.value, abs=1e-4), row
+            continue
+        found = price(contract, model, market, std_error=3e-3)
+        assert abs(found.value - row.value) < 4.0 * found.std_error + 3e-4, (row, found)
