@@ -30,7 +30,8 @@ def _parts(item: Asian, vol: Any, snapshot: Snapshot, age: float = 0.0) -> tuple
             hint="Leave theta and charm out of `which`.")  # fmt: skip
     variance, n = clock_of(vol)(times), times.size + item.n_fixed
     held = np.asarray(to_come(snapshot, times + _PAID))  # escrowed cash, a part of the average that is known
-    fixings = np.column_stack((snapshot.forward(times) - held, variance, np.full(times.size, 1.0 / n)))
+    fixings = np.empty((times.size, 3))
+    fixings[:, 0], fixings[:, 1], fixings[:, 2] = snapshot.forward(times) - held, variance, 1.0 / n
     past = (item.n_fixed * item.fixed_mean + float(held.sum())) / n
     df = snapshot.discount.df(float(times[-1]))
     if item.strike is None:  # S - A - past
