@@ -127,8 +127,27 @@ def problem(item: Asian, vol: Any, snapshot: Snapshot, age: float = 0.0) -> Prob
         level, twin = second_order(fixings, terms)
     else:
         level, twin = 0.0, float("nan") if seasoned_strike else geometric_value(fixings, terms)
+    rare = _rarely(fixings, terms)
     terms = np.append(terms, level)
-    return Problem(variance=variance, run=run, n_moments=N_BASE, controls=(twin, average), skew=_SKEW, first=_FIRST)
+    return Problem(
+        variance=variance, run=run, n_moments=N_BASE, controls=(twin, average), rare=rare, skew=_SKEW, first=_FIRST
+    )
+
+
+def _rarely(fixings: Float2D, terms: Float1D) -> Float2D:
+    """Exercise, or none, whichever is the rarer, and what it pays: the root of its mean square under a normal tail."""
+    law = _law(fixings)
+    df, strike, sign, kind = terms[:4]
+    if kind == 1.0:  # the last price beyond the average
+        last, v, _ = fixings[-1]
+        std = math.sqrt(max(v + law.spread - 2.0 * float(law.share @ fixings[:, 1]), 0.0))
+        level, forward = law.forward + max(strike, 0.0), last
+    else:
+        level, forward, std = strike, law.forward, math.sqrt(law.spread)
+    if level <= 0.0 or std <= 0.0:
+        return np.zeros((0, 3))
+    z = abs(math.log(forward / level) / std - 0.5 * std)
+    return np.array([[float(ndtr(-z)), df * level * std * math.sqrt(2.0) / max(z, math.sqrt(2.0)), 0.0]])
 
 
 def closed_form(item: Asian, vol: Any, snapshot: Snapshot, age: float = 0.0) -> float | None:
