@@ -98,10 +98,19 @@ def test_vega_buckets_by_expiry_add_up_to_vega_and_fall_where_the_option_lies():
 
 def test_wrong_ladders_are_refused():
     with pytest.raises(
-        InputError, match=r"spot must be finite multiples > 0 of the spot; got -10.*A fall by 10 % is 0.9"
+        InputError, match=r"spot must be multiples of the snapshot's spot in .0, 10.; got -10.*A fall by 10 % is 0.9"
     ):
         ladder(BOOK, MODEL, MARKET, spot=[-10.0])
     with pytest.raises(InputError, match="quantities must be as many as instruments, 3; got 2"):
         ladder(BOOK, MODEL, MARKET, quantities=[1.0, 2.0])
     with pytest.raises(InputError, match="sticky must be"):
         ladder(BOOK, MODEL, MARKET, sticky="delta")
+
+
+def test_absolute_spots_are_refused_and_vols_below_zero_are_marked():
+    with pytest.raises(InputError, match=r"spot must be multiples of the snapshot's spot in \(0, 10\); got 80"):
+        ladder(BOOK, MODEL, MARKET, spot=(80.0, 100.0))
+    for book in (BOOK, BOOK[:1]):
+        with pytest.warns(RuntimeWarning, match=r"vol must keep every vol >= 0; got -0.3. 1 of 3 shifts are nan"):
+            frame = ladder(book, MODEL, MARKET, spot=(0.9, 1.0), vol=(-0.3, 0.0, 0.05))
+        assert frame["value"].isna().tolist() == [True, False, False] * 2

@@ -14,6 +14,7 @@ delta: log(strike / forward) keeps its vol); a model with dynamics of its own fo
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Literal
@@ -28,7 +29,7 @@ from research.instruments import European
 from research.market import BasketSnapshot, DiscountCurve, Smile, Snapshot, Surface
 from research.models import black
 from research.pricing import _calls
-from research.pricing._bumps import bumped, shifted, stuck, within
+from research.pricing._bumps import bumped, least_vol, shifted, stuck, within
 from research.pricing._greek_tables import GREEKS
 from research.pricing.basket_ladders import basket_rho_buckets
 from research.pricing.black_greeks import spot_table, vols
@@ -59,7 +60,8 @@ def ladder(
     spot : array-like, shape (n,)
         Spots as multiples of the snapshot's: 0.9 is a fall by 10 %.
     vol : array-like, shape (m,), 1/sqrt(year)
-        Added to every implied vol: 0.05 is five vol points more.
+        Added to every implied vol: 0.05 is five vol points more. Where a vol would be below 0, the row is nan, and a
+        warning says so.
     which : names of `greeks`, default value, delta, gamma, vega
     sticky : "strike" or "moneyness"
     quantities : array-like, default 1 each
@@ -77,7 +79,7 @@ def ladder(
     """
     which = (which,) if isinstance(which, str) else which
     moves, lifts = vector(np.atleast_1d(spot), "spot"), vector(np.atleast_1d(vol), "vol")
-    require_all(np.isfinite(moves) & (moves > 0.0), "spot", moves, "be finite multiples > 0 of the spot",
+    require_all((moves > 0.0) & (moves < 10.0), "spot", moves, "be multiples of the snapshot's spot in (0, 10)",
                 hint="A fall by 10 % is 0.9.")  # fmt: skip
     require_all(np.isfinite(lifts) & (np.abs(lifts) < 5.0), "vol", lifts, "be finite shifts of the vol, decimal")
     unknown = [name for name in which if name not in GREEKS]
@@ -103,11 +105,24 @@ def ladder(
         here = [items[i] for i in rest]
         for a, move in enumerate(moves):
             for b, lift in enumerate(lifts):
+                if lift < -least_vol(model):
+                    continue
                 node = _node(here, model, snapshot, float(move), float(lift), which, sticky, options)
                 for name in which:
                     out[name][a, b, rest] = node[name]
         base[rest] = np.asarray(price(here, model, snapshot, **options).value)
+    _say_what_is_left_out(lifts, next(iter(out.values())))
     return _frame(snapshot, moves, lifts, {n: v * units for n, v in out.items()}, base * units, by_contract)
+
+
+def _say_what_is_left_out(lifts: Float1D, values: FloatND) -> None:
+    """Warn of shifts that make a vol negative; their nodes are nan."""
+    gone = lifts[(lifts < 0.0) & np.isnan(values).any(axis=(0, 2))]
+    if gone.size:
+        text = (
+            f"vol must keep every vol >= 0; got {gone[0]:g}. {gone.size} of {lifts.size} shifts are nan in the ladder."
+        )
+        warnings.warn(text, RuntimeWarning, stacklevel=3)
 
 
 def _book(instruments: Any, snapshot: Any, quantities: ArrayLike | None) -> tuple[list[Any], Float1D]:
@@ -161,14 +176,17 @@ def _closed_ladder(
     else:
         at = vols(model, np.log(strike / forward), tau)
     shape = (moves.size, lifts.size, len(items))
-    vol = np.broadcast_to(np.maximum(at[:, None, :] + lifts[None, :, None], 0.0), shape)
+    there = at[:, None, :] + lifts[None, :, None]
+    vol = np.broadcast_to(np.maximum(there, 0.0), shape)
+    real = np.where(np.broadcast_to(there >= 0.0, shape), 1.0, np.nan)
     if set(which) <= {"value"}:
-        return {"value": np.asarray(black.price(forward[:, None, :], strike, tau, vol, df=df, is_call=is_call))}
+        found = np.asarray(black.price(forward[:, None, :], strike, tau, vol, df=df, is_call=is_call))
+        return {"value": real * found}
     f, k, t, v, d, c = (np.broadcast_to(x, shape) for x in (forward[:, None, :], strike, tau, vol, df, is_call))
     table = spot_table(f, k, t, v, d, c, snapshot, which)
     scale = np.broadcast_to(moves[:, None, None], shape)  # `spot_table` divides by the unmoved spot
     power = {"delta": 1, "vanna": 1, "charm": 1, "gamma": 2, "speed": 3}
-    return {n: table[n]["value"].reshape(shape) / scale ** power.get(n, 0) for n in which}
+    return {n: real * table[n]["value"].reshape(shape) / scale ** power.get(n, 0) for n in which}
 
 
 def _node(
