@@ -247,10 +247,18 @@ def test_a_bound_is_kept_and_said(name: str, bound: str, pair: tuple[float, floa
         fit(case.kind, quotes(case), bounds={"nonsense": (0.0, 1.0)})
 
 
+def test_a_bound_at_the_edge_of_what_can_be_is_none() -> None:
+    case = CASES["Heston"]
+    free, asked = (fit(case.kind, quotes(case), bounds=b) for b in (None, {"kappa": (0.0, np.inf), "rho": (-1.0, 1.0)}))
+    assert free.model == asked.model
+    with pytest.raises(InputError, match=r"bounds\['kappa'\] must leave room above"):
+        fit(case.kind, quotes(case), bounds={"kappa": (0.0, 1e-9)})
+
+
 def test_arbitrage_free_sabr_and_rough_bergomi_take_bounds_too() -> None:
     free = fit(ArbitrageFreeSABR, smile(CASES["SABR"].truth, 0.6), beta=1.0, bounds={"nu": (0.9, 2.0)})
     assert free.model.nu == pytest.approx(0.9) and free.status == 2
-    with pytest.raises(InputError, match=r"bounds\['hurst'\] must lie strictly inside"):
+    with pytest.raises(InputError, match=r"bounds\['hurst'\] must lie inside"):
         fit(RoughBergomi, quotes(CASES["Heston"]), bounds={"hurst": (0.1, 0.9)})
 
 

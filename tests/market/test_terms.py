@@ -56,7 +56,9 @@ def same(a: Any, b: Any) -> bool:
     ],
 )  # fmt: skip
 def test_a_market_comes_back_as_it_was(market: Any) -> None:
-    assert same(snapshot_from_json(json.loads(json.dumps(to_json(market)))), market)
+    again = snapshot_from_json(json.loads(json.dumps(to_json(market))))
+    assert same(again, market) and again == market and hash(again) == hash(market)
+    assert dataclasses.replace(market, as_of=date(2023, 12, 29)) != market
 
 
 @pytest.mark.parametrize(

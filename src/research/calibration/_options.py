@@ -83,7 +83,8 @@ def _inverse_spread(smile: Any) -> Float1D:
 def read_bounds(
     given: Bounds, defaults: Mapping[str, tuple[float, float]], limits: Mapping[str, tuple[float, float]]
 ) -> tuple[Float1D, Float1D]:
-    """Lower and upper bounds in the order of `defaults`; those given must lie strictly inside `limits`."""
+    """Lower and upper bounds in the order of `defaults`; those given must lie inside `limits`, whose edges mean the
+    default on that side."""
     merged = dict(defaults)
     for name, pair in (given or {}).items():
         require(name in defaults, "bounds", name, f"name one of {', '.join(defaults)}")
@@ -91,9 +92,14 @@ def read_bounds(
             len(pair) == 2 and pair[0] <= pair[1], f"bounds[{name!r}]", pair, "be (lower, upper) with lower <= upper"
         )
         least, most = limits[name]
-        inside = least < pair[0] and pair[1] < most
-        require(inside, f"bounds[{name!r}]", pair, f"lie strictly inside ({least:g}, {most:g})")
-        merged[name] = (float(pair[0]), float(pair[1]))
+        inside = least <= pair[0] < most and least < pair[1] <= most
+        require(inside, f"bounds[{name!r}]", pair, f"lie inside ({least:g}, {most:g})")
+        low, high = defaults[name]  # an edge of what can be is no bound: what is searched by default
+        low = low if pair[0] == least else float(pair[0])
+        high = high if pair[1] == most else float(pair[1])
+        room = f"leave room above {low:g}" if pair[0] == least else f"leave room below {high:g}"
+        require(low <= high, f"bounds[{name!r}]", pair, room)
+        merged[name] = (low, high)
     both = np.array([merged[name] for name in defaults])
     return both[:, 0].copy(), both[:, 1].copy()
 

@@ -29,7 +29,8 @@ def equal_by_value(kind: type[Kind]) -> type[Kind]:
         return all(_same(a, b) for a, b in zip(_values(self), _values(other)))
 
     def number(self: Any) -> int:
-        return hash((type(self), *(v.tobytes() if hasattr(v, "tobytes") else v for v in _values(self))))
+        plain = ((v + 0.0).tobytes() if hasattr(v, "tobytes") else v for v in _values(self))  # -0.0 equals 0.0
+        return hash((type(self), *plain))
 
     for name, function in (("__eq__", equal), ("__hash__", number)):
         setattr(kind, name, function)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from research.arrays import numbers
-from research.conventions import check_fields, check_number, check_rates
+from research.conventions import check_fields, check_number, check_rates, equal_by_value
 from research.errors import InputError, require, rule
 from research.market.curves import DiscountCurve
 
@@ -41,6 +41,7 @@ class Underlying:
         require(good, f"dividend_yield of {self.name}", self.dividend_yield, "be finite")
 
 
+@equal_by_value
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ForeignCurrency:
     """A currency other than that of payment."""
@@ -56,6 +57,7 @@ class ForeignCurrency:
         )
 
 
+@equal_by_value
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class BasketSnapshot:
     """What a contract on several underlyings needs of the market.

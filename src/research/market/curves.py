@@ -18,10 +18,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from research.arrays import Float1D, numbers, vector
-from research.conventions import check_fields, check_rates
+from research.conventions import check_fields, check_rates, equal_by_value
 from research.errors import require, require_all
 
 
+@equal_by_value
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class DiscountCurve:
     """Continuously compounded zero rates at some times; `df(tau)` anywhere.

@@ -21,12 +21,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from research.arrays import Float1D, vector
-from research.conventions import check_fields
+from research.conventions import check_fields, equal_by_value
 from research.errors import require, require_all
 
 MODELS = ("escrowed", "jump")
 
 
+@equal_by_value
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CashDividends:
     """Amounts a share, sorted by time.

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from research.arrays import Float1D, vector
-from research.conventions import check_fields
+from research.conventions import check_fields, equal_by_value
 from research.errors import require, require_all
 
 
+@equal_by_value
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class NormalSmile:
     """The quoted normal vols of one expiry, by strike."""

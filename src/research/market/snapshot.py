@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from research.arrays import Float1D, numbers
-from research.conventions import check_fields, check_number, check_rates
+from research.conventions import check_fields, check_number, check_rates, equal_by_value
 from research.errors import DataError, InputError, require
 from research.market.curves import DiscountCurve
 from research.market.dividends import CashDividends
@@ -29,6 +29,7 @@ _OPTIONAL = ("days", "dividend_yield", "weight")
 _DATES = ("as_of", "expiry")
 
 
+@equal_by_value
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Snapshot:
     """Spot, discount curve and volatility surface of one underlying on one day."""

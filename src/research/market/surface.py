@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 
 from research.arrays import Float1D, vector
-from research.conventions import check_fields, check_vols
+from research.conventions import check_fields, check_vols, equal_by_value
 from research.errors import require, require_all
 
 
+@equal_by_value
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Smile:
     """The quoted implied vols of one expiry, by strike."""
@@ -90,6 +91,7 @@ class Smile:
         )
 
 
+@equal_by_value
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Surface:
     """Smiles of one underlying on one day, by increasing expiry."""

@@ -27,7 +27,7 @@ from research.pricing.catalogue import Values
 _ROUNDING = 1e-15
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class DepositSheet:
     """What a dual-currency deposit is worth and how it may end; money in domestic units."""
 
@@ -40,6 +40,15 @@ class DepositSheet:
     option_value: float  # present value of the option the depositor has sold
     break_even: float  # exchange rate at which the pay-back is worth the notional of the deposit
     life: float  # years
+
+    def __repr__(self) -> str:
+        return (
+            f"DepositSheet(value {self.value:.6g}, issuer margin {self.margin:.4g}, converted {self.converted:.1%}, "
+            f"loss {self.loss:.1%}, break-even {self.break_even:.6g}, life {self.life:.2f} years)"
+        )
+
+    def _repr_html_(self) -> str:
+        return str(self.to_frame().to_html(index=False, float_format=lambda x: f"{x:.6g}"))
 
     def to_frame(self) -> pd.DataFrame:
         """One row a number: name, value, std_error, unit."""
