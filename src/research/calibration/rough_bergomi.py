@@ -131,8 +131,8 @@ def _search(
         found = climb(evaluate, y, low, high, tolerance=tolerance, max_iter=most, reach=_REACH, curved=True)
         if found is None or not np.isfinite(found.sse):
             raise NumericalError("the search must find a RoughBergomi surface; got none near these quotes.")
-        y, n_iter = found.y, n_iter + found.n_iter
-    return replace(found, n_iter=n_iter), held, gap
+        end, y, n_iter = found, found.y, n_iter + found.n_iter
+    return replace(end, n_iter=n_iter), held, gap
 
 
 def _gap(fine: Float2D, coarse: Float2D) -> Float2D:
