@@ -184,7 +184,7 @@ def _distance(model: Any, case: Case) -> float:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["Heston", "Merton", "VarianceGamma", "DisplacedDiffusion", "SABR", "SVI"])
+@pytest.mark.parametrize("name", ["Heston", "Merton", "VarianceGamma", "DisplacedDiffusion", "SABR", "SVI", "CEV"])
 def test_standard_errors_cover_the_truth_as_often_as_they_say(name: str) -> None:
     case, rng, inside = CASES[name], np.random.default_rng(11), []
     clean, options = quotes(case), {"allow_arbitrage": True} if takes(name) else {}

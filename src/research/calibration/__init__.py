@@ -8,7 +8,7 @@
 | `BlackTermStructure` | `Snapshot`, `Surface` | `term_structure` | weighted means, pooled where variance would fall |
 | `MultiAssetBlackScholes` | returns of several names | `multi_asset` | sample vols and correlations, repaired |
 | `Bachelier`, `DisplacedDiffusion`, `CEV` | `Smile`, `NormalSmile`, `Surface` | `forwards` | trust region |
-| `RoughBergomi` | `Snapshot` | `rough_bergomi` | Broyden on implied vols, the same paths at every step |
+| `RoughBergomi` | `Snapshot` | `rough_bergomi` | Levenberg-Marquardt, pathwise derivatives, extrapolated in the grid |
 | `SVINatural`, `SVIJumpWings` | `Smile` | `svi_forms` | the raw fit in other parameters |
 | `SSVI`, `ESSVI` | `Snapshot`, `Surface` | `ssvi` | least squares in a box of fair surfaces (Mingone 2022) |
 | `LocalVol` | `Snapshot`, `Surface` | `local_vol` | Andreasen and Huge (2011), or SVI and Dupire |
