@@ -18,7 +18,6 @@ from research.market import BasketSnapshot, Snapshot
 from research.pricing import _calls, carry
 from research.pricing._limits import within
 from research.pricing._signs import check_signs
-from research.pricing._tables import whole
 from research.pricing.catalogue import CATALOGUE, Engine, Values, abilities, engines_for
 
 if TYPE_CHECKING:
@@ -253,6 +252,8 @@ def methods(instrument: Any, model: Any, snapshot: Snapshot | None = None) -> pd
     -------
     DataFrame with columns method, error, cost, why; it prints every word
     """
+    from research.pricing._tables import whole
+
     _calls.check_model(model)
     kind = instrument.__name__ if isinstance(instrument, type) else instrument
     kind = kind if isinstance(kind, str) else type(kind).__name__
