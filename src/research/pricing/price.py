@@ -47,6 +47,10 @@ class Price:
         require(np.ndim(self.value) == 0, "the price", f"{n} prices", "be one number", hint=hint)
         return float(self.value)
 
+    def __format__(self, spec: str) -> str:
+        """f"{price:.4f}" is the value of one contract."""
+        return format(float(self), spec) if spec else repr(self)
+
     def to_frame(self) -> pd.DataFrame:
         """One row a contract: contract, method, value, std_error, error, why, refused (why there is no price)."""
         import pandas as pd
