@@ -168,3 +168,10 @@ def test_a_bias_beside_a_standard_error_is_shown():
     assert f"standard error {rule.std_error:.1e}, error <= {rule.error:.1e}" in repr(rule)
     noise = Price(value=1.0, std_error=0.01, error=0.02, method="paths", model="Heston")
     assert repr(noise) == "Price(1 by paths under Heston, standard error 1.0e-02)"
+
+
+def test_one_price_is_formatted_as_a_number():
+    found = price(European(strike=100.0, tau=1.0), BlackScholes(sigma=0.2), flat_snapshot(spot=100.0))
+    assert f"{found:.4f}" == "7.9656" and f"{found}" == repr(found)
+    with pytest.raises(InputError, match="the price must be one number"):
+        format(price([European(strike=100.0, tau=1.0)] * 2, BlackScholes(sigma=0.2), flat_snapshot(spot=100.0)), ".2f")

@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 from research.errors import InputError, NoEngineError
-from research.instruments import Airbag, Autocallable, DoubleNoTouch, Phoenix, RangeAccrual, WorstOfNote
+from research.instruments import (
+    Airbag,
+    Autocallable,
+    DoubleNoTouch,
+    DualCurrencyDeposit,
+    Phoenix,
+    RangeAccrual,
+    WorstOfNote,
+)
 from research.market import flat_basket, flat_snapshot
 from research.models import (
     SVI,
@@ -104,3 +112,14 @@ def test_a_term_sheet_and_a_solved_term_can_be_read():
     sheet = term_sheet(found.contract, BlackScholes(sigma=0.2), MARKET, n_paths=1 << 12)
     assert f"issuer margin {sheet.margin:.4g}" in repr(sheet) and f"knocked out {sheet.knocked_out:.1%}" in repr(sheet)
     assert "expected life" in sheet._repr_html_()
+
+
+def test_a_fair_coupon_below_zero_is_said_to_be_one():
+    with pytest.warns(
+        RuntimeWarning, match=r"coupon is below 0: the note is worth 9\d\.\d+ with a coupon of 0, more than"
+    ):
+        found = solve(SNOWBALL, BlackScholes(sigma=0.2), MARKET, margin=60.0, n_paths=1 << 10)
+    assert found.value < 0.0
+    deposit = DualCurrencyDeposit(strike=7.0, coupon=0.05, tau=0.25)
+    with pytest.warns(RuntimeWarning, match="coupon is below 0"):
+        solve(deposit, BlackScholes(sigma=0.06), flat_snapshot(spot=7.0, rate=0.02), margin=100.0)

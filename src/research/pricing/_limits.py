@@ -40,6 +40,7 @@ LIMITS: dict[tuple[str, str], Limit] = {  # by module of the engine and method
     ("normal", "analytic"): _mean_of_any_sign,
     ("paths.engine", "paths"): _mean_of_any_sign,
     ("quadrature", "quadrature"): lambda item, model: not getattr(item, "memory", False),
+    ("cosine_barriers", "cosine"): lambda item, model: item.n_monitoring is not None,
     ("forward_start", "convolution"): _independent,
     ("corridor_variance", "replication"): lambda item, model: item.n_observations is None,
     ("linear", "margrabe"): lambda item, model: getattr(item, "strike", 0.0) == 0.0,

@@ -18,7 +18,6 @@ from research.market import BasketSnapshot, Snapshot
 from research.pricing import _calls, carry
 from research.pricing._limits import within
 from research.pricing._signs import check_signs
-from research.pricing._tables import whole
 from research.pricing.catalogue import CATALOGUE, Engine, Values, abilities, engines_for, lines_of
 
 if TYPE_CHECKING:
@@ -47,6 +46,10 @@ class Price:
         hint = "Use .value, or .to_frame()."
         require(np.ndim(self.value) == 0, "the price", f"{n} prices", "be one number", hint=hint)
         return float(self.value)
+
+    def __format__(self, spec: str) -> str:
+        """f"{price:.4f}" is the value of one contract."""
+        return format(float(self), spec) if spec else repr(self)
 
     def to_frame(self) -> pd.DataFrame:
         """One row a contract: contract, method, value, std_error, error, why, refused (why there is no price)."""
@@ -254,6 +257,8 @@ def methods(instrument: Any, model: Any, snapshot: Snapshot | None = None) -> pd
     -------
     DataFrame with columns method, error, cost, why; it prints every word
     """
+    from research.pricing._tables import whole
+
     _calls.check_model(model)
     kind = instrument.__name__ if isinstance(instrument, type) else instrument
     kind = kind if isinstance(kind, str) else type(kind).__name__

@@ -12,6 +12,7 @@ linear in the terms that `solve` knows, so two runs on the same paths give the a
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -219,7 +220,17 @@ def solve(
     answer = (target - float(none.mean())) / slope
     miss = none + answer * (one - none)
     error = float(miss.std(ddof=1) / np.sqrt(miss.size)) / abs(slope)
+    _warn_below_zero(wanted, answer, target, float(none.mean()))
     return Solved(term=wanted, value=answer, std_error=error, contract=_with(item, wanted, answer))
+
+
+def _warn_below_zero(term: str, answer: float, target: float, least: float) -> None:
+    """Say so where no note that a buyer would take has the wanted value."""
+    if answer < 0.0:
+        said = (
+            f"{term} is below 0: the note is worth {least:.6g} with a {term} of 0, more than the {target:.6g} wanted."
+        )
+        warnings.warn(said, RuntimeWarning, stacklevel=3)
 
 
 def _solve_closed(
@@ -232,4 +243,5 @@ def _solve_closed(
     found = dual_currency.value(pair, model, snapshot, **options)
     slope = float(found.value[1] - found.value[0])
     answer = (issue - margin - float(found.value[0])) / slope
+    _warn_below_zero(term, answer, issue - margin, float(found.value[0]))
     return Solved(term=term, value=answer, std_error=0.0, contract=replace(item, **{term: answer}))
