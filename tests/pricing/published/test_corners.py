@@ -178,3 +178,20 @@ def test_lookbacks_of_few_looks(n, market, vol, strike, seen):
     """The closed form with the shift of Broadie, Glasserman and Kou is off by 3% at five looks, and says so."""
     contract = Lookback(strike=strike, tau=0.5, extreme=seen, n_monitoring=n)
     agree(contract, vol, market, backward.highest(market, vol, 0.5, n, strike, seen), ("analytic", "paths"))
+
+
+def test_notes_of_another_house():
+    """Seven snowballs of their own names, a DCN and an FCN: the same terms, within five basis points."""
+    days = range(90, 361, 30)
+    for row in rows("pricelib_notes.csv"):
+        given = {"initial": 100.0, "observations": tuple(day / 365 for day in days), "coupon": row.coupon,
+                 "knock_in": row.knock_in, "knock_in_daily": bool(row.daily), "steps_per_year": 365}  # fmt: skip
+        if row.case in ("dcn", "fcn"):
+            contract = Phoenix(**given, knock_out=1.03, coupon_barrier=0.8 if row.case == "dcn" else 1e-4)
+        else:
+            levels = tuple(1.03 - row.step * k for k in range(len(days)))
+            contract = Autocallable(**given, knock_out=levels, maturity_coupon=row.bonus, strike=float(row.strike),
+                                    floor=float(row.floor), knocked_in=bool(row.knocked_in))  # fmt: skip
+        market = flat_snapshot(spot=float(row.spot), rate=row.rate, dividend_yield=row.carry)
+        found = price(contract, BlackScholes(sigma=row.vol), market, method="quadrature")
+        assert found.value == pytest.approx(row.value, abs=0.05), row
