@@ -180,6 +180,7 @@ def test_lookbacks_of_few_looks(n, market, vol, strike, seen):
     agree(contract, vol, market, backward.highest(market, vol, 0.5, n, strike, seen), ("analytic", "paths"))
 
 
+@pytest.mark.slow
 def test_notes_of_another_house():
     """Seven snowballs of their own names, a DCN and an FCN: the same terms, within five basis points."""
     days = range(90, 361, 30)
