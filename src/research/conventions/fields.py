@@ -183,6 +183,7 @@ def _plain_types(hint: Any) -> frozenset[type]:
     return frozenset(part for part in parts if part in _FITS or part is type(None))
 
 
+@functools.cache
 def _fit(hint: Any) -> tuple[Callable[[Any], Any], str] | None:
     """The function that makes a value fit an annotation, and the words for it; None where anything may stand."""
     origin, inner = typing.get_origin(hint), typing.get_args(hint)

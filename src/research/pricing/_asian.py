@@ -27,7 +27,8 @@ def _parts(item: Asian, vol: Any, snapshot: Snapshot, age: float = 0.0) -> tuple
     require(bool(times[0] > 0.0), "fixings", float(times[0] + age), "lie later than the days of theta",
             hint="Leave theta and charm out of `which`.")  # fmt: skip
     variance, n = clock_of(vol)(times), times.size + item.n_fixed
-    fixings = np.column_stack((snapshot.forward(times), variance, np.full(times.size, 1.0 / n)))
+    fixings = np.empty((times.size, 3))
+    fixings[:, 0], fixings[:, 1], fixings[:, 2] = snapshot.forward(times), variance, 1.0 / n
     past = item.n_fixed * item.fixed_mean / n
     df = snapshot.discount.df(float(times[-1]))
     if item.strike is None:  # S - A - past

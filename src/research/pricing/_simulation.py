@@ -106,13 +106,14 @@ def rows_of(first: int, n: int, replicates: int, n_dims: int, settings: Settings
     quasi = int(settings.sampler == "sobol")
     per = (n + TASK - 1) // TASK
     rows = np.zeros((replicates * per, 7), dtype=np.int64)
-    starts = np.arange(per) * TASK
-    rows[:, 0] = np.tile(first + starts, replicates)
-    rows[:, 1] = np.tile(np.minimum(TASK, n - starts), replicates)
-    rows[:, 2] = lanes_of(n_dims, n)
-    rows[:, 3] = int(settings.antithetic)
-    rows[:, 4] = np.repeat(np.arange(replicates), per)
-    rows[:, 5] = quasi * (1 + rows[:, 4])
+    starts, replicate = np.arange(per) * TASK, np.arange(replicates)[:, None]
+    table = rows.reshape(replicates, per, 7)
+    table[:, :, 0] = first + starts
+    table[:, :, 1] = np.minimum(TASK, n - starts)
+    table[:, :, 2] = lanes_of(n_dims, n)
+    table[:, :, 3] = int(settings.antithetic)
+    table[:, :, 4] = replicate
+    table[:, :, 5] = quasi * (1 + replicate)
     return rows
 
 

@@ -6,6 +6,7 @@ has `value(items, model, snapshot, **options) -> Values`; it is imported when it
 
 from __future__ import annotations
 
+import functools
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -256,4 +257,11 @@ def abilities(model: Any) -> frozenset[str]:
 def engines_for(contract: Any, model: Any) -> list[Engine]:
     """The engines that can price this contract under this model, best first."""
     kind = contract if isinstance(contract, str) else type(contract).__name__
-    return [e for e in CATALOGUE if e.contract == kind and e.needs in abilities(model)]
+    able = abilities(model)
+    return [e for e in lines_of(kind) if e.needs in able]
+
+
+@functools.cache
+def lines_of(kind: str) -> tuple[Engine, ...]:
+    """The lines of the catalogue for one kind of contract."""
+    return tuple(e for e in CATALOGUE if e.contract == kind)

@@ -17,7 +17,7 @@ from research.errors import NoEngineError, NumericalError, require, rule
 from research.market import BasketSnapshot, Snapshot
 from research.pricing import _calls, carry
 from research.pricing._signs import check_signs
-from research.pricing.catalogue import CATALOGUE, Engine, Values, abilities, engines_for
+from research.pricing.catalogue import CATALOGUE, Engine, Values, abilities, engines_for, lines_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -293,8 +293,8 @@ def check_currencies(items: list[Any], snapshot: Snapshot | BasketSnapshot) -> N
 
 def check_kind(kind: str) -> None:
     """Refuse what is no contract that any engine prices."""
-    known = list(dict.fromkeys(e.contract for e in CATALOGUE))
-    if kind not in known:
+    if not lines_of(kind):
+        known = list(dict.fromkeys(e.contract for e in CATALOGUE))
         near = get_close_matches(kind, known, n=1)
         hint = f"Did you mean {near[0]}?" if near else ""
         raise NoEngineError(f"instrument must be one of {', '.join(known)}; got {kind}." + (f" {hint}" if hint else ""))
@@ -318,7 +318,7 @@ def _of_paths(lines: list[Engine], model: Any) -> str:
 def choose(item: Any, model: Any, method: str) -> list[Engine]:
     """The engines to try in turn, or NoEngineError with what would do."""
     kind, able = type(item).__name__, engines_for(item, model)
-    lines = [e for e in CATALOGUE if e.contract == kind]
+    lines = list(lines_of(kind))
     check_kind(item.__name__ if isinstance(item, type) else kind)
     if not is_dataclass(item) or isinstance(item, type):
         raise NoEngineError(rule("instrument", "have terms", kind if not isinstance(item, type) else item.__name__,
