@@ -2,8 +2,9 @@
 
 numba makes every small function that a kernel takes in callable from Python: a wrapper, machine code, an address.
 A process that fills the cache calls nothing, so only the kernels themselves get that; a fifth of the time is saved.
-Nor are the small functions optimised by themselves: they are whole within each kernel, and are optimised there, once
-(another quarter). No bits change, since LLVM may not reorder arithmetic here. What all kernels share (core.math and core.random) is compiled on import, once for all processes forked from this one.
+Nor do the small functions get machine code: they stand in each kernel as intermediate code. (They are optimised by
+themselves all the same: without it some kernels came out at half the speed.) What all kernels share (core.math and
+core.random) is compiled on import, once for all processes forked from this one.
 """
 
 from __future__ import annotations
@@ -24,7 +25,6 @@ from research.core._warmup import signature
 _wrap = lowering.BaseLower.create_cpython_wrapper
 _load = cpu.CPUContext.get_executable
 _lower = lowering.BaseLower.__init__
-_optimize = codegen.CPUCodeLibrary._optimize_final_module
 _emit = codegen.CPUCodeLibrary._finalize_final_module
 _PARTS: weakref.WeakSet[Any] = weakref.WeakSet()  # the libraries of functions that are only taken into others
 
@@ -50,11 +50,6 @@ def _lower_init(self: Any, context: Any, library: Any, fndesc: Any, *args: Any, 
     if not _is_called(fndesc):
         _PARTS.add(library)
     _lower(self, context, library, fndesc, *args, **options)
-
-
-def _optimize_final_module(self: Any) -> None:
-    if self not in _PARTS:
-        _optimize(self)
 
 
 def _finalize_final_module(self: Any) -> None:
@@ -85,7 +80,6 @@ if os.environ.get("RESEARCH_COMPILE_ONLY") == "1":
     lowering.BaseLower.create_cpython_wrapper = _create_cpython_wrapper
     cpu.CPUContext.get_executable = _get_executable
     lowering.BaseLower.__init__ = _lower_init
-    codegen.CPUCodeLibrary._optimize_final_module = _optimize_final_module
     codegen.CPUCodeLibrary._finalize_final_module = _finalize_final_module
     gc.set_threshold(100_000, 50, 100)  # little of what a compiler makes is garbage
     _compile_shared()
