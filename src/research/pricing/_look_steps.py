@@ -25,7 +25,7 @@ from research.pricing._quadrature import panels
 
 Looks = Literal["exact", "shift"]
 LOOKS = get_args(Looks)
-EXACT = 1e-12  # of what is bounded by 1: what rounding and the nodes leave
+EXACT = 2e-13  # of what is bounded by 1: what rounding and the nodes leave
 _WIDTH = 5.0  # of a panel, in steps
 _REACH = 8.5  # standard deviations beyond which there is nothing
 _MOST = 6e8  # multiplications of one walk, 0.2 s
@@ -178,7 +178,16 @@ def beyond(w: Walk, start: float, jump: Callable[[Any, float], tuple[Any, Any]],
     value, ends_of = growth * paid, np.array([growth * paid_there, paid_there, lift_there])
     fine = w.first < 0.98 * w.step
     step_back(
-        windows[: max(w.n - 2 - fine, 0)], nodes.first, nodes.blocks, growth, paid, lift, edge, value, paid * 0.0, ends_of
+        windows[: max(w.n - 2 - fine, 0)],
+        nodes.first,
+        nodes.blocks,
+        growth,
+        paid,
+        lift,
+        edge,
+        value,
+        paid * 0.0,
+        ends_of,
     )
     move, std = w.drift * w.first, w.vol * float(np.sqrt(w.first))
     own, more = (float(one[0]) for one in jump(np.array([start]), w.first))

@@ -98,8 +98,12 @@ def _seen(
             _Legs(
                 strike=np.array([option.strike for option in row]),
                 sign=np.array([1.0 if option.is_call else -1.0 for option in row]),
-                forward=forward[at], df=df[at], std=spread[at], growth=forward[at] / first.forward,
-                df_ahead=df[at] / first.df, std_ahead=_clock.std(model, years[at], first.tau),
+                forward=forward[at],
+                df=df[at],
+                std=spread[at],
+                growth=forward[at] / first.forward,
+                df_ahead=df[at] / first.df,
+                std_ahead=_clock.std(model, years[at], first.tau),
             )  # fmt: skip
         )
     return first, legs

@@ -131,7 +131,8 @@ def value(items: Sequence[Lookback], model: BlackScholes, snapshot: Snapshot, *,
     if looks == "exact":
         some, part = [items[i] for i in at], _Move(move.carry[at], move.std[at])
         found[at], gap = _look_by_look(some, strike[at], spot, part, tau[at])
-        error[at] += df[at] * np.maximum(spot, forward[at]) * (EXACT + sensitivity_to_rounding(gap, 0.0))
+        size = np.maximum(np.maximum(spot, forward[at]), np.nan_to_num(np.abs(found[at])))
+        error[at] += df[at] * size * (EXACT + sensitivity_to_rounding(gap, 0.0))
         found[at] *= df[at]
         at = at[np.isnan(found[at])]
     if at.size:
