@@ -75,7 +75,7 @@ class Walk:
             return None
         width = (top - bottom) / count
         windows = np.stack([np.floor((low - bottom) / width), np.ceil((high - bottom) / width)], axis=1)
-        windows = np.clip(windows + [-1.0, 1.0], 0.0, count).astype(np.int64)
+        windows = np.clip(windows + np.array([-1.0, 1.0]), 0.0, count).astype(np.int64)
         nodes = _Nodes.between(bottom, top, std, self.drift * self.step / std, count)
         if float(np.diff(windows).sum()) * nodes.blocks.size > _MOST:
             return None
@@ -232,8 +232,8 @@ def leaves(w: Walk, growth: float) -> tuple[float, float] | None:
 def extreme(level: float, up: bool, carry: float, vol: float, first: float, step: float, n: int) -> float | None:
     """E[max(M - K, 0)] over the spot (up), or E[max(K - m, 0)] over K: M, m the extremes, today's spot among them.
 
-    `level` is the distance of K from the spot, log >= 0; `carry` of the forward a year; looks as of a `Walk`. None where
-    it would be too much work.
+    `level` is the distance of K from the spot, log >= 0; `carry` of the forward a year; looks as of a `Walk`. None
+    where it would be too much work.
     """
 
     def jump(x: Any, years: float) -> tuple[Any, Any]:

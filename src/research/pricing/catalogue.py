@@ -73,7 +73,8 @@ CATALOGUE: tuple[Engine, ...] = (
     Engine("analytic", "PartialBarrier", "lognormal", "partial_barrier", "1e-13 of spot; watched n times: 1e-12",
            "10 us an option in a batch; 20 us a look", "Heynen and Kat's bivariate probabilities"),
     Engine("analytic", "Lookback", "lognormal", "lookback", "1e-13 of spot; n looks: 1e-12",
-           "4 us an option in a batch; 10 us a look", "Goldman, Sosin and Gatto's and Conze and Viswanathan's closed forms"),
+           "4 us an option in a batch; 10 us a look",
+           "Goldman, Sosin and Gatto's and Conze and Viswanathan's closed forms"),
     Engine("analytic", "PartialLookback", "lognormal", "lookback", "1e-12 of spot",
            "1 ms an option", "one integral over the price at the switch", "partial"),
     Engine("analytic", "Digital", "deterministic_vol", "barrier", "1e-14 of the amount",
@@ -175,8 +176,8 @@ CATALOGUE: tuple[Engine, ...] = (
              "0.1 s at 1 bp for a snowball", "Sobol' paths, daily barriers filled in where they can be reached")
       for contract in ("Autocallable", "Phoenix", "SharkFin", "RangeAccrual", "DoubleNoTouch", "Airbag",
                        "StructuredDeposit")),
-    Engine("analytic", "DoubleNoTouch", "lognormal", "double_barrier", "of order 1 / looks, stated",
-           "1 ms a deposit", "a closed form, the daily looks by the shift of the barriers", "deposits"),
+    Engine("analytic", "DoubleNoTouch", "lognormal", "double_barrier", "1e-12 of the notional",
+           "5 us a look", "day by day between the barriers", "deposits"),
     *(Engine("margrabe", contract, "multi_lognormal", "linear", "4e-16 of the larger leg",
              "30 us an option", "Margrabe's formula", "margrabe")
       for contract in ("Exchange", "Outperformance")),

@@ -1,8 +1,8 @@
 """What is looked at on n days, exactly: one normal step after another by Gauss-Legendre, good to about 1e-12.
 
 Slow twins that share nothing with the engines: all in money under one measure, on nodes as dense as the shortest step
-wants. The extreme of a walk of n equal steps also by Spitzer's identity (1956), without any step. The last step is in closed form, so that kinks and jumps of the
-pay-off are never on a node; between two looks the value is smooth.
+wants. The extreme of a walk of n equal steps also by Spitzer's identity (1956), without any step. The last step is in
+closed form, so that kinks and jumps of the pay-off are never on a node; between two looks the value is smooth.
 """
 
 from __future__ import annotations
