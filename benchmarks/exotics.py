@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from timing import row, timed
 
-N, SPOT, RATE, YIELD, VOL = 500, 100.0, 0.03, 0.01, 0.25
+N, SPOT, RATE, YIELD, VOL = 1000, 100.0, 0.03, 0.01, 0.25
 rng = np.random.default_rng(3)
 STRIKE, PREMIUM = rng.uniform(80.0, 120.0, N), rng.uniform(3.0, 12.0, N)
 FIRST = rng.integers(30, 200, N)

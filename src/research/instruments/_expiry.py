@@ -56,10 +56,10 @@ def check_moment(name: str, when: Moment, *, before: Moment | None = None) -> No
     if not isinstance(when, date) and not 0.0 < when <= MOST_YEARS:
         require(math.isfinite(when) and when > 0.0, name, when, "be finite and > 0 years")
         check_years(name, when)
-    if before is not None and isinstance(before, date) == isinstance(when, date):
-        if not when < before:  # type: ignore[operator]
-            shown = str(when) if isinstance(when, date) else when
-            raise InputError(rule(name, f"lie before expiry, {before}", shown))
+    same = before is not None and isinstance(before, date) == isinstance(when, date)
+    if same and not when < before:  # type: ignore[operator]
+        shown = str(when) if isinstance(when, date) else when
+        raise InputError(rule(name, f"lie before expiry, {before}", shown))
 
 
 def moment_years(name: str, when: Moment, as_of: date, until: float) -> float:

@@ -25,7 +25,7 @@ from research.pricing._quadrature import panels
 
 Looks = Literal["exact", "shift"]
 LOOKS = get_args(Looks)
-EXACT = 1e-12  # of what is bounded by 1: what rounding and the nodes leave
+EXACT = 2e-13  # of what is bounded by 1: what rounding and the nodes leave
 _WIDTH = 5.0  # of a panel, in steps
 _REACH = 8.5  # standard deviations beyond which there is nothing
 _MOST = 6e8  # multiplications of one walk, 0.2 s
@@ -75,7 +75,7 @@ class Walk:
             return None
         width = (top - bottom) / count
         windows = np.stack([np.floor((low - bottom) / width), np.ceil((high - bottom) / width)], axis=1)
-        windows = np.clip(windows + [-1.0, 1.0], 0.0, count).astype(np.int64)
+        windows = np.clip(windows + np.array([-1.0, 1.0]), 0.0, count).astype(np.int64)
         nodes = _Nodes.between(bottom, top, std, self.drift * self.step / std, count)
         if float(np.diff(windows).sum()) * nodes.blocks.size > _MOST:
             return None
@@ -178,7 +178,16 @@ def beyond(w: Walk, start: float, jump: Callable[[Any, float], tuple[Any, Any]],
     value, ends_of = growth * paid, np.array([growth * paid_there, paid_there, lift_there])
     fine = w.first < 0.98 * w.step
     step_back(
-        windows[: max(w.n - 2 - fine, 0)], nodes.first, nodes.blocks, growth, paid, lift, edge, value, paid * 0.0, ends_of
+        windows[: max(w.n - 2 - fine, 0)],
+        nodes.first,
+        nodes.blocks,
+        growth,
+        paid,
+        lift,
+        edge,
+        value,
+        paid * 0.0,
+        ends_of,
     )
     move, std = w.drift * w.first, w.vol * float(np.sqrt(w.first))
     own, more = (float(one[0]) for one in jump(np.array([start]), w.first))
@@ -223,8 +232,8 @@ def leaves(w: Walk, growth: float) -> tuple[float, float] | None:
 def extreme(level: float, up: bool, carry: float, vol: float, first: float, step: float, n: int) -> float | None:
     """E[max(M - K, 0)] over the spot (up), or E[max(K - m, 0)] over K: M, m the extremes, today's spot among them.
 
-    `level` is the distance of K from the spot, log >= 0; `carry` of the forward a year; looks as of a `Walk`. None where
-    it would be too much work.
+    `level` is the distance of K from the spot, log >= 0; `carry` of the forward a year; looks as of a `Walk`. None
+    where it would be too much work.
     """
 
     def jump(x: Any, years: float) -> tuple[Any, Any]:

@@ -27,14 +27,15 @@ def check_signs(items: Iterable[Any], model: Any, snapshot: Any) -> None:
     if isinstance(snapshot, Snapshot):
         require(snapshot.spot > 0.0, "spot", snapshot.spot, f"be > 0 under {name}", hint=_HINT)
     for item in items:
-        for part in _parts(type(item)):
+        kind: Any = type(item)
+        for part in _parts(kind):
             one = item if part == "" else getattr(item, part)
             strike = getattr(one, "strike", None) if type(one).__name__ in _SIGNED else None
             require(strike is None or strike > 0.0, "strike", strike, f"be > 0 under {name}", hint=_HINT)
 
 
 @functools.cache
-def _parts(kind: type) -> tuple[str, ...]:
+def _parts(kind: Any) -> tuple[str, ...]:
     """Where contracts of this class may hold a strike of any sign: "" is the contract itself, else a field."""
     names = {f.name for f in dataclasses.fields(kind)} if dataclasses.is_dataclass(kind) else set()
     own = ("",) if kind.__name__ in _SIGNED else ()

@@ -1,7 +1,8 @@
 """Options on options in closed form under Black-Scholes: `Compound` (Geske), `Chooser` (Rubinstein).
 
-Each needs the price of the underlying on the first day at which the holder is indifferent, found by Newton's
-method in a bracket, and bivariate normal probabilities. The whole curve is used, and of the vols their mean squares up to both dates.
+Each needs the price of the underlying on the first day at which the holder is indifferent, found by Newton's method in
+a bracket, and bivariate normal probabilities. The whole curve is used, and of the vols their mean squares up to both
+dates.
 
 References
 ----------
@@ -98,9 +99,13 @@ def _seen(
             _Legs(
                 strike=np.array([option.strike for option in row]),
                 sign=np.array([1.0 if option.is_call else -1.0 for option in row]),
-                forward=forward[at], df=df[at], std=spread[at], growth=forward[at] / first.forward,
-                df_ahead=df[at] / first.df, std_ahead=_clock.std(model, years[at], first.tau),
-            )  # fmt: skip
+                forward=forward[at],
+                df=df[at],
+                std=spread[at],
+                growth=forward[at] / first.forward,
+                df_ahead=df[at] / first.df,
+                std_ahead=_clock.std(model, years[at], first.tau),
+            )
         )
     return first, legs
 

@@ -213,16 +213,17 @@ def _watched(
     value, days = np.empty(m.tau.size), np.array([t is not None for t in times])
     always, seen = np.flatnonzero(~days), np.flatnonzero(days)
     if always.size:
-        value[always] = formula([items[i] for i in always], m.part(always))
+        value[always] = formula([items[i] for i in always.tolist()], m.part(always))
     if seen.size and looks == "exact":
         some = [t for t in times if t is not None]
         there = m.part(seen).looked_at(some)
-        value[seen] = formula([items[i] for i in seen], there)
+        value[seen] = formula([items[i] for i in seen.tolist()], there)
         short = there.corridor.std * np.sqrt(np.where(there.n > 1, there.step, there.tau) / there.tau)
         error[seen] += (size * grown)[seen] * (EXACT + sensitivity_to_rounding(short, 0.0))
         seen = seen[np.isnan(value[seen])]
     if seen.size:
-        value[seen], left = _moved(formula, [items[i] for i in seen], m.part(seen), [times[i] for i in seen])
+        at = seen.tolist()
+        value[seen], left = _moved(formula, [items[i] for i in at], m.part(seen), [times[i] for i in at])
         error[seen] += np.minimum(left, (size * grown)[seen])
     return Values(value, np.zeros_like(value), error)
 

@@ -3,8 +3,8 @@
 Everything comes from E[max(M - K, 0)], M the highest price (or E[max(K - m, 0)], m the lowest): the integral over x of
 P(M > x). It has a term in (exp(y a) - exp(y b)) / y with y = 2 (r - q) / sigma^2, which is integrated by Gauss-Legendre
 where y is near 0, so a carry of 0 is as good as any other. Looked at n even moments, today included, it is found look
-by look, to rounding (`_look_steps`). With `looks="shift"`, and where the looks are too many, the extreme is moved back by
-exp(0.5826 sigma sqrt(tau / n)) (Broadie, Glasserman, Kou 1999) instead. Partial lookbacks are one integral over
+by look, to rounding (`_look_steps`). With `looks="shift"`, and where the looks are too many, the extreme is moved back
+by exp(0.5826 sigma sqrt(tau / n)) (Broadie, Glasserman, Kou 1999) instead. Partial lookbacks are one integral over
 the price at the switch (fixed strike), or over the distance from the extreme, whose law is that of a maximum (floating
 strike): Gauss-Legendre, to 1e-12 of the spot.
 
@@ -129,14 +129,15 @@ def value(items: Sequence[Lookback], model: BlackScholes, snapshot: Snapshot, *,
         return Values(found, np.zeros_like(found), error)
     at = np.flatnonzero(seen)
     if looks == "exact":
-        some, part = [items[i] for i in at], _Move(move.carry[at], move.std[at])
+        some, part = [items[i] for i in at.tolist()], _Move(move.carry[at], move.std[at])
         found[at], gap = _look_by_look(some, strike[at], spot, part, tau[at])
-        error[at] += df[at] * np.maximum(spot, forward[at]) * (EXACT + sensitivity_to_rounding(gap, 0.0))
+        size = np.maximum(np.maximum(spot, forward[at]), np.nan_to_num(np.abs(found[at])))
+        error[at] += df[at] * size * (EXACT + sensitivity_to_rounding(gap, 0.0))
         found[at] *= df[at]
         at = at[np.isnan(found[at])]
     if at.size:
-        some, part = [items[i] for i in at], _Move(move.carry[at], move.std[at])
-        n = np.array([looks_left(items[i], float(tau[i])) for i in at])
+        some, part = [items[i] for i in at.tolist()], _Move(move.carry[at], move.std[at])
+        n = np.array([looks_left(items[i], float(tau[i])) for i in at.tolist()])
         always, moved = (
             df[at] * _lookbacks(some, strike[at], spot, part, shift)
             for shift in (np.zeros(at.size), SHIFT * part.std / np.sqrt(n))

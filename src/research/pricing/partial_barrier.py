@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtr
 
-from research.arrays import Float1D, Float2D, FloatND
+from research.arrays import BoolND, Float1D, Float2D, FloatND
 from research.core._tasks import share
 from research.errors import require, require_all
 from research.instruments import PartialBarrier
@@ -45,9 +45,9 @@ class _Terms:
 
     strike: Float1D
     rebate: Float1D
-    call: FloatND  # bool
-    dies: FloatND  # bool: knocked out
-    start: FloatND  # bool: watched from today on, else from the switch on
+    call: BoolND
+    dies: BoolND  # knocked out
+    start: BoolND  # watched from today on, else from the switch on
     side: Float2D  # shape (2, n)
     away: Float1D
     barrier: Float1D
@@ -71,7 +71,8 @@ def _terms(items: Sequence[PartialBarrier], spot: float, forward: Float1D, df: F
     numbers = np.array([(item.strike, item.rebate, item.barrier) for item in items]).T
     flags = np.array([(item.is_call, item.knock == "out", item.watched == "start") for item in items]).T
     return _Terms(
-        *numbers[:2], *flags, side=np.array([_SIDES[item.direction] for item in items]).T,
+        strike=numbers[0], rebate=numbers[1], call=flags[0], dies=flags[1], start=flags[2],
+        side=np.array([_SIDES[item.direction] for item in items]).T,
         away=np.array([_AWAY[item.direction] for item in items]), barrier=np.log(numbers[2] / spot), forward=forward,
         df=df, carry=np.log(forward / spot), variance=variance, share=share,
     )  # fmt: skip
@@ -86,16 +87,17 @@ def _alive(t: _Terms, drift: Any, low: Any, high: Any) -> FloatND:
     low = np.where(~t.start & (t.side > 0.0), np.maximum(low, t.barrier), low)  # watched at the end it ends there too
     high = np.where(~t.start & (t.side < 0.0), np.minimum(high, t.barrier), high)
     drift, low, high, side = np.broadcast_arrays(drift, low, high, t.side)
-    every = []
-    for begins, sign, factor in ((0.0, 1.0, 0.0), (2.0 * t.barrier, -1.0, 2.0 * drift * t.barrier / t.variance)):
+    every: list[tuple[Any, ...]] = []
+    zero, image = np.zeros_like(t.barrier), 2.0 * t.barrier
+    for begins, sign, factor in ((zero, 1.0, zero), (image, -1.0, drift * image / t.variance)):
         there = side if sign > 0.0 else np.where(t.start, side, -side)
         h = there * (begins + drift * t.share - t.barrier) / (std * root)
         with np.errstate(invalid="ignore"):
             a, b = (low - begins - drift) / std, (high - begins - drift) / std
             upper = (b == np.inf) | ((a > -np.inf) & (a + b > 0.0))  # measure the upper tails
         corr = np.where(upper, 1.0, -1.0) * there * root
-        for weight, k in ((sign, np.where(upper, -a, b)), (-sign, np.where(upper, -b, a))):
-            every.append((np.broadcast_to(weight, k.shape), h, k, corr, np.broadcast_to(factor, k.shape)))
+        for part, k in ((sign, np.where(upper, -a, b)), (-sign, np.where(upper, -b, a))):
+            every.append((np.broadcast_to(part, k.shape), h, k, corr, np.broadcast_to(factor, k.shape)))
     weight, h, k, corr, factor = (np.stack(one) for one in zip(*every))
     counts = (k > -np.inf) & (side != 0.0) & (high > low)
     out = np.zeros(k.shape)
@@ -213,7 +215,8 @@ def value(
         error[seen] += size[seen] * (EXACT + sensitivity_to_rounding(model.sigma * np.sqrt(gap), 0.0))
         seen = seen[np.isnan(value[seen])]
     if seen.size:
-        value[seen], left = _moved(t.part(seen), spot, [days[i] for i in seen], model.sigma, switch[seen], tau[seen])
+        rest = [days[i] for i in seen.tolist()]
+        value[seen], left = _moved(t.part(seen), spot, rest, model.sigma, switch[seen], tau[seen])
         error[seen] += left
     return Values(value, np.zeros_like(value), error)
 

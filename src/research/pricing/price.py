@@ -7,6 +7,7 @@ With `errors="mark"` a contract that cannot be priced is a row of nan that says 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, is_dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Literal
@@ -314,7 +315,7 @@ def check_kind(kind: str) -> None:
         raise NoEngineError(f"instrument must be one of {', '.join(known)}; got {kind}." + (f" {hint}" if hint else ""))
 
 
-def _of_paths(lines: list[Engine], model: Any) -> str:
+def _of_paths(lines: Sequence[Engine], model: Any) -> str:
     """What to do where a smile is given for a contract that asks how the price moves."""
     able = abilities(model)
     if "paths" in able or not able & {"implied_vol", "implied_vol_at"} or not any(e.needs == "paths" for e in lines):

@@ -17,9 +17,17 @@ def _bivariate() -> tuple[Any, ...]:
     return h, k, rho, rng.uniform(-5.0, 30.0, 41), nodes, weights, np.zeros(41)
 
 
+def _by_angle() -> tuple[Any, ...]:
+    rng = np.random.default_rng(9)
+    h, k, rho = rng.uniform(-5.9, 5.9, (3, 21)) * np.array([[1.0], [1.0], [0.15]])
+    nodes, weights = np.polynomial.legendre.leggauss(24)
+    return h, k, rho, rng.uniform(-5.0, 5.0, 21), nodes, weights, np.zeros(21)
+
+
 CASES: dict[str, Callable[[], tuple[Any, ...]]] = {
     "research.core.math.quadrature.gauss_legendre": lambda: (np.zeros(33), np.zeros(33)),
     "research.core.math.quadrature.gauss_legendre[even]": lambda: (np.zeros(8), np.zeros(8)),
     "research.core.math.bivariate.bivariate_cdfs": _bivariate,
+    "research.core.math.bivariate.bivariate_cdfs[by angle]": _by_angle,
     "research.core.math.quadrature.tanh_sinh": lambda: (np.zeros(65), np.zeros(65)),
 }
