@@ -139,3 +139,32 @@ def american_on_a_grid(model, spot, strike, tau, rate, dividend_yield, is_call=F
     i = int(np.clip((at - x[0]) / dx, 3, m - 4))
     near = slice(i - 2, i + 4)
     return float(np.polyval(np.polyfit((x[near] - x[i]) / dx, v[near], 5), (at - x[i]) / dx))
+
+
+def by_hats(model, payoff, tau, n, rate, dividend_yield, h, barrier=None):
+    """n equal dates under any model with European options: the value is linear in the spot between nodes of log S.
+
+    The weight of a node is a butterfly of the model's own options, so that a density without a bound does no harm. With
+    `barrier` (a node) a look below it ends the contract, else the payoff may be exercised. Spot 100, of second order.
+    """
+    from scipy.signal import fftconvolve
+
+    from research.pricing import mixtures
+
+    step, m = tau / n, int(2.4 / h)
+    grown = (rate - dividend_yield) * step
+    k = h * np.arange(-2 * m - 1, 2 * m + 2)
+    side, _ = mixtures.otm(model, step, k - grown)
+    calls = np.exp(grown) * np.where(k <= grown, side + 1.0 - np.exp(k - grown), side)
+    weight = np.diff(np.diff(calls) / np.diff(np.exp(k)))
+    x = h * np.arange(-m, m + 1)
+    pay = payoff(100.0 * np.exp(x))
+    over = 1.0 if barrier is None else np.where(np.abs(x - barrier) < 0.1 * h, 0.5, np.where(x > barrier, 1.0, 0.0))
+
+    def back(value):
+        return exp(-rate * step) * fftconvolve(value, weight[::-1])[2 * m : 2 * m + x.size]
+
+    value = pay * over
+    for _ in range(n - 1):
+        value = np.maximum(back(value), pay) if barrier is None else back(value) * over
+    return back(value)[m]

@@ -36,6 +36,16 @@ def test_options_are_the_integral_of_the_density_look_by_look(name, rebate):
     assert found.error < 1e-10
 
 
+@pytest.mark.slow
+def test_the_error_under_variance_gamma_covers_the_distance_to_butterflies():
+    model, at = MODELS["VG"], float(np.log(0.9))
+    found = worth(DOWN, model)
+    coarse, fine = (cosine_twins.by_hats(model, lambda s: np.maximum(s - 100.0, 0.0), 1.0, 12, 0.05, 0.02, -at / n, at)
+                    for n in (128, 256))  # fmt: skip
+    assert abs(found.value - (4.0 * fine - coarse) / 3.0) < found.error + 1e-8
+    assert found.error < 2e-6
+
+
 @pytest.mark.parametrize("item", [DOWN, UP, replace(UP, is_call=False, rebate=2.0), replace(DOWN, knock="in")])
 def test_one_barrier_under_black_scholes_agrees_with_the_third_order_in_the_looks(item):
     many = replace(item, n_monitoring=250)

@@ -27,7 +27,7 @@ _ENOUGH = 2e-5  # the worst that is given away, with its error
 _LADDER = np.array([2**k * m // 8 for k in range(5, 13) for m in (8, 10, 12, 14)] + [8192])
 _RELY = 2.0 * LOOSE  # a bound that is good enough
 _ROUNDING = 4e-15
-_CAUTION = 2.0  # times the distance to half the terms
+_CAUTION = 5.0  # times the distance to half the terms
 _PASSED = float(np.exp(-0.5))  # of a frequency that passes a step
 _GRAIN = 16  # parts of the range to which it is rounded, so that a spot nearby finds the same series
 _EVERYWHERE = (-np.inf, np.inf)
@@ -79,6 +79,12 @@ def series(problem: Problem) -> Any:
         found = watched(problem.frame, problem.law, steps, problem.alive, problem.leg, paid, problem.amounts)
     found.flags.writeable = False
     return found
+
+
+def forget() -> None:
+    """Forget every series: what a timing must do before each call."""
+    series.cache_clear()
+    _terms.cache_clear()
 
 
 def planned(
