@@ -1,10 +1,11 @@
-"""Finite differences and cosine series beside QuantLib: a down-and-out call under local vol, American puts under Heston, a
-Bermudan put, an American put under Merton.
+"""Finite differences and cosine series beside QuantLib: a down-and-out call under local vol, American puts under
+Heston, a Bermudan put, an American put under Merton.
 
 The local vol is one grid, given to both sides: 0.25 (S / 100)^-0.5, for which the reference is our engine on a grid of
 3200 x 1600. The American puts have strikes 90, 100 and 110; the reference is our engine at 320 x 120 x 1600, on which
-two ways of early exercise agree to 1e-5. Under Merton it is a jump grid that shares no code with ours. Times are for one contract of each; ours share one march where the equation
-allows it, which is part of the work saved.
+two ways of early exercise agree to 1e-5. Under Merton it is a jump grid that shares no code with ours. Times are for
+one contract of each; ours share one march where the equation allows it, which is part of the work saved. A series is
+found anew in every call.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ Variance Gamma over steps that are long beside its clock; the second is of secon
 
 from __future__ import annotations
 
+from itertools import pairwise
 from math import exp, factorial, gamma
 
 import numpy as np
@@ -13,7 +14,7 @@ from scipy.linalg import solve_banded
 from scipy.optimize import brentq
 from scipy.special import roots_genlaguerre
 
-from research.models import Merton, VarianceGamma
+from research.models import VarianceGamma
 
 GAUSS = np.polynomial.legendre.leggauss(16)
 
@@ -34,7 +35,7 @@ def mixture(model, tau):
 
 def nodes(edges):
     """Gauss points and weights on panels about 0.12 long."""
-    cut = np.unique(np.concatenate([np.linspace(a, b, int((b - a) / 0.12) + 2) for a, b in zip(edges, edges[1:])]))
+    cut = np.unique(np.concatenate([np.linspace(a, b, int((b - a) / 0.12) + 2) for a, b in pairwise(edges)]))
     half, middle = 0.5 * np.diff(cut), 0.5 * (cut[1:] + cut[:-1])
     x, w = GAUSS
     return (middle[:, None] + half[:, None] * x).ravel(), (half[:, None] * w).ravel()
@@ -75,7 +76,7 @@ def bermudan_put(model, spot, strike, tau, n, rate, dividend_yield, low=-3.0, hi
 
 
 def knock_out(model, spot, payoff, tau, n, rate, dividend_yield, low, high, rebate=0.0):
-    """A payoff of log S at tau that n equal looks may end below `low` or above `high`; the rebate is paid at the hit."""
+    """A payoff of log S at tau that n equal looks may end outside (low, high); the rebate is paid at the hit."""
     twin = Twin(model, rate, dividend_yield, tau / n)
     down, up = np.log(low), np.log(high)
     out, weights = nodes([down - 4.0, down, up, up + 4.0])

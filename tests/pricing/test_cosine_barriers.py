@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from tests.pricing import cosine_twins
 
 from research.errors import InputError, NoEngineError, NumericalError
 from research.instruments import Barrier, DoubleBarrier, DoubleTouch, European
 from research.market import flat_snapshot
 from research.models import BlackScholes, BlackTermStructure, Merton, VarianceGamma
 from research.pricing import greeks, price
-from tests.pricing import cosine_twins
 
 MARKET = flat_snapshot(spot=100.0, rate=0.05, dividend_yield=0.02)
 JUMPS = Merton(sigma=0.2, intensity=0.5, jump_mean=-0.1, jump_std=0.15)
@@ -66,7 +66,9 @@ def test_out_and_in_are_the_option(name, item):
 @pytest.mark.parametrize("name", MODELS)
 def test_touches_are_the_rebates_and_share_the_discount_factor(name):
     model, df = MODELS[name], MARKET.discount.df(1.0)
-    low, high, none, either = (worth(replace(EITHER, pays_if=side), model) for side in ("low", "high", "none", "either"))
+    low, high, none, either = (
+        worth(replace(EITHER, pays_if=side), model) for side in ("low", "high", "none", "either")
+    )
     left = sum(one.error for one in (low, high, none, either))
     assert abs(low.value + high.value - either.value) < left
     assert abs(either.value + none.value - df) < left

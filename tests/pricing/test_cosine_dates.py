@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy.special import gamma
+from tests.pricing import cosine_twins
 
 from research.errors import NoEngineError, NumericalError
 from research.instruments import Bermudan, European
@@ -12,7 +13,6 @@ from research.pricing import methods, price
 from research.pricing.cosine_dates import weights
 from research.pricing.cosine_law import Law, law_of
 from research.pricing.cosine_plan import dates_of, evaluated, planned
-from tests.pricing import cosine_twins
 
 MARKET = flat_snapshot(spot=100.0, rate=0.05, dividend_yield=0.02)
 JUMPS = Merton(sigma=0.2, intensity=0.5, jump_mean=-0.1, jump_std=0.15)

@@ -136,7 +136,7 @@ CATALOGUE: tuple[Engine, ...] = (
     *(Engine("cosine", "Bermudan", needs, "cosine_dates", "bounded with each price, 1e-11 when smooth",
              "5 ms for 10 dates, all strikes", "each exercise day by a Fourier cosine series", "bermudans")
       for needs in ("deterministic_vol", "black_mixture")),
-    Engine("cosine", "American", "black_mixture", "cosine_dates", "stated with each price, about 1e-6 of the strike",
+    Engine("cosine", "American", "black_mixture", "cosine_dates", "stated with each price, 1e-6 of the strike",
            "0.2 s, all strikes", "extrapolated from Bermudans by Fourier cosine series", "americans"),
     *(Engine("cosine", "Barrier", needs, "cosine_barriers", "bounded with each price, 1e-11 when smooth",
              "5 ms for 50 looks", "each of the n looks by a Fourier cosine series", "barriers")
@@ -177,7 +177,7 @@ CATALOGUE: tuple[Engine, ...] = (
            "0.4 ms an option at 501 steps", "a tree that meets the strike, rates of any sign"),
     Engine("lattice", "European", "lognormal", "lattice", "about 1e-7 of the strike at 501 steps, falls with 1/n^2",
            "0.4 ms an option at 501 steps", "a tree that meets the strike, to check others"),
-    Engine("cosine", "American", "deterministic_vol", "cosine_dates", "stated with each price, about 1e-6 of the strike",
+    Engine("cosine", "American", "deterministic_vol", "cosine_dates", "stated with each price, 1e-6 of the strike",
            "0.2 s, all strikes", "extrapolated from Bermudans by Fourier cosine series, to check others", "americans"),
     Engine("monte_carlo", "Asian", "deterministic_vol", "monte_carlo",
            "a standard error of choice; geometric ones exact", "1 ms at 1 bp",
