@@ -186,8 +186,9 @@ def evaluated(problem: Problem, left: float, y: Float1D, order: int = 0) -> tupl
         error = np.minimum(error, apart) if order == 0 else np.vstack([np.minimum(error[:1], apart[:1]), apart[1:]])
     if error[0].max() > _ENOUGH:
         n = max(problem.n_terms)
-        what = f"settle; got an error of {error[0].max():.1e} of the strike with {n} terms"
-        raise NumericalError(rule("the cosine series", what, "dates too near", "Use method='paths'."))
+        what = f"settle to {_ENOUGH:g} of the strike with {n} terms"
+        hint = "Dates so near ask for a simulation: 'paths', 'longstaff_schwartz'."
+        raise NumericalError(rule("the cosine series", what, float(error[0].max()), hint))
     error[0] += rounding
     if order:
         sharp, first = _sharpness(problem)

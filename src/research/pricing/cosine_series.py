@@ -69,8 +69,7 @@ class Frame:
 
     def u(self, n: int) -> Float1D:
         """Frequencies, shape (n,)."""
-        out: Float1D = np.pi / self.width * np.arange(n)
-        return out
+        return np.asarray(np.pi / self.width * np.arange(n, dtype=np.float64))
 
     def clipped(self, pieces: Intervals) -> Intervals:
         """Intervals as far as they lie in the range."""
