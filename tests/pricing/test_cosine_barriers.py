@@ -117,7 +117,7 @@ def test_a_barrier_already_breached_and_looks_too_near_are_refused_by_name():
     with pytest.raises(InputError, match="barrier must lie below the spot"):
         worth(replace(DOWN, barrier=101.0))
     daily = replace(DOWN, n_monitoring=250)
-    with pytest.raises(NumericalError, match=r"the cosine series must settle to 2e-05 of the strike .* ask for a simulation: 'paths'"):
+    with pytest.raises(NumericalError, match=r"the cosine series must settle .* ask for a simulation: 'paths'"):
         worth(daily, VarianceGamma(sigma=0.12, nu=0.5, theta=-0.14))
 
 

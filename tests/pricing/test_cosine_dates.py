@@ -168,7 +168,7 @@ def test_the_error_under_variance_gamma_covers_the_distance_to_butterflies():
 def test_dates_that_no_series_can_part_are_refused_by_name():
     model = VarianceGamma(sigma=0.0, nu=1.0, theta=-0.3)
     given = Bermudan(strike=100.0, times=dates(40, 0.05))
-    with pytest.raises(NumericalError, match="the cosine series must settle to 2e-05 of the strike with 4096 terms; got"):
+    with pytest.raises(NumericalError, match="the cosine series must settle to 2e-05 of the strike"):
         price(given, model, MARKET, method="cosine")
 
 
