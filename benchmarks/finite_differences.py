@@ -1,9 +1,11 @@
-"""Finite differences beside QuantLib: a down-and-out call under local vol, American puts under Heston, a Bermudan put.
+"""Finite differences and cosine series beside QuantLib: a down-and-out call under local vol, American puts under
+Heston, a Bermudan put, an American put under Merton.
 
 The local vol is one grid, given to both sides: 0.25 (S / 100)^-0.5, for which the reference is our engine on a grid of
 3200 x 1600. The American puts have strikes 90, 100 and 110; the reference is our engine at 320 x 120 x 1600, on which
-two ways of early exercise agree to 1e-5. Times are for one contract of each; ours share one march where the equation
-allows it, which is part of the work saved.
+two ways of early exercise agree to 1e-5. Under Merton it is a jump grid that shares no code with ours. Times are for
+one contract of each; ours share one march where the equation allows it, which is part of the work saved. A series is
+found anew in every call.
 """
 
 from __future__ import annotations
@@ -16,6 +18,9 @@ from timing import timed
 
 BARRIER, AMERICAN = "down-and-out call under local vol", "3 American puts under Heston"
 BERMUDAN = "Bermudan put with 12 dates, Greeks"
+JUMPS = "American put under Merton"
+MERTON = {"sigma": 0.2, "intensity": 0.5, "jump_mean": -0.1, "jump_std": 0.15}
+ON_A_JUMP_GRID = 7.890726  # tests/pricing/cosine_twins.py at 4000 x 2000, extrapolated: good to 1e-5
 STRIKES = (90.0, 100.0, 110.0)
 HESTON = {"v0": 0.04, "kappa": 1.5, "theta": 0.04, "sigma": 0.3, "rho": -0.9}
 RATE, DIVIDEND_YIELD = 0.05, 0.01
@@ -123,6 +128,8 @@ def bermudan() -> list[dict[str, Any]]:
             20,  # type: ignore[misc]
         )
         rows.append(row(f"research {n} x {n // 2}", BERMUDAN, seconds, found["value"][0], reference, peer=False))
+    seconds, found = timed(lambda: _anew(lambda: greeks(contract, model, market, method="cosine", which=which)), 20)
+    rows.append(row("research cosine", BERMUDAN, seconds, found["value"][0], reference, peer=False))
     try:
         import QuantLib as ql
     except ImportError:
@@ -138,6 +145,41 @@ def bermudan() -> list[dict[str, Any]]:
         seconds, found = timed(_npv([option]), 2)
         rows.append(row(f"QuantLib {n} x {n}", BERMUDAN, seconds, found[0], reference, peer=True))
     return rows
+
+
+def jumps() -> list[dict[str, Any]]:
+    """An extrapolated cosine series, and the peer's grid in spot and variance, which has no jumps without variance."""
+    from research.instruments import American
+    from research.market import flat_snapshot
+    from research.models import Merton
+    from research.pricing import price
+
+    model, market = Merton(**MERTON), flat_snapshot(spot=100.0, rate=0.05, dividend_yield=0.02)
+    contract = American(strike=100.0, tau=1.0)
+    seconds, found = timed(lambda: _anew(lambda: price(contract, model, market).value), 5)
+    rows = [row("research cosine", JUMPS, seconds, found, ON_A_JUMP_GRID, peer=False)]
+    try:
+        import QuantLib as ql
+    except ImportError:
+        return rows
+    today, count = _today(ql), ql.Actual365Fixed()
+    curves = [ql.YieldTermStructureHandle(ql.FlatForward(today, r, count)) for r in (0.05, 0.02)]
+    variance = (MERTON["sigma"] ** 2, 1.0, MERTON["sigma"] ** 2, 1e-4, 0.0)
+    process = ql.BatesProcess(*curves, ql.QuoteHandle(ql.SimpleQuote(100.0)), *variance, *list(MERTON.values())[1:])
+    option = ql.VanillaOption(ql.PlainVanillaPayoff(ql.Option.Put, 100.0), ql.AmericanExercise(today, today + 365))
+    for steps, n in ((50, 100), (100, 200)):
+        option.setPricingEngine(ql.FdBatesVanillaEngine(ql.BatesModel(process), steps, n, 10, 0))
+        seconds, found = timed(_npv([option]), 1)
+        rows.append(row(f"QuantLib {n} x 10 x {steps}", JUMPS, seconds, found[0], ON_A_JUMP_GRID, peer=True))
+    return rows
+
+
+def _anew(call: Callable[[], Any]) -> Any:
+    """A call that finds nothing kept from the one before."""
+    from research.pricing import cosine_plan
+
+    cosine_plan.forget()
+    return call()
 
 
 def _today(ql: Any) -> Any:
@@ -157,7 +199,7 @@ def _npv(options: list[Any]) -> Callable[[], Any]:
 
 def run() -> list[dict[str, Any]]:
     """Ours and the peer, in one run."""
-    return barrier() + american() + bermudan()
+    return barrier() + american() + bermudan() + jumps()
 
 
 if __name__ == "__main__":

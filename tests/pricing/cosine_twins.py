@@ -6,6 +6,7 @@ Variance Gamma over steps that are long beside its clock; the second is of secon
 
 from __future__ import annotations
 
+from itertools import pairwise
 from math import exp, factorial, gamma
 
 import numpy as np
@@ -13,7 +14,7 @@ from scipy.linalg import solve_banded
 from scipy.optimize import brentq
 from scipy.special import roots_genlaguerre
 
-from research.models import Merton, VarianceGamma
+from research.models import VarianceGamma
 
 GAUSS = np.polynomial.legendre.leggauss(16)
 
@@ -34,7 +35,7 @@ def mixture(model, tau):
 
 def nodes(edges):
     """Gauss points and weights on panels about 0.12 long."""
-    cut = np.unique(np.concatenate([np.linspace(a, b, int((b - a) / 0.12) + 2) for a, b in zip(edges, edges[1:])]))
+    cut = np.unique(np.concatenate([np.linspace(a, b, int((b - a) / 0.12) + 2) for a, b in pairwise(edges)]))
     half, middle = 0.5 * np.diff(cut), 0.5 * (cut[1:] + cut[:-1])
     x, w = GAUSS
     return (middle[:, None] + half[:, None] * x).ravel(), (half[:, None] * w).ravel()
@@ -75,7 +76,7 @@ def bermudan_put(model, spot, strike, tau, n, rate, dividend_yield, low=-3.0, hi
 
 
 def knock_out(model, spot, payoff, tau, n, rate, dividend_yield, low, high, rebate=0.0):
-    """A payoff of log S at tau that n equal looks may end below `low` or above `high`; the rebate is paid at the hit."""
+    """A payoff of log S at tau that n equal looks may end outside (low, high); the rebate is paid at the hit."""
     twin = Twin(model, rate, dividend_yield, tau / n)
     down, up = np.log(low), np.log(high)
     out, weights = nodes([down - 4.0, down, up, up + 4.0])
@@ -139,3 +140,32 @@ def american_on_a_grid(model, spot, strike, tau, rate, dividend_yield, is_call=F
     i = int(np.clip((at - x[0]) / dx, 3, m - 4))
     near = slice(i - 2, i + 4)
     return float(np.polyval(np.polyfit((x[near] - x[i]) / dx, v[near], 5), (at - x[i]) / dx))
+
+
+def by_hats(model, payoff, tau, n, rate, dividend_yield, h, barrier=None):
+    """n equal dates under any model with European options: the value is linear in the spot between nodes of log S.
+
+    The weight of a node is a butterfly of the model's own options, so that a density without a bound does no harm. With
+    `barrier` (a node) a look below it ends the contract, else the payoff may be exercised. Spot 100, of second order.
+    """
+    from scipy.signal import fftconvolve
+
+    from research.pricing import mixtures
+
+    step, m = tau / n, int(2.4 / h)
+    grown = (rate - dividend_yield) * step
+    k = h * np.arange(-2 * m - 1, 2 * m + 2)
+    side, _ = mixtures.otm(model, step, k - grown)
+    calls = np.exp(grown) * np.where(k <= grown, side + 1.0 - np.exp(k - grown), side)
+    weight = np.diff(np.diff(calls) / np.diff(np.exp(k)))
+    x = h * np.arange(-m, m + 1)
+    pay = payoff(100.0 * np.exp(x))
+    over = 1.0 if barrier is None else np.where(np.abs(x - barrier) < 0.1 * h, 0.5, np.where(x > barrier, 1.0, 0.0))
+
+    def back(value):
+        return exp(-rate * step) * fftconvolve(value, weight[::-1])[2 * m : 2 * m + x.size]
+
+    value = pay * over
+    for _ in range(n - 1):
+        value = np.maximum(back(value), pay) if barrier is None else back(value) * over
+    return back(value)[m]

@@ -2,14 +2,14 @@
 
 import numpy as np
 import pytest
+from tests.pricing import cosine_twins
+from tests.pricing.published.tables import rows
 
 from research.instruments import American, European
 from research.market import flat_snapshot
 from research.models import BlackScholes, Merton, VarianceGamma
 from research.pricing import greeks, price
 from research.pricing.cosine_dates import bermudan_jets, weights
-from tests.pricing import cosine_twins
-from tests.pricing.published.tables import rows
 
 JUMPS = Merton(sigma=0.2, intensity=0.5, jump_mean=-0.1, jump_std=0.15)
 MARKET = flat_snapshot(spot=100.0, rate=0.05, dividend_yield=0.02)
@@ -43,11 +43,12 @@ def test_options_under_merton_lie_within_their_error_of_a_jump_grid(spot, divide
     assert found.error < 4e-4
 
 
-CASES = [(100.0, 1.0, 0.05, 0.0, 0.2, False), (83.0, 1.0, 0.05, 0.0, 0.2, False), (85.0, 1.0, 0.05, 0.0, 0.2, False),
-         (120.0, 1.0, 0.05, 0.0, 0.2, False), (110.0, 2.0, 0.1, 0.05, 0.2, False), (100.0, 0.25, 0.05, 0.02, 0.3, False),
-         (100.0, 1.0, 0.03, 0.07, 0.25, True), (125.0, 1.0, 0.02, 0.06, 0.25, True), (100.0, 10.0, 0.03, 0.01, 0.3, False),
-         (100.0, 0.02, 0.05, 0.0, 0.4, False), (100.0, 1.0, 0.08, 0.0, 0.05, False), (60.0, 1.0, 0.05, 0.1, 0.8, False),
-         ]  # fmt: skip
+CASES = [
+    (100.0, 1.0, 0.05, 0.0, 0.2, False), (83.0, 1.0, 0.05, 0.0, 0.2, False), (85.0, 1.0, 0.05, 0.0, 0.2, False),
+    (120.0, 1.0, 0.05, 0.0, 0.2, False), (110.0, 2.0, 0.1, 0.05, 0.2, False), (100.0, 0.25, 0.05, 0.02, 0.3, False),
+    (100.0, 1.0, 0.03, 0.07, 0.25, True), (125.0, 1.0, 0.02, 0.06, 0.25, True), (100.0, 10.0, 0.03, 0.01, 0.3, False),
+    (100.0, 0.02, 0.05, 0.0, 0.4, False), (100.0, 1.0, 0.08, 0.0, 0.05, False), (60.0, 1.0, 0.05, 0.1, 0.8, False),
+]  # fmt: skip
 
 
 @pytest.mark.slow

@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from tests.pricing import cosine_twins
 
 from research.errors import InputError, NoEngineError, NumericalError
 from research.instruments import Barrier, DoubleBarrier, DoubleTouch, European
 from research.market import flat_snapshot
 from research.models import BlackScholes, BlackTermStructure, Merton, VarianceGamma
 from research.pricing import greeks, price
-from tests.pricing import cosine_twins
 
 MARKET = flat_snapshot(spot=100.0, rate=0.05, dividend_yield=0.02)
 JUMPS = Merton(sigma=0.2, intensity=0.5, jump_mean=-0.1, jump_std=0.15)
@@ -36,6 +36,16 @@ def test_options_are_the_integral_of_the_density_look_by_look(name, rebate):
     assert found.error < 1e-10
 
 
+@pytest.mark.slow
+def test_the_error_under_variance_gamma_covers_the_distance_to_butterflies():
+    model, at = MODELS["VG"], float(np.log(0.9))
+    found = worth(DOWN, model)
+    coarse, fine = (cosine_twins.by_hats(model, lambda s: np.maximum(s - 100.0, 0.0), 1.0, 12, 0.05, 0.02, -at / n, at)
+                    for n in (128, 256))  # fmt: skip
+    assert abs(found.value - (4.0 * fine - coarse) / 3.0) < found.error + 1e-8
+    assert found.error < 2e-6
+
+
 @pytest.mark.parametrize("item", [DOWN, UP, replace(UP, is_call=False, rebate=2.0), replace(DOWN, knock="in")])
 def test_one_barrier_under_black_scholes_agrees_with_the_third_order_in_the_looks(item):
     many = replace(item, n_monitoring=250)
@@ -56,7 +66,9 @@ def test_out_and_in_are_the_option(name, item):
 @pytest.mark.parametrize("name", MODELS)
 def test_touches_are_the_rebates_and_share_the_discount_factor(name):
     model, df = MODELS[name], MARKET.discount.df(1.0)
-    low, high, none, either = (worth(replace(EITHER, pays_if=side), model) for side in ("low", "high", "none", "either"))
+    low, high, none, either = (
+        worth(replace(EITHER, pays_if=side), model) for side in ("low", "high", "none", "either")
+    )
     left = sum(one.error for one in (low, high, none, either))
     assert abs(low.value + high.value - either.value) < left
     assert abs(either.value + none.value - df) < left
@@ -105,7 +117,7 @@ def test_a_barrier_already_breached_and_looks_too_near_are_refused_by_name():
     with pytest.raises(InputError, match="barrier must lie below the spot"):
         worth(replace(DOWN, barrier=101.0))
     daily = replace(DOWN, n_monitoring=250)
-    with pytest.raises(NumericalError, match=r"the cosine series must settle; got an error of .* Use method='paths'"):
+    with pytest.raises(NumericalError, match=r"the cosine series must settle .* ask for a simulation: 'paths'"):
         worth(daily, VarianceGamma(sigma=0.12, nu=0.5, theta=-0.14))
 
 

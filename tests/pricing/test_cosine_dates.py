@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy.special import gamma
+from tests.pricing import cosine_twins
 
 from research.errors import NoEngineError, NumericalError
 from research.instruments import Bermudan, European
@@ -12,7 +13,6 @@ from research.pricing import methods, price
 from research.pricing.cosine_dates import weights
 from research.pricing.cosine_law import Law, law_of
 from research.pricing.cosine_plan import dates_of, evaluated, planned
-from tests.pricing import cosine_twins
 
 MARKET = flat_snapshot(spot=100.0, rate=0.05, dividend_yield=0.02)
 JUMPS = Merton(sigma=0.2, intensity=0.5, jump_mean=-0.1, jump_std=0.15)
@@ -147,18 +147,28 @@ def test_near_dates_under_variance_gamma_state_what_fewer_terms_miss(n, monkeypa
     model = VarianceGamma(sigma=0.12, nu=0.2, theta=-0.14)
     fine = price(given, model, MARKET, method="cosine")
     monkeypatch.setattr(cosine_plan, "MOST", 1024)
-    cosine_plan._terms.cache_clear()
+    cosine_plan.forget()
     coarse = price(given, model, MARKET, method="cosine")
-    cosine_plan._terms.cache_clear()
+    cosine_plan.forget()
     assert 1e-9 < coarse.error < 1e-3 < 1.0
     assert abs(fine.value - coarse.value) < coarse.error
     assert fine.error < 0.1 * coarse.error
 
 
+@pytest.mark.slow
+def test_the_error_under_variance_gamma_covers_the_distance_to_butterflies():
+    model = VarianceGamma(sigma=0.2, nu=0.2, theta=-0.14)
+    found = price(Bermudan(strike=100.0, times=dates(12)), model, MARKET, method="cosine")
+    coarse, fine = (cosine_twins.by_hats(model, lambda s: np.maximum(100.0 - s, 0.0), 1.0, 12, 0.05, 0.02, h)
+                    for h in (8e-4, 4e-4))  # fmt: skip
+    assert abs(found.value - (4.0 * fine - coarse) / 3.0) < found.error + 5e-7
+    assert found.error < 1e-5
+
+
 def test_dates_that_no_series_can_part_are_refused_by_name():
     model = VarianceGamma(sigma=0.0, nu=1.0, theta=-0.3)
     given = Bermudan(strike=100.0, times=dates(40, 0.05))
-    with pytest.raises(NumericalError, match="the cosine series must settle; got an error of"):
+    with pytest.raises(NumericalError, match="the cosine series must settle to 2e-05 of the strike"):
         price(given, model, MARKET, method="cosine")
 
 

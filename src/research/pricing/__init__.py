@@ -8,6 +8,7 @@
 | `analytic` | European | black_mixture | Merton's series, the gamma clock: sums of Black prices | Merton (1976) |
 | `fourier` | European | heston_mixture | Bates by the number of jumps, on Heston's contour | Bates (1996) |
 | `cosine` | European | real_characteristic_function | Fourier cosine series | Fang & Oosterlee (2008) |
+| `cosine` | Bermudan, American, watched barriers | deterministic_vol, black_mixture | that series by dates | (2009) |
 | `analytic` | Barrier, Touch, Digital | lognormal | closed forms | Reiner & Rubinstein (1991) |
 | `analytic` | DoubleBarrier, DoubleTouch | lognormal | images, eigenfunctions | Ikeda & Kunitomo (1992), Hui (1996) |
 | `analytic` | PartialBarrier | lognormal | bivariate normals | Heynen & Kat (1994) |

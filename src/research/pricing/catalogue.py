@@ -71,7 +71,7 @@ CATALOGUE: tuple[Engine, ...] = (
     Engine("analytic", "DoubleTouch", "lognormal", "double_barrier", "2e-14 of the amount; n looks: 1e-12",
            "20 us a contract in a batch; 5 us a look", "images or eigenfunctions, whichever falls faster", "touches"),
     *(Engine("cosine", contract, needs, "cosine_barriers", "bounded with each price, 1e-11 when smooth",
-             "5 ms for 50 looks", "each of the n looks by a Fourier cosine series", function)
+             "10 ms for 50 looks", "each of the n looks by a Fourier cosine series", function)
       for needs in ("deterministic_vol", "black_mixture")
       for contract, function in (("DoubleBarrier", "barriers"), ("DoubleTouch", "double_touches"))),
     Engine("analytic", "PartialBarrier", "lognormal", "partial_barrier", "1e-13 of spot; watched n times: 1e-12",
@@ -136,12 +136,12 @@ CATALOGUE: tuple[Engine, ...] = (
     Engine("spectral", "American", "lognormal", "american", "bound given with each price, at most 1e-8 of the strike",
            "0.1 ms an option, a chain shares its boundary", "collocation of the exercise boundary"),
     *(Engine("cosine", "Bermudan", needs, "cosine_dates", "bounded with each price, 1e-11 when smooth",
-             "5 ms for 10 dates, all strikes", "each exercise day by a Fourier cosine series", "bermudans")
+             "10 ms for 10 dates, all strikes", "each exercise day by a Fourier cosine series", "bermudans")
       for needs in ("deterministic_vol", "black_mixture")),
-    Engine("cosine", "American", "black_mixture", "cosine_dates", "stated with each price, about 1e-6 of the strike",
-           "0.2 s, all strikes", "extrapolated from Bermudans by Fourier cosine series", "americans"),
+    Engine("cosine", "American", "black_mixture", "cosine_dates", "stated with each price, 1e-6 of the strike",
+           "0.1 s, all strikes", "extrapolated from Bermudans by Fourier cosine series", "americans"),
     *(Engine("cosine", "Barrier", needs, "cosine_barriers", "bounded with each price, 1e-11 when smooth",
-             "5 ms for 50 looks", "each of the n looks by a Fourier cosine series", "barriers")
+             "10 ms for 50 looks", "each of the n looks by a Fourier cosine series", "barriers")
       for needs in ("deterministic_vol", "black_mixture")),
     *(Engine("pde", contract, needs, "pde", "stated with each price, about 1e-6 of the amount at 400 x 200",
              "20 ms a contract", why)
@@ -179,8 +179,8 @@ CATALOGUE: tuple[Engine, ...] = (
            "0.4 ms an option at 501 steps", "a tree that meets the strike, rates of any sign"),
     Engine("lattice", "European", "deterministic_vol", "lattice", "about 1e-7 of the strike at 501 steps, falls with 1/n^2",
            "0.4 ms an option at 501 steps", "a tree that meets the strike, to check others"),
-    Engine("cosine", "American", "deterministic_vol", "cosine_dates", "stated with each price, about 1e-6 of the strike",
-           "0.2 s, all strikes", "extrapolated from Bermudans by Fourier cosine series, to check others", "americans"),
+    Engine("cosine", "American", "deterministic_vol", "cosine_dates", "stated with each price, 1e-6 of the strike",
+           "0.1 s, all strikes", "extrapolated from Bermudans by Fourier cosine series, to check others", "americans"),
     Engine("monte_carlo", "Asian", "deterministic_vol", "monte_carlo",
            "a standard error of choice; geometric ones exact", "1 ms at 1 bp",
            "Sobol' paths with the geometric average as control"),

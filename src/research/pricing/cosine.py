@@ -133,7 +133,7 @@ def log_moments(kind: int, p: Float1D, tau: float, sign: float) -> tuple[Float1D
     if p[5] > 0.0:
         with np.errstate(over="ignore"):
             jump = np.expm1(p[6] * power + 0.5 * p[7] ** 2 * power**2) - power * np.expm1(p[6] + 0.5 * p[7] ** 2)
-        size = size + p[5] * tau * jump
+            size = size + p[5] * tau * jump
     fine = np.isfinite(size)
     return power[fine], size[fine]
 

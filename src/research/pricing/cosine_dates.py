@@ -5,9 +5,9 @@ strikes of a schedule share one recursion, as the price over the strike is all t
 
 An `American` option is extrapolated from four Bermudans of 8, 16, 32 and 64 dates at times tau (j / n)^2: the dates
 crowd towards today, so that a spot near the exercise boundary sees it. What a Bermudan lacks falls with 1 / n, but
-the next terms with n^(-3/2) and n^(-2), as the boundary starts like a root at expiry; Fang and Oosterlee's (2009, eq. 76)
-equal steps and whole powers leave ten times as much near the boundary (tests/pricing/test_cosine_american.py measures
-both). The stated error is the distance to the same from 4, 8, 16, 32 dates and to one term less.
+the next terms with n^(-3/2) and n^(-2), as the boundary starts like a root at expiry; Fang and Oosterlee's equal steps
+and whole powers (2009, eq. 76) leave ten times as much near the boundary (tests/pricing/test_cosine_american.py
+measures both). The stated error is the distance to the same from 4, 8, 16, 32 dates and to one term less.
 
 References
 ----------

@@ -18,7 +18,7 @@ from research.instruments import American, Barrier, Bermudan, DoubleBarrier, Dou
 from research.market import Snapshot
 from research.models import BlackScholes, BlackTermStructure
 from research.models.jumps import Merton, VarianceGamma
-from research.pricing._bumps import DAYS, soonest, spot_step, vol_step
+from research.pricing._bumps import DAYS, in_years, soonest, spot_step, vol_step
 from research.pricing._greek_tables import Table, entry
 from research.pricing.catalogue import Values
 from research.pricing.cosine_barriers import by_spot, option_jet, touch_jet
@@ -75,8 +75,8 @@ def greek_table(items: Sequence[Any], model: Any, snapshot: Snapshot, wanted: Se
     tables = [_bumped(item, model, snapshot, rest, jets[i, :, 0]) for i, item in enumerate(items)]
     for name in rest:
         if all(name in table for table in tables):
-            parts = [np.concatenate([table[name][part] for table in tables]) for part in ("value", "error")]
-            out[name] = entry(*parts, str(tables[0][name]["how"]))
+            value, error = (np.concatenate([table[name][part] for table in tables]) for part in ("value", "error"))
+            out[name] = entry(value, error, str(tables[0][name]["how"]))
     return out
 
 
@@ -88,12 +88,10 @@ def _bumped(item: Any, model: Any, snapshot: Snapshot, wanted: list[str], price:
     first = soonest(item, snapshot.as_of) * DAYS
     tau, sigma = _end(item, snapshot), float(getattr(model, "sigma", 0.2)) or 0.2
     step, side = spot_step(item, model, snapshot, min(0.01, 0.05 * sigma * np.sqrt(tau)), True, width)
-    bumps = {"spot": step, "side": side, "vol": vol_step(model), "rate": 1e-3,
-             "days": 1.0 if first >= 3.0 * width else first / (4.0 * width), "sticky": "strike"}  # fmt: skip
-    if bumps["days"] < 1.0:
-        from research.pricing._bumps import in_years
-
+    days = 1.0 if first >= 3.0 * width else first / (4.0 * width)
+    if days < 1.0:
         item = in_years(item, snapshot.as_of)
+    bumps = {"spot": step, "side": side, "vol": vol_step(model), "rate": 1e-3, "days": days, "sticky": "strike"}
     known = Values(price[:1], np.zeros(1), price[1:])
     table = differences([item], model, snapshot, "cosine", wanted, bumps, {}, known, width)
     move = snapshot.spot * sigma * np.sqrt(tau)

@@ -13,9 +13,9 @@ rounding. Exercise is where a put pays more than c; each end of such an interval
 Error, in units of the largest payment (their section 4, each part bounded):
 
     P(some date finds y outside the range)        by Doob (`cosine_law`);
-    a term left out                               at each date at most (2 / pi) TV(v) integral from U of abs(phi(u)) / u,
-                                                  where v has jumps; (2 / pi) (4) integral of abs(phi) / u^2 where only
-                                                  its slope has;
+    the terms left out                            at each date at most 2 / pi TV(v) integral from U of abs(phi(u)) / u
+                                                  where v jumps, TV(v) taken as 3; where its slope does, at most
+                                                  8 / pi integral of abs(phi) / u^2, as TV(v') <= 4 for a put;
     rounding.
 """
 
@@ -69,8 +69,7 @@ class Frame:
 
     def u(self, n: int) -> Float1D:
         """Frequencies, shape (n,)."""
-        out: Float1D = np.pi / self.width * np.arange(n)
-        return out
+        return np.asarray(np.pi / self.width * np.arange(n, dtype=np.float64))
 
     def clipped(self, pieces: Intervals) -> Intervals:
         """Intervals as far as they lie in the range."""
@@ -85,17 +84,17 @@ class Frame:
         for a, b in self.clipped(pieces):
             out[0] += b - a
             out[1:] += (turned(self.angle(b), n).imag[1:] - turned(self.angle(a), n).imag[1:]) / u
-        return 2.0 / self.width * out
+        return np.asarray(2.0 / self.width * out)
 
     def put(self, pieces: Intervals, n: int) -> Float1D:
         """Coefficients of 1 - exp(y) on intervals, shape (n,)."""
-        out, u = np.zeros(n), self.u(n)
+        out, u = np.zeros(n), self.u(n)[1:]
         for a, b in self.clipped(pieces):
             for y, sign in ((b, 1.0), (a, -1.0)):
-                wave = turned(self.angle(y), n)
-                out[0] += sign * (y - np.exp(y))
-                out[1:] += sign * (wave.imag / np.where(u > 0.0, u, 1.0) - np.exp(y) * (wave.real + u * wave.imag) / (1.0 + u * u))[1:]
-        return 2.0 / self.width * out
+                grown, wave = np.exp(y), turned(self.angle(y), n)[1:]
+                out[0] += sign * (y - grown)
+                out[1:] += sign * (wave.imag / u - grown * (wave.real + u * wave.imag) / (1.0 + u * u))
+        return np.asarray(2.0 / self.width * out)
 
     def samples(self, coefficients: Any, turn: int) -> Float1D:
         """Re sum of coefficients exp(i k theta) on the points of a whole turn, shape (turn,)."""

@@ -12,6 +12,7 @@ von Sydow et al. (2015), BENCHOP, Int. J. of Computer Mathematics 92, 2361-2379.
 Lewis, prices posted at wilmott.com (Heston, S = 100).
 Longstaff, Schwartz (2001), Review of Financial Studies 14, table 1, finite differences.
 Andersen, Lake, Offengenden (2016), J. Computational Finance 20, section 6.
+d'Halluin, Forsyth, Labahn (2004), Numerische Mathematik 97, 321-352, as quoted by Surkov (2009), PhD thesis, Toronto.
 """
 
 from __future__ import annotations
@@ -115,6 +116,15 @@ CASES: tuple[Case, ...] = (
     _case("four dates", "Bermudan", {"strike": 100.0, "times": _FIFTHS[1:]}),
     _case("ten dates, Fang and Oosterlee", "Bermudan", {"strike": 110.0, "times": tuple(k / 10 for k in range(1, 11))},
           None, _at(100.0, 0.1, 0.0), (10.479520123, 5e-10, "Fang and Oosterlee (2009), table 1")),
+    _case("put, Merton", "American", _YEAR, _MERTON),
+    _case("put, Merton of d'Halluin and others", "American", {"strike": 100.0, "tau": 0.25},
+          {"type": "Merton", "sigma": 0.15, "intensity": 0.1, "jump_mean": -0.9, "jump_std": 0.45},
+          _at(100.0, 0.05, 0.0),
+          (3.2412435, 1e-5, "d'Halluin, Forsyth and Labahn (2004), in Surkov (2009), table C.5")),
+    _case("four dates, Merton", "Bermudan", {"strike": 100.0, "times": _FIFTHS[1:]}, _MERTON),
+    _case("two dates, Variance Gamma", "Bermudan", {"strike": 100.0, "times": (0.5, 1.0)}, _VG),
+    _case("watched monthly, Merton", "Barrier", {**_YEAR, "barrier": 85.0, "direction": "down", "knock": "out",
+                                                 "n_monitoring": 12}, _MERTON),
     _case("down and out, Haug", "Barrier", {**_KNOCK, "barrier": 95.0, "direction": "down", "knock": "out"}, _bs(0.25),
           _HAUG, (9.0246, 5e-5, "Haug (2007), table 4-13")),
     _case("up and out, Haug", "Barrier", {**_KNOCK, "barrier": 105.0, "direction": "up", "knock": "out"}, _bs(0.25),
@@ -160,6 +170,8 @@ CASES: tuple[Case, ...] = (
     _case("structured deposit 结构性存款", "StructuredDeposit", {**_DAILY, "participation": 0.6, "width": 0.2}),
     _case("double, watched monthly", "DoubleBarrier",
           {"strike": 100.0, "tau": 1.0, "low": 85.0, "high": 120.0, "knock": "out", "n_monitoring": 12}),
+    _case("double, watched monthly, Merton", "DoubleBarrier",
+          {"strike": 100.0, "tau": 1.0, "low": 85.0, "high": 120.0, "knock": "out", "n_monitoring": 12}, _MERTON),
     _case("double knock-out", "DoubleBarrier",
           {"strike": 100.0, "tau": 0.4, "low": 85.0, "high": 120.0, "knock": "out"}),
     _case("double knock-out, Haug", "DoubleBarrier",
