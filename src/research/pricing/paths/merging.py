@@ -79,7 +79,7 @@ class Merged:
         x, v, _ = self._until(self.made.fill(w, seed, STREAM, 0))
         return float(np.sqrt(np.median(self._log_density(x, v)[1].sum(axis=0))))
 
-    def values(self, w: Float2D, logs: Logs, by: float) -> tuple[Float1D, Float1D]:
+    def values(self, w: Float2D, logs: Logs, by: float, least: float) -> tuple[Float1D, Float1D]:
         """(payoff times ratio, ratio) of paths whose start lies `by` higher in log spot."""
         n, (x, v, left) = self.last + 1, self._until(logs)
         assert logs.exposed is not None
