@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from research.errors import InputError, NoEngineError, NumericalError
+from research.errors import NoEngineError, NumericalError
 from research.instruments import (
     Airbag,
     American,
@@ -243,9 +243,13 @@ def test_limits_and_variance_between_looks_are_refused_by_name():
     with pytest.raises(NoEngineError, match=r"cannot be kept within limits\. Leave out survival=True"):
         price(knock, MODEL, two("jump"), method="paths", survival=True)
     for swap in (VarianceSwap(strike=0.2, tau=1.0), GammaSwap(strike=0.2, tau=1.0, initial=100.0)):
-        with pytest.raises(NoEngineError, match=r"under VarianceGamma must not meet .* Give n_observations: 'paths' has"):
+        with pytest.raises(
+            NoEngineError, match=r"under VarianceGamma must not meet .* Give n_observations: 'paths' has"
+        ):
             price(swap, MODELS[7], two("escrowed"))
-    with pytest.raises(NoEngineError, match=r"VarianceSwap under CEV must not meet .* Give n_observations: 'paths' has"):
+    with pytest.raises(
+        NoEngineError, match=r"VarianceSwap under CEV must not meet .* Give n_observations: 'paths' has"
+    ):
         price(VarianceSwap(strike=0.2, tau=1.0), CEV(sigma=3.0, beta=0.5), two("jump"))
     found = price(VarianceSwap(strike=0.2, tau=1.0, n_observations=12), MODELS[7], two("escrowed"), n_paths=1 << 10)
     assert found.method == "paths"

@@ -94,8 +94,10 @@ class _Scored:
         return float(np.sqrt(np.median(met[-1])))
 
     def values(self, w: Float2D, logs: Logs, by: float, least: float) -> tuple[Float1D, Float1D]:
-        """(payoff times ratio, ratio) of paths whose start lies `by` higher in log spot; with less variance than `least`
-        until t*, of the whole path that much higher."""
+        """(payoff times ratio, ratio) of paths whose start lies `by` higher in log spot.
+
+        With less variance than `least` until t*, of the whole path that much higher.
+        """
         met, z = self.parts(w, logs)
         spot = self.made.forward[:, None] * np.exp(logs.x)
         still = met[-1] < least
@@ -137,7 +139,9 @@ def _scored(item: Any, model: Any, snapshot: Snapshot, first: float) -> _Scored:
                    free=1.0 - getattr(model, "rho", 0.0) ** 2, rows_of=_ROWS.get(name, "moves"))  # fmt: skip
 
 
-def _observations(one: _Scored | Merged, settings: Settings, which: Sequence[str], by: float, spot: float) -> dict[str, Float1D]:
+def _observations(
+    one: _Scored | Merged, settings: Settings, which: Sequence[str], by: float, spot: float
+) -> dict[str, Float1D]:
     """Each Greek's replicates, the ratio and the ratio times spot as controls."""
     tables = tables_of(settings, one.made.motion.n_rows)
     n_rep = tables.shape[0]
