@@ -1,5 +1,7 @@
 """Grids in the price itself, under Bachelier's model: closed forms, reflection, a twin by quadrature, laws."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -163,11 +165,49 @@ def test_what_a_normal_grid_cannot_do_is_refused_by_name():
         value(European(strike=-20.0, tau=1.0), model)
     with pytest.raises(NoEngineError, match="Bachelier has none of"):
         price(VarianceSwap(strike=0.2, tau=1.0), model, MARKET)
-    from dataclasses import replace
 
-    paid = CashDividends(tau=(0.5,), cash=(2.0,), model="jump")
-    with pytest.raises(NoEngineError):
-        value(American(strike=100.0, tau=1.0), model, replace(LEVEL, cash_dividends=paid))
+
+def paying(model):
+    return replace(MARKET, cash_dividends=CashDividends(tau=(0.25, 0.75), cash=(4.0, 5.0), model=model))
+
+
+@pytest.mark.parametrize("kind", ["jump", "escrowed"])
+def test_cash_moves_the_forward_of_a_normal_price_and_nothing_else(kind):
+    model, market = Bachelier(sigma=30.0), paying(kind)
+    forward, df = float(market.forward(1.0)), float(np.exp(-0.03))
+    for is_call in (True, False):
+        exact = float(model.price(forward, 100.0, 1.0, df=df, is_call=is_call))
+        option = European(strike=100.0, tau=1.0, is_call=is_call)
+        assert price(option, model, market).value == pytest.approx(exact, abs=1e-11)  # by the closed form
+        found = value(option, model, market)
+        assert abs(found.value - exact) < min(found.error, 1e-5)
+    daily = tuple(sorted({*np.linspace(0.02, 1.0, 50).tolist(), 0.25 - 1e-6, 0.75 - 1e-6}))
+    american = value(American(strike=100.0, tau=1.0, is_call=True), model, market)
+    bermudan = value(Bermudan(strike=100.0, times=daily, is_call=True), model, market)
+    assert bermudan.value - 1e-4 < american.value < bermudan.value + 5e-3
+
+
+def test_a_fall_between_two_days_of_a_bermudan_by_quadrature():
+    """With no carry a fall by c is one of the strike's place: the value before it is that at S - c."""
+    model, sigma = Bachelier(sigma=20.0), 20.0
+    market = replace(LEVEL, cash_dividends=CashDividends(tau=(0.5,), cash=(6.0,), model="jump"))
+    found = value(Bermudan(strike=100.0, times=(0.4, 1.0), is_call=True), model, market)
+    x = np.linspace(-9.0, 9.0, 40_001)
+    weight = np.exp(-0.5 * x * x) / np.sqrt(2.0 * np.pi) * (x[1] - x[0])
+    spot = 100.0 + sigma * np.sqrt(0.4) * x
+    held = model.price(spot - 6.0, 100.0, 0.6)
+    assert abs(found.value - float(weight @ np.maximum(held, spot - 100.0))) < found.error
+
+
+@pytest.mark.parametrize("kind", ["jump", "escrowed"])
+def test_grids_and_paths_of_a_normal_price_see_the_same_cash(kind):
+    model, market = Bachelier(sigma=30.0), paying(kind)
+    for item in (Touch(barrier=85.0, direction="down", tau=1.0), DoubleTouch(low=60.0, high=150.0, tau=1.0),
+                 Barrier(strike=100.0, barrier=85.0, direction="down", knock="out", tau=1.0, n_monitoring=12),
+                 Phoenix(notional=100.0, initial=100.0, knock_out=1.05, knock_in=0.75, coupon=0.02,
+                         coupon_barrier=0.85, observations=QUARTERS)):  # fmt: skip
+        grid, paths = value(item, model, market), price(item, model, market, method="paths", n_paths=1 << 13)
+        assert abs(grid.value - paths.value) < 4.0 * paths.std_error + paths.error + grid.error, item
 
 
 def test_ranges_and_supershares_sum_to_what_they_share():

@@ -119,7 +119,7 @@ def _with_cash(model: str) -> Snapshot:
 def test_a_note_without_a_price_has_no_greeks():
     for verb in (price, greeks):
         with pytest.raises(NoEngineError, match=r"by 'monte_carlo' must not meet cash .* Available: 'pde', 'paths'"):
-            verb(NOTE, FLAT, _with_cash("escrowed"), method="monte_carlo")
+            verb(NOTE, FLAT, _with_cash("jump"), method="monte_carlo")
 
 
 @pytest.mark.parametrize("kind", ["jump", "escrowed"])

@@ -199,7 +199,14 @@ def listed(engines: list[Engine], item: Any, model: Any, snapshot: Any) -> list[
     if known and _by_market([item], _one_kind(model, snapshot))[0][1].cash_dividends is None:
         return engines
     whole = engines[:1] if known and engines and _integrable(item, model, snapshot) else []
-    return whole + [e for e in engines if takes_cash(e, model, snapshot)]
+    return whole + _grids_first([e for e in engines if takes_cash(e, model, snapshot)])
+
+
+def _grids_first(engines: list[Engine]) -> list[Engine]:
+    """Beside engines that know escrowed cash only, grids have no sampling error, and know both kinds."""
+    if not any(e.module in _ESCROWED for e in engines):
+        return engines
+    return sorted(engines, key=lambda e: e.method not in GRIDS)
 
 
 def able(item: Any, model: Any, snapshot: Snapshot, method: str, engines: Sequence[Engine]) -> list[Engine]:
@@ -218,7 +225,7 @@ def able(item: Any, model: Any, snapshot: Snapshot, method: str, engines: Sequen
             f"moment: what log S does between two looks is not known. {_COUNTED[kind == 'VolatilitySwap']}"
         )
     if found:
-        return found
+        return _grids_first(found)
     others = [repr(e.method) for e in every]
     if cash.model == "jump" and kind == "European" and "deterministic_vol" in abilities(model):
         others.insert(0, "'analytic'")

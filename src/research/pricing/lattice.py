@@ -195,9 +195,7 @@ def _by_time(model: Any, snapshot: Snapshot, tau: Float1D) -> Callable[[int], St
     return steps
 
 
-def _terms(
-    model: Any, snapshot: Snapshot, strike: Float1D, tau: Float1D, sign: Float1D, on_days: bool
-) -> _Terms:
+def _terms(model: Any, snapshot: Snapshot, strike: Float1D, tau: Float1D, sign: Float1D, on_days: bool) -> _Terms:
     """Options under curves and a volatility by time."""
     vol = np.sqrt(Clock(model)(tau) / tau)
     require_all(vol > 0.0, "vol", vol, "be > 0")

@@ -191,7 +191,17 @@ def _at_every_moment(
         total = np.zeros(5)
         for p in parts:
             found = _solved(
-                p, years, model, snapshot, sizes[0] // base, sizes[1] // base, level, anywhere, dividends, n_rows, layout
+                p,
+                years,
+                model,
+                snapshot,
+                sizes[0] // base,
+                sizes[1] // base,
+                level,
+                anywhere,
+                dividends,
+                n_rows,
+                layout,
             )
             total += p.share(found, years, snapshot)
         grids.append(_with_theta(total[:, None], model, snapshot, np.array([years]))[:n_rows])

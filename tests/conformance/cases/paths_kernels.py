@@ -61,13 +61,13 @@ def _moves() -> tuple[Any, ...]:
 
 
 def _laws(n_factors: int, n_x: int) -> tuple[Any, ...]:
-    w, terms, steps, leverage, _, start, *_ = _diffusion(n_factors, n_x, False)
+    w, terms, steps, leverage, *_ = _diffusion(n_factors, n_x, False)
     n, lanes = steps.shape[0], w.shape[1]
     if n_factors == 1:
         terms = np.concatenate((np.zeros(4), terms[4:]))
     x = np.linspace(-0.3, 0.3, n * lanes).reshape(n, lanes)
     v = np.linspace(0.01, 0.2, (n + 1) * lanes).reshape(n + 1, lanes)
-    return x, v, terms, steps, leverage, np.empty((n, lanes)), np.empty((n, lanes))
+    return x, v, terms, steps, leverage, np.zeros((n, lanes)), np.zeros((n, lanes))
 
 
 CASES: dict[str, Callable[[], tuple[Any, ...]]] = {

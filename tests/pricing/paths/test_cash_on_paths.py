@@ -7,30 +7,39 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from research.errors import InputError, NoEngineError, NumericalError
+from research.errors import NoEngineError, NumericalError
 from research.instruments import (
+    Airbag,
     American,
     Asian,
+    Autocallable,
     Barrier,
     Bermudan,
     Chooser,
     Cliquet,
     Compound,
     Digital,
+    DoubleNoTouch,
     DoubleTouch,
     European,
+    GammaSwap,
     LogContract,
     Lookback,
     PartialBarrier,
     Phoenix,
+    RangeAccrual,
     Touch,
     VarianceSwap,
 )
 from research.market import CashDividends, flat_snapshot
 from research.models import (
+    CEV,
+    ArbitrageFreeSABR,
+    Bachelier,
     Bates,
     BlackScholes,
     BlackTermStructure,
+    DisplacedDiffusion,
     Heston,
     LocalStochasticVol,
     LocalVol,
@@ -38,8 +47,8 @@ from research.models import (
     RoughBergomi,
     VarianceGamma,
 )
-from research.pricing import price
-from research.pricing._escrow import to_come
+from research.pricing import greeks, price
+from research.pricing._escrow import moving, to_come
 from research.pricing.paths import sample
 from research.pricing.paths.cash import looked
 from research.pricing.paths.exercise import bounds
@@ -233,11 +242,138 @@ def test_limits_and_variance_between_looks_are_refused_by_name():
     knock = Barrier(strike=100.0, barrier=85.0, direction="down", knock="out", tau=1.0, n_monitoring=12)
     with pytest.raises(NoEngineError, match=r"cannot be kept within limits\. Leave out survival=True"):
         price(knock, MODEL, two("jump"), method="paths", survival=True)
-    with pytest.raises(NoEngineError, match="VarianceSwap under VarianceGamma by 'auto' must not meet cash"):
-        price(VarianceSwap(strike=0.2, tau=1.0), MODELS[7], two("escrowed"))
+    for swap in (VarianceSwap(strike=0.2, tau=1.0), GammaSwap(strike=0.2, tau=1.0, initial=100.0)):
+        with pytest.raises(
+            NoEngineError, match=r"under VarianceGamma must not meet .* Give n_observations: 'paths' has"
+        ):
+            price(swap, MODELS[7], two("escrowed"))
+    with pytest.raises(
+        NoEngineError, match=r"VarianceSwap under CEV must not meet .* Give n_observations: 'paths' has"
+    ):
+        price(VarianceSwap(strike=0.2, tau=1.0), CEV(sigma=3.0, beta=0.5), two("jump"))
     found = price(VarianceSwap(strike=0.2, tau=1.0, n_observations=12), MODELS[7], two("escrowed"), n_paths=1 << 10)
     assert found.method == "paths"
     from research.pricing import monte_carlo
 
-    with pytest.raises(InputError, match="cash_dividends must be None here"):
+    with pytest.raises(NoEngineError, match="cash_dividends must be None or model='escrowed' for 'monte_carlo'"):
         monte_carlo.simulate(Asian(strike=100.0, fixings=(0.5, 1.0)), MODEL, two("jump"))
+
+
+CHARTED = [
+    CEV(sigma=3.0, beta=0.5), CEV(sigma=0.3 * 100.0**-0.1, beta=1.1), DisplacedDiffusion(sigma=0.2, shift=60.0),
+    DisplacedDiffusion(sigma=0.4, shift=-30.0), Bachelier(sigma=30.0),
+    ArbitrageFreeSABR(alpha=3.0, beta=0.5, rho=-0.3, nu=0.5), ArbitrageFreeSABR(alpha=0.3, beta=1.0, rho=-0.3, nu=0.5),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("model", CHARTED, ids=lambda model: f"{name(model)}{getattr(model, 'beta', '')}")
+def test_prices_that_are_not_lognormal_have_the_forward_of_the_market_for_mean(model, kind):
+    market, times = two(kind), np.array([0.1, 0.25, 0.5, 0.75, 1.0])
+    block = sample(model, market, times, n_paths=1 << 13, seed=4)
+    spread = block.spot.std(axis=1) / np.sqrt(block.n_paths)
+    assert np.all(np.abs(block.spot.mean(axis=1) - market.forward(times)) < 4.5 * spread)
+    assert block.over_forward(-1).mean() == pytest.approx(1.0, abs=4.5 * float(block.over_forward(-1).std()) / 90.0)
+    part = sample(model, market, times, n_paths=64, first_path=200, seed=4)
+    assert np.array_equal(block.spot[:, 200:264], part.spot)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("model", "vol"),
+    [(CHARTED[0], lambda f: 3.0 * f**-0.5), (CHARTED[2], lambda f: 0.2 * (f + 60.0) / f)], ids=["CEV", "displaced"],
+)  # fmt: skip
+def test_a_price_that_is_not_lognormal_is_a_local_vol_on_the_grid(model, vol, kind):
+    market = two(kind)
+    plain = replace(market, cash_dividends=None) if kind == "jump" else moving(market)
+    x = np.linspace(-3.0, 1.5, 901)
+    twin = LocalVol(tau=[0.0], log_moneyness=x, vol=[vol(float(plain.forward(1.0)) * np.exp(x))])
+    for item in (
+        European(strike=100.0, tau=1.0), Touch(barrier=85.0, direction="down", tau=1.0),
+        Barrier(strike=100.0, barrier=130.0, direction="up", knock="in", tau=1.0),
+        Barrier(strike=100.0, barrier=85.0, direction="down", knock="out", tau=1.0, n_monitoring=12),
+    ):  # fmt: skip
+        ours = price(item, model, market, method="paths", n_paths=1 << 13)
+        grid = price(item, twin, market, method="pde")
+        assert abs(ours.value - grid.value) < 2.0 * ours.std_error + ours.error + grid.error, item
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_shift_is_one_volatility_that_meets_cash(kind):
+    market, item = two(kind), Barrier(strike=100.0, barrier=85.0, direction="down", knock="out", tau=1.0)
+    found, exact = (price(item, model, market, method="paths", n_paths=1 << 13)
+                    for model in (DisplacedDiffusion(sigma=0.3, shift=0.0), MODEL))  # fmt: skip
+    assert abs(found.value - exact.value) < 4.0 * np.hypot(found.std_error, exact.std_error) + exact.error
+
+
+def test_a_shifted_price_that_cannot_pay_stays_at_its_lowest():
+    market = paying((0.5, 90.0))
+    block = sample(DisplacedDiffusion(sigma=0.6, shift=-20.0), market, [0.5, 1.0], n_paths=4096, seed=1)
+    poor = np.isclose(block.spot[0], 20.0 * np.exp(-0.05 * 0.5), rtol=1e-9)  # of the forward's 20 a year on
+    assert 0.1 < poor.mean() < 0.9
+    assert np.allclose(block.spot[1, poor], 20.0, rtol=1e-9)
+
+
+@pytest.mark.parametrize("model", [CHARTED[0], CHARTED[4]], ids=name)
+def test_american_options_of_prices_that_are_not_lognormal_meet_cash(model):
+    market = two("jump")
+    early, late = American(strike=100.0, tau=1.0, is_call=True), European(strike=100.0, tau=1.0)
+    found = bounds(early, model, market, n_paths=2_000, n_dates=12, n_outer=64, n_inner=16)
+    assert found.lower > price(late, model, market, method="paths", n_paths=1 << 12).value - 4.0 * found.lower_error
+    assert found.upper > found.lower - 3.0 * np.hypot(found.upper_error, found.lower_error)
+
+
+SNOWBALL = Autocallable(notional=100.0, initial=100.0, knock_out=1.03, knock_in=0.75, coupon=0.15,
+                        observations=tuple(np.arange(3, 13) / 12.0))  # fmt: skip
+NOTES = [
+    SNOWBALL, DoubleNoTouch(low=0.7, high=1.4, initial=100.0, rate=0.05, notional=100.0, tau=1.0),
+    Airbag(notional=100.0, initial=100.0, knock_in=0.8, tau=1.0),
+    RangeAccrual(notional=100.0, initial=100.0, low=0.9, high=1.1, rate=0.1, tau=1.0),
+]  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", MODELS[:2], ids=name)
+def test_escrowed_cash_moves_the_levels_of_notes(model):
+    """By Sobol' paths of what moves and by quadrature, against a grid in the quoted spot."""
+    market = two("escrowed")
+    for item in NOTES:
+        grid, nodes = (price(item, model, market, method=m) for m in ("pde", "quadrature"))
+        assert abs(nodes.value - grid.value) < nodes.error + grid.error, item
+        fused = price(item, model, market, method="monte_carlo", n_paths=1 << 14)
+        assert abs(fused.value - nodes.value) < 4.5 * fused.std_error + nodes.error, item
+
+
+@pytest.mark.parametrize("strike", [100.0, None])
+def test_escrowed_cash_is_a_known_part_of_an_average(strike):
+    item, market = Asian(strike=strike, fixings=(0.2, 0.4, 0.6, 0.8, 1.0)), two("escrowed")
+    fused, paths = (price(item, MODEL, market, method=m, n_paths=1 << 14) for m in ("monte_carlo", "paths"))
+    assert abs(fused.value - paths.value) < 4.0 * np.hypot(fused.std_error, paths.std_error)
+    with pytest.raises(NoEngineError, match="must be None for a geometric average"):
+        price(replace(item, average="geometric"), MODEL, market, method="monte_carlo")
+
+
+def test_paths_of_one_volatility_hold_what_is_still_to_come():
+    from research.pricing import monte_carlo
+
+    market, times = two("escrowed"), np.array([0.1, 0.25, 0.5, 1.0])
+    spots = monte_carlo.paths(MODEL, market, times, n_paths=1 << 13, sampler="sobol")
+    assert np.all(np.abs(spots.mean(axis=1) / market.forward(times) - 1.0) < 1e-3)
+    assert np.all(spots >= to_come(market, times)[:, None])
+    with pytest.raises(NoEngineError, match="for 'monte_carlo'"):
+        monte_carlo.paths(MODEL, two("jump"), times, n_paths=8)
+
+
+def test_a_grid_of_notes_is_read_at_the_quoted_spot():
+    from research.pricing._note_grid import note_grid
+
+    market = two("escrowed")
+    made = note_grid(SNOWBALL, [0.25, 0.3, 0.35], market, spots=(60.0, 150.0))
+    value, delta, gamma = (float(one[0]) for one in made.look(0, [100.0], 0.3, [False]))
+    exact = price(SNOWBALL, MODEL, market, method="quadrature")
+    assert value == pytest.approx(exact.value, abs=1e-4)
+    grid = greeks(SNOWBALL, MODEL, market, which=("delta", "gamma"), method="pde").value
+    assert delta == pytest.approx(grid[0], abs=1e-3) and gamma == pytest.approx(grid[1], abs=1e-3)
+    with pytest.raises(NoEngineError, match="for a grid of notes"):
+        note_grid(SNOWBALL, [0.3], two("jump"), spots=(60.0, 150.0))

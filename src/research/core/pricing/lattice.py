@@ -1,6 +1,7 @@
 """Leisen and Reimer's binomial lattice: a tree of the spot whose middle hits the strike, European order 2 in 1/n.
 
-Every step carries the same variance, so the tree recombines whatever the clock; rates and yields are those of each step.
+Every step carries the same variance, so the tree recombines whatever the clock; rates and yields are those of each
+step.
 
 References
 ----------

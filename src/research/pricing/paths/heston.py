@@ -33,6 +33,7 @@ from research.pricing.paths.lognormal import ROUGH, surface_on
 from research.pricing.paths.motion import motion
 
 QE_STEPS = 32.0  # a year
+LEAST_SIGMA = 0.01  # of the variance, from which on its integral is drawn from its law
 _PARTS = 4  # of a step, in which the leverage that it meets is averaged
 _LEAST_SIGMA = 1e-4  # of the variance: below, it is taken as this
 _LEAST_KAPPA = 1e-8
@@ -160,7 +161,8 @@ def poisson_steps(model: Any, times: Float1D) -> tuple[Float2D, Float1D]:
 
 
 def _poisson(model: Any, request: Request) -> Generator:
-    require(model.sigma >= 0.01, "sigma", model.sigma, "be >= 0.01 for scheme='poisson'", hint="Take scheme='qe'.")
+    require(model.sigma >= LEAST_SIGMA, "sigma", model.sigma, f"be >= {LEAST_SIGMA} for scheme='poisson'",
+            hint="Take scheme='qe'.")  # fmt: skip
     steps, terms = poisson_steps(model, request.times)
     n_times = request.times.size
 

@@ -8,8 +8,9 @@ scheme is normal, and
     ratio = product over the steps until t* of p(x'_{k+1} | x'_k) / p(x_{k+1} | x_k)
 
 weighs the payoff on x', which from t* on is x itself. It is the score of a first step of any length, exact for the
-scheme (Fries and Joshi's proxy, that ends at t*); its noise falls with t*. A local volatility takes Euler's steps until
-t*, with the volatility that each is expected to meet, and the model's own scheme after it; a leveraged one QE throughout.
+scheme (Fries and Joshi's proxy, that ends at t*); its noise falls with t*. A local volatility takes Euler's steps
+until t*, with the volatility that each is expected to meet, and the model's own scheme after it; a leveraged one QE
+throughout.
 
 References
 ----------
@@ -79,7 +80,7 @@ class Merged:
         x, v, _ = self._until(self.made.fill(w, seed, STREAM, 0))
         return float(np.sqrt(np.median(self._log_density(x, v)[1].sum(axis=0))))
 
-    def values(self, w: Float2D, logs: Logs, by: float) -> tuple[Float1D, Float1D]:
+    def values(self, w: Float2D, logs: Logs, by: float, least: float) -> tuple[Float1D, Float1D]:
         """(payoff times ratio, ratio) of paths whose start lies `by` higher in log spot."""
         n, (x, v, left) = self.last + 1, self._until(logs)
         assert logs.exposed is not None
@@ -131,8 +132,9 @@ def _joined(model: Any, request: Request, early: Generator, later: Float1D) -> G
         assert one.exposed is not None and two.exposed is not None
         return Logs(x=np.concatenate((one.x, two.x)), exposed=np.concatenate((one.exposed, two.exposed)))
 
-    return replace(early, times=np.concatenate((early.times, later)), fill=fill, twin=None,
-                   forward=np.concatenate((early.forward, late.forward)), motion=joined([early.motion, late.motion]))  # fmt: skip
+    forward = np.concatenate((early.forward, late.forward))
+    return replace(early, times=np.concatenate((early.times, later)), fill=fill, twin=None, forward=forward,
+                   motion=joined([early.motion, late.motion]))  # fmt: skip
 
 
 def merged(item: Any, model: Any, snapshot: Snapshot, first: float) -> Merged:
