@@ -30,7 +30,7 @@ from research.models import black
 from research.pricing import _calls
 from research.pricing._bumps import bumped, shifted, stuck, within
 from research.pricing._greek_tables import GREEKS
-from research.pricing.basket_ladders import basket_rho_buckets
+from research.pricing.basket_ladders import basket_rho_buckets, book
 from research.pricing.black_greeks import spot_table, vols
 from research.pricing.price import choose, price
 from research.pricing.sensitivities import greeks
@@ -83,7 +83,7 @@ def ladder(
     unknown = [name for name in which if name not in GREEKS]
     require(not unknown, "which", unknown[:1], f"be among {', '.join(GREEKS)}")
     require(sticky in ("strike", "moneyness"), "sticky", sticky, "be 'strike' or 'moneyness'")
-    items, units = _book(instruments, snapshot, quantities)
+    items, units = book(instruments, snapshot, quantities, Snapshot)
     _calls.check_model(model)
     method = options.get("method", "auto")
     engines = [e for item in {type(i): i for i in items}.values() for e in choose(item, model, method)]
@@ -108,17 +108,6 @@ def ladder(
                     out[name][a, b, rest] = node[name]
         base[rest] = np.asarray(price(here, model, snapshot, **options).value)
     return _frame(snapshot, moves, lifts, {n: v * units for n, v in out.items()}, base * units, by_contract)
-
-
-def _book(instruments: Any, snapshot: Any, quantities: ArrayLike | None) -> tuple[list[Any], Float1D]:
-    """The contracts and how many of each, in a market of one underlying."""
-    items, _ = _calls.items_of(instruments)
-    _calls.check_snapshot(snapshot)
-    require(isinstance(snapshot, Snapshot), "snapshot", snapshot, "be a market.Snapshot")
-    units = np.ones(len(items)) if quantities is None else vector(quantities, "quantities")
-    require(units.size == len(items), "quantities", units.size, f"be as many as instruments, {len(items)}")
-    require_all(np.isfinite(units), "quantities", units, "be finite")
-    return items, units
 
 
 def _frame(
@@ -211,7 +200,7 @@ def vega_buckets(
     """
     require(by in ("expiry", "quote"), "by", by, "be 'expiry' or 'quote'")
     require(0.0 < bump < 0.1, "bump", bump, "lie in (0, 0.1)")
-    items, units = _book(instruments, snapshot, quantities)
+    items, units = book(instruments, snapshot, quantities, Snapshot)
     hint = "A function of a snapshot that gives a model: lambda s: calibration.fit(SVISurface, s).model"
     require(callable(calibrate) and not isinstance(calibrate, type), "calibrate", calibrate, "be a function", hint=hint)
     surface, rows = snapshot.quotes, []
@@ -250,7 +239,7 @@ def rho_buckets(
     if isinstance(snapshot, BasketSnapshot):
         return basket_rho_buckets(instruments, model, snapshot, bump=bump, quantities=quantities, **options)
     require(0.0 < bump < 0.1, "bump", bump, "lie in (0, 0.1)")
-    items, units = _book(instruments, snapshot, quantities)
+    items, units = book(instruments, snapshot, quantities, Snapshot)
     curve, slopes = snapshot.discount, []
     for node in range(curve.tau.size):
         value = []
@@ -281,7 +270,7 @@ def dividend_buckets(
         Columns tau, cash, delta (price per 1.00 of that dividend).
     """
     require(0.0 < bump < 0.1, "bump", bump, "lie in (0, 0.1)", hint="A fraction of the spot.")
-    items, units = _book(instruments, snapshot, quantities)
+    items, units = book(instruments, snapshot, quantities, Snapshot)
     hint = "Snapshot(..., cash_dividends=CashDividends(tau=..., cash=...))."
     require(snapshot.cash_dividends is not None, "cash_dividends", "none", "be in the snapshot", hint=hint)
     assert snapshot.cash_dividends is not None

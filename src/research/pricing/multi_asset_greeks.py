@@ -4,10 +4,10 @@ A rho is that of one currency's curve, all its zero rates together; exchange rat
 dates of the contract by a day, spots and curves by time to maturity fixed.
 
 A closed form or a quadrature is bumped by small central differences of order four, good to about 1e-7; a simulation by
-larger ones of order two on the same paths, with the standard error of the difference over the scrambles. Bumps are small
-beside the move over which the value bends (`_bends`): an hour before expiry, or between prices that hardly part, far
-less than a thousandth. A pair whose correlation is at a bound, or whose bump would leave the positive semidefinite ones,
-is bumped to the side that stays inside (order three).
+larger ones of order two on the same paths, with the standard error of the difference over the scrambles. Bumps are
+small beside the move over which the value bends (`_bends`): an hour before expiry, or between prices that hardly part,
+far less than a thousandth. A pair whose correlation is at a bound, or whose bump would leave the positive semidefinite
+ones, is bumped to the side that stays inside (order three).
 
 References
 ----------
@@ -175,7 +175,8 @@ class _Bumps:
         """A change of one correlation."""
         if self.correlation is not None:
             return self.correlation
-        moved = 2.0 * self.life * float(model.vols[model.position(first)].max() * model.vols[model.position(second)].max())
+        high = [float(model.vols[model.position(name)].max()) for name in (first, second)]
+        moved = 2.0 * self.life * high[0] * high[1]
         room = self.share * self._bend(first) * self._bend(second) / moved if moved > 0.0 else np.inf
         return float(min(0.02 if self.noisy else 1e-3, room))
 

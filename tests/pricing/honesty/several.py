@@ -1,4 +1,4 @@
-"""Contracts on several prices, and on prices in other currencies: random worlds, and what they are worth by other means.
+"""Contracts on several prices, and in other currencies: random worlds, and what they are worth by other means.
 
 | what | independent of the library |
 |---|---|
