@@ -26,7 +26,8 @@ from research.pricing.price import price
 def book(instruments: Any, snapshot: Any, quantities: ArrayLike | None, market: type) -> tuple[list[Any], Float1D]:
     """The contracts and how many of each, in a market of that kind: BasketSnapshot, or Snapshot for one underlying."""
     items, _ = _calls.items_of(instruments)
-    _calls.check_snapshot(snapshot)
+    if market is not BasketSnapshot:
+        _calls.check_snapshot(snapshot)
     require(isinstance(snapshot, market), "snapshot", snapshot, f"be a market.{market.__name__}")
     units = np.ones(len(items)) if quantities is None else vector(quantities, "quantities")
     require(units.size == len(items), "quantities", units.size, f"be as many as instruments, {len(items)}")
