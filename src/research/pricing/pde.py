@@ -191,7 +191,7 @@ def _at_every_moment(
     value, error = extrapolated(*grids)
     if isinstance(items[0], American) and may_exercise_anywhere(snapshot):  # of order 1 in time
         value, error = grids[0], 3.0 * error
-    if isinstance(items[0], American) and not dividends:
+    if isinstance(items[0], American) and not dividends and base_of(model) is model:  # no cash is paid
         _widened(value, error, grids, items, tau, np.array(std), model, snapshot, (n_space, n_time), layout)
     error[0] = error[0] * carried + _ROUNDING * snapshot.spot
     return value, error
