@@ -182,7 +182,8 @@ class _Bumps:
 
 
 def _life(item: Any, snapshot: BasketSnapshot) -> float:
-    return float(np.max(item.years(snapshot.as_of)))
+    years: Any = item.years(snapshot.as_of)
+    return float(np.max(years))
 
 
 def _bends(item: Any, model: Any, snapshot: BasketSnapshot) -> dict[str, float]:
@@ -190,12 +191,17 @@ def _bends(item: Any, model: Any, snapshot: BasketSnapshot) -> dict[str, float]:
     names, tau = underlyings_of(item), _life(item, snapshot)
     if isinstance(item, (Basket, Exchange, Spread, Outperformance)):
         given = terms(item, Books(model, snapshot))
-        deviation = float(np.sqrt(max(given.amounts @ given.covariance @ given.amounts, 0.0)))
+        square = float(given.amounts @ given.covariance @ given.amounts)
+        deviation = float(np.sqrt(max(square, 0.0)))
         found = {n: deviation / abs(float(a)) for n, a in zip(names, given.amounts) if a != 0.0}
     elif isinstance(item, (BestOf, WorstOf, Rainbow)):
         assets = lognormals(names, item.fx, model, snapshot)
-        forward, c = assets.forwards(tau) / np.array(item.initials or (1.0,) * len(names)), assets.covariance(tau)
-        log = np.append(np.log(forward), np.log(item.strike) if item.strike > 0.0 else np.inf)
+        forward, c = (
+            assets.forwards(tau) / np.array(item.initials or (1.0,) * len(names), dtype=float),
+            assets.covariance(tau),
+        )
+        level = float(item.strike)
+        log: Any = np.append(np.log(forward), np.log(level) if level > 0.0 else np.inf)
         c = np.pad(c, (0, 1))  # the strike moves not at all
         apart = np.sqrt(np.maximum(np.diag(c)[:, None] + np.diag(c)[None, :] - 2.0 * c, 0.0))
         far = np.abs(log[:, None] - log[None, :]) > 8.0 * apart
