@@ -70,7 +70,8 @@ class Lognormals:
 def quanto_factor(exponent: float, name: str) -> float:
     """What a quanto forward is of its own, exp(-covariance with the rate); refuses what no double can hold."""
     hint = "Vols and correlation of price and exchange rate are too large together."
-    require(exponent < _MOST, f"-covariance of {name} and its exchange rate", exponent, f"be below {_MOST:g}", hint=hint)
+    what = f"-covariance of {name} and its exchange rate"
+    require(exponent < _MOST, what, exponent, f"be below {_MOST:g}", hint=hint)
     return float(np.exp(exponent))
 
 

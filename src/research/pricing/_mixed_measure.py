@@ -1,9 +1,9 @@
 """Prices of large variance, sampled so that no pay-off is seen too rarely: under a mixture of measures.
 
-What is paid is at most g = b_0 + sum of b_i S_i / F_i. With the density g / E[g], the mixture of the payment measure and
-of the measures of the prices themselves, each asset's own large outcomes are met as often as they count, and what is
-averaged, E[g] paid / g, lies within +-E[g] whatever the variance. Plain paths of exp(x - v / 2) with v >> 1 nearly all
-end near 0, and neither their mean nor their spread says so.
+What is paid is at most g = b_0 + sum of b_i S_i / F_i. With the density g / E[g], the mixture of the payment measure
+and of the measures of the prices themselves, each asset's own large outcomes are met as often as they count, and what
+is averaged, E[g] paid / g, lies within +-E[g] whatever the variance. Plain paths of exp(x - v / 2) with v >> 1 nearly
+all end near 0, and neither their mean nor their spread says so.
 
 References
 ----------

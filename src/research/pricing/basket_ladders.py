@@ -23,9 +23,12 @@ from research.pricing.multi_asset_greeks import currencies, move_spots, underlyi
 from research.pricing.price import price
 
 
-def _book(instruments: Any, snapshot: Any, quantities: ArrayLike | None) -> tuple[list[Any], Float1D]:
+def book(instruments: Any, snapshot: Any, quantities: ArrayLike | None, market: type) -> tuple[list[Any], Float1D]:
+    """The contracts and how many of each, in a market of that kind: BasketSnapshot, or Snapshot for one underlying."""
     items, _ = _calls.items_of(instruments)
-    require(isinstance(snapshot, BasketSnapshot), "snapshot", snapshot, "be a market.BasketSnapshot")
+    if market is not BasketSnapshot:
+        _calls.check_snapshot(snapshot)
+    require(isinstance(snapshot, market), "snapshot", snapshot, f"be a market.{market.__name__}")
     units = np.ones(len(items)) if quantities is None else vector(quantities, "quantities")
     require(units.size == len(items), "quantities", units.size, f"be as many as instruments, {len(items)}")
     require_all(np.isfinite(units), "quantities", units, "be finite")
@@ -61,7 +64,7 @@ def basket_ladder(
     DataFrame
         Columns spot_move, vol_move, correlation_move, value, pnl (against the unmoved market).
     """
-    items, units = _book(instruments, snapshot, quantities)
+    items, units = book(instruments, snapshot, quantities, BasketSnapshot)
     moves, lifts, ties = (
         vector(np.atleast_1d(x), n) for x, n in ((spot, "spot"), (vol, "vol"), (correlation, "correlation"))
     )
@@ -99,7 +102,7 @@ def basket_rho_buckets(
         Columns currency, tau, zero_rate, rho (price per 1.00 of that rate), rho_per_bp.
     """
     require(0.0 < bump < 0.1, "bump", bump, "lie in (0, 0.1)")
-    items, units = _book(instruments, snapshot, quantities)
+    items, units = book(instruments, snapshot, quantities, BasketSnapshot)
     names = tuple(dict.fromkeys(name for item in items for name in underlyings_of(item)))
 
     def value(there: BasketSnapshot) -> float:

@@ -38,7 +38,8 @@ def quantos(items: Sequence[Quanto], model: CrossCurrency, snapshot: Snapshot) -
     forward = snapshot.forward(tau) * np.array([quanto_factor(slope * t, "the underlying") for t in tau])
     unit = fx * np.exp(-model.payout_rate * tau)
     value = unit * black_value(forward, strike, model.sigma * np.sqrt(tau), np.where(is_call, 1.0, -1.0))
-    return Values(value, np.zeros_like(value), _ROUNDING * unit * np.maximum(forward, strike))
+    grown = np.abs(np.log(np.maximum(forward, 1e-300) / snapshot.spot))  # an exponent rounds by its own size
+    return Values(value, np.zeros_like(value), _ROUNDING * (1.0 + grown) * unit * np.maximum(forward, strike))
 
 
 def compos(items: Sequence[Compo], model: CrossCurrency, snapshot: Snapshot) -> Values:

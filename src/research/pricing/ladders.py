@@ -31,7 +31,7 @@ from research.models import black
 from research.pricing import _calls
 from research.pricing._bumps import bumped, least_vol, shifted, stuck, within
 from research.pricing._greek_tables import GREEKS
-from research.pricing.basket_ladders import basket_rho_buckets
+from research.pricing.basket_ladders import basket_rho_buckets, book
 from research.pricing.black_greeks import spot_table, vols
 from research.pricing.price import choose, price
 from research.pricing.sensitivities import greeks
@@ -85,7 +85,7 @@ def ladder(
     unknown = [name for name in which if name not in GREEKS]
     require(not unknown, "which", unknown[:1], f"be among {', '.join(GREEKS)}")
     require(sticky in ("strike", "moneyness"), "sticky", sticky, "be 'strike' or 'moneyness'")
-    items, units = _book(instruments, snapshot, quantities)
+    items, units = book(instruments, snapshot, quantities, Snapshot)
     _calls.check_model(model)
     method = options.get("method", "auto")
     engines = [e for item in {type(i): i for i in items}.values() for e in choose(item, model, method)]
@@ -123,17 +123,6 @@ def _say_what_is_left_out(lifts: Float1D, values: FloatND) -> None:
             f"vol must keep every vol >= 0; got {gone[0]:g}. {gone.size} of {lifts.size} shifts are nan in the ladder."
         )
         warnings.warn(text, RuntimeWarning, stacklevel=3)
-
-
-def _book(instruments: Any, snapshot: Any, quantities: ArrayLike | None) -> tuple[list[Any], Float1D]:
-    """The contracts and how many of each, in a market of one underlying."""
-    items, _ = _calls.items_of(instruments)
-    _calls.check_snapshot(snapshot)
-    require(isinstance(snapshot, Snapshot), "snapshot", snapshot, "be a market.Snapshot")
-    units = np.ones(len(items)) if quantities is None else vector(quantities, "quantities")
-    require(units.size == len(items), "quantities", units.size, f"be as many as instruments, {len(items)}")
-    require_all(np.isfinite(units), "quantities", units, "be finite")
-    return items, units
 
 
 def _frame(
@@ -229,7 +218,7 @@ def vega_buckets(
     """
     require(by in ("expiry", "quote"), "by", by, "be 'expiry' or 'quote'")
     require(0.0 < bump < 0.1, "bump", bump, "lie in (0, 0.1)")
-    items, units = _book(instruments, snapshot, quantities)
+    items, units = book(instruments, snapshot, quantities, Snapshot)
     hint = "A function of a snapshot that gives a model: lambda s: calibration.fit(SVISurface, s).model"
     require(callable(calibrate) and not isinstance(calibrate, type), "calibrate", calibrate, "be a function", hint=hint)
     surface, rows = snapshot.quotes, []
@@ -268,7 +257,7 @@ def rho_buckets(
     if isinstance(snapshot, BasketSnapshot):
         return basket_rho_buckets(instruments, model, snapshot, bump=bump, quantities=quantities, **options)
     require(0.0 < bump < 0.1, "bump", bump, "lie in (0, 0.1)")
-    items, units = _book(instruments, snapshot, quantities)
+    items, units = book(instruments, snapshot, quantities, Snapshot)
     curve, slopes = snapshot.discount, []
     for node in range(curve.tau.size):
         value = []
@@ -299,7 +288,7 @@ def dividend_buckets(
         Columns tau, cash, delta (price per 1.00 of that dividend).
     """
     require(0.0 < bump < 0.1, "bump", bump, "lie in (0, 0.1)", hint="A fraction of the spot.")
-    items, units = _book(instruments, snapshot, quantities)
+    items, units = book(instruments, snapshot, quantities, Snapshot)
     hint = "Snapshot(..., cash_dividends=CashDividends(tau=..., cash=...))."
     require(snapshot.cash_dividends is not None, "cash_dividends", "none", "be in the snapshot", hint=hint)
     assert snapshot.cash_dividends is not None

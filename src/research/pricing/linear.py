@@ -21,7 +21,6 @@ options", J. Derivatives 14(4), 8-24 (three moments).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any

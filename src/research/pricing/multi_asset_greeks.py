@@ -4,10 +4,10 @@ A rho is that of one currency's curve, all its zero rates together; exchange rat
 dates of the contract by a day, spots and curves by time to maturity fixed.
 
 A closed form or a quadrature is bumped by small central differences of order four, good to about 1e-7; a simulation by
-larger ones of order two on the same paths, with the standard error of the difference over the scrambles. Bumps are small
-beside the move over which the value bends (`_bends`): an hour before expiry, or between prices that hardly part, far
-less than a thousandth. A pair whose correlation is at a bound, or whose bump would leave the positive semidefinite ones,
-is bumped to the side that stays inside (order three).
+larger ones of order two on the same paths, with the standard error of the difference over the scrambles. Bumps are
+small beside the move over which the value bends (`_bends`): an hour before expiry, or between prices that hardly part,
+far less than a thousandth. A pair whose correlation is at a bound, or whose bump would leave the positive semidefinite
+ones, is bumped to the side that stays inside (order three).
 
 References
 ----------
@@ -175,13 +175,15 @@ class _Bumps:
         """A change of one correlation."""
         if self.correlation is not None:
             return self.correlation
-        moved = 2.0 * self.life * float(model.vols[model.position(first)].max() * model.vols[model.position(second)].max())
+        high = [float(model.vols[model.position(name)].max()) for name in (first, second)]
+        moved = 2.0 * self.life * high[0] * high[1]
         room = self.share * self._bend(first) * self._bend(second) / moved if moved > 0.0 else np.inf
         return float(min(0.02 if self.noisy else 1e-3, room))
 
 
 def _life(item: Any, snapshot: BasketSnapshot) -> float:
-    return float(np.max(item.years(snapshot.as_of)))
+    years: Any = item.years(snapshot.as_of)
+    return float(np.max(years))
 
 
 def _bends(item: Any, model: Any, snapshot: BasketSnapshot) -> dict[str, float]:
@@ -189,12 +191,17 @@ def _bends(item: Any, model: Any, snapshot: BasketSnapshot) -> dict[str, float]:
     names, tau = underlyings_of(item), _life(item, snapshot)
     if isinstance(item, (Basket, Exchange, Spread, Outperformance)):
         given = terms(item, Books(model, snapshot))
-        deviation = float(np.sqrt(max(given.amounts @ given.covariance @ given.amounts, 0.0)))
+        square = float(given.amounts @ given.covariance @ given.amounts)
+        deviation = float(np.sqrt(max(square, 0.0)))
         found = {n: deviation / abs(float(a)) for n, a in zip(names, given.amounts) if a != 0.0}
     elif isinstance(item, (BestOf, WorstOf, Rainbow)):
         assets = lognormals(names, item.fx, model, snapshot)
-        forward, c = assets.forwards(tau) / np.array(item.initials or (1.0,) * len(names)), assets.covariance(tau)
-        log = np.append(np.log(forward), np.log(item.strike) if item.strike > 0.0 else np.inf)
+        forward, c = (
+            assets.forwards(tau) / np.array(item.initials or (1.0,) * len(names), dtype=float),
+            assets.covariance(tau),
+        )
+        level = float(item.strike)
+        log: Any = np.append(np.log(forward), np.log(level) if level > 0.0 else np.inf)
         c = np.pad(c, (0, 1))  # the strike moves not at all
         apart = np.sqrt(np.maximum(np.diag(c)[:, None] + np.diag(c)[None, :] - 2.0 * c, 0.0))
         far = np.abs(log[:, None] - log[None, :]) > 8.0 * apart

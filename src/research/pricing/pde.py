@@ -71,6 +71,7 @@ _TAIL, _MOST = 2.0, 12.0
 _CALM = 2  # steps of the coarse grid that damp before Greeks are read
 _KNEE = 1.0  # in the logarithm: an exercise boundary is no farther than that from the strike, whatever the deviation
 _WIDE = 2.0, 4.0  # deviations from which on a call outgrows its grid, and a boundary may lie between coarse nodes
+_CROSSED = 2e-5  # of the strike, at 200 points: where the leading term passes through 0 it says nothing of the rest
 _CUTS = (
     (2, 2),
     (2, 1),
@@ -190,7 +191,7 @@ def _at_every_moment(
     value, error = extrapolated(*grids)
     if isinstance(items[0], American) and may_exercise_anywhere(snapshot):  # of order 1 in time
         value, error = grids[0], 3.0 * error
-    if isinstance(items[0], American) and not dividends:
+    if isinstance(items[0], American) and not dividends and base_of(model) is model:  # no cash is paid
         _widened(value, error, grids, items, tau, np.array(std), model, snapshot, (n_space, n_time), layout)
     error[0] = error[0] * carried + _ROUNDING * snapshot.spot
     return value, error
@@ -205,7 +206,9 @@ def _widened(
     A call is worth much where the grid has ended: it is the European one where it never pays to exercise, and else at
     least that.
     """
-    wide = std > _WIDE[1]  # the leading term may pass through 0 there
+    strike, n = np.array([item.strike for item in items]), sizes[0]
+    error[0] += np.where(std > _WIDE[0], _CROSSED * strike * (200.0 / n) ** 2, 0.0)
+    wide = std > _WIDE[1]
     error[:, wide] = (error + np.abs(grids[1] - grids[2]) / 12.0)[:, wide] * (std[wide] / _WIDE[1])
     at = np.flatnonzero([item.is_call and s > _WIDE[0] for item, s in zip(items, std)])
     if at.size == 0:

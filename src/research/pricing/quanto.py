@@ -20,6 +20,8 @@ from research.pricing._lognormals import lognormals
 from research.pricing.catalogue import Values
 from research.pricing.linear import black_value
 
+_ROUNDING = 1e-15
+
 
 def value(items: Sequence[Quanto | Compo], model: MultiAssetBlackScholes, snapshot: BasketSnapshot) -> Values:
     """Engine: one underlying in another currency."""
@@ -34,5 +36,6 @@ def value(items: Sequence[Quanto | Compo], model: MultiAssetBlackScholes, snapsh
         unit = float(snapshot.discount.df(tau)) * (item.fx if isinstance(item, Quanto) else 1.0)
         forward, std = float(assets.forwards(tau)[0]), float(np.sqrt(assets.covariance(tau)[0, 0]))
         out[i] = unit * black_value(forward, item.strike, std, 1.0 if item.is_call else -1.0)
-        error[i] = 1e-15 * unit * max(forward, item.strike)
+        grown = abs(float(np.log(max(forward, 1e-300) / assets.spots[0])))  # an exponent rounds by its own size
+        error[i] = _ROUNDING * (1.0 + grown) * unit * max(forward, item.strike)
     return Values(out, np.zeros_like(out), error)
