@@ -56,8 +56,9 @@ WEEKS = tuple((i + 1) / 52 for i in range(26))
 NO_CARRY = flat_snapshot(spot=100.0, rate=0.05, dividend_yield=0.05)
 
 
-@pytest.mark.parametrize(("strike", "is_call", "wanted"), [(80.0, False, 3e-4), (85.0, False, 1e-4), (130.0, True, 1e-4),
-                                                           (80.0, True, 3e-4)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("strike", "is_call", "wanted"), [(80.0, False, 3e-4), (85.0, False, 1e-4), (130.0, True, 1e-4), (80.0, True, 3e-4)]
+)
 def test_far_from_the_money_a_run_does_not_stop_before_it_has_met_what_pays(strike, is_call, wanted) -> None:
     """A put on 26 weekly fixings was 0.000126 +- 1.8e-4 where 0.0073 is true: the first round met no path that pays."""
     item, model = Asian(fixings=WEEKS, strike=strike, is_call=is_call), BlackScholes(sigma=0.2)
