@@ -137,7 +137,7 @@ def problem(item: Asian, vol: Any, snapshot: Snapshot, age: float = 0.0) -> Prob
 def _rarely(fixings: Float2D, terms: Float1D) -> Float2D:
     """Exercise, or none, whichever is the rarer, and what it pays: the root of its mean square under a normal tail."""
     law = _law(fixings)
-    df, strike, sign, kind = terms[:4]
+    (df, strike), kind = terms[:2], terms[3]
     if kind == 1.0:  # the last price beyond the average
         last, v, _ = fixings[-1]
         std = math.sqrt(max(v + law.spread - 2.0 * float(law.share @ fixings[:, 1]), 0.0))

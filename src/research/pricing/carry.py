@@ -53,8 +53,8 @@ _COUNTED = "Give n_observations: 'paths' has it.", "Give the cash as a yield."
 _CHARTED = ("CEV", "DisplacedDiffusion", "Bachelier", "ArbitrageFreeSABR")  # moves that are not of the logarithm
 Plain = Callable[[list[Any], Snapshot], tuple[Values, Engine]]
 Part = tuple[list[int], Values, Engine]  # positions, and what an engine says of them
-_BY_FORWARDS = (*GRIDS, "paths", "monte_carlo", "quadrature", "convolution", "fourier", "replication",
-                "longstaff_schwartz", "lattice")  # fmt: skip
+_BY_FORWARDS = (*GRIDS, "paths", "monte_carlo", "quadrature", "convolution", "cosine", "fourier",
+                "replication", "longstaff_schwartz", "lattice")  # fmt: skip
 _CLOSED_BY_FORWARDS = ("Asian", "Chooser", "Compound", "ForwardStart", "Gap", "LogContract", "Power", "Supershare",
                        "VarianceSwap", "VolatilitySwap", "GammaSwap")  # fmt: skip
 _REACH = 8.0  # standard deviations of the grid

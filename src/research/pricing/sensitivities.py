@@ -17,6 +17,7 @@ How each is found stands in the column `how`:
 |---|---|---|
 | closed form | European options under a surface or one vol (`sticky="strike"`) | rounding |
 | under the integral | European, Digital, Gap, Supershare under Heston, Bates, Merton, VG | column `error` |
+| derivative of the series | Bermudan, American, looks at barriers by `cosine`: delta, gamma, speed | column `error` |
 | on the grid | value, delta, gamma, speed, theta by `pde` and `adi`: read at the spot | column `error` |
 | differences on one grid | the rest by `pde` and `adi`, unless `spot_bump` is given | column `error` |
 | differences | all else that is deterministic: central, of eighth order where prices are exact, | column `error` |
@@ -335,14 +336,16 @@ def _widen(
     options: dict[str, Any], error: Any,
 ) -> None:  # fmt: skip
     """What the formulas for n looks leave of Greeks: `error`, that of the value, as if it changed over a standard
-    deviation of the price (from look to look where the formula is of third order), over the vol and over the life;
-    and all of the looks' own effect where the formula is a shift of the barrier alone."""
+    deviation of the price from look to look, over the vol and over the life; and all of the looks' own effect where the
+    formula is a shift of the barrier alone."""
     looks = np.array([float(getattr(item, "n_monitoring", None) or np.inf) for item in items])
     if not np.isfinite(looks).any():
         return
-    always = [replace(item, n_monitoring=None) if np.isfinite(n) else item for item, n in zip(items, looks)]
-    other = differences(always, model, snapshot, "analytic", wanted, bumps, options)
-    third = np.array([isinstance(item, (Barrier, Touch)) for item in items])
+    third = np.array([options.get("looks") != "shift" or isinstance(item, (Barrier, Touch)) for item in items])
+    other = table
+    if not third.all():
+        always = [replace(item, n_monitoring=None) if np.isfinite(n) else item for item, n in zip(items, looks)]
+        other = differences(always, model, snapshot, "analytic", wanted, bumps, options)
     tau = np.array([float(item.years(snapshot.as_of)) for item in items])
     move, sigma = snapshot.spot * model.sigma * np.sqrt(tau / np.where(third, looks, 1.0)), model.sigma
     size = {"delta": move, "gamma": move**2, "speed": move**3, "vega": sigma, "volga": sigma**2, "vanna": sigma * move,

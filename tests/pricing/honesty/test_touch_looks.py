@@ -34,12 +34,13 @@ def exact(item: Any, spot: float, tau: float, vol: float, rate: float, carry: fl
     return item.amount * (float(np.exp(-rate * tau)) - alive if item.is_touch else alive)
 
 
+@pytest.mark.parametrize("looks", ["auto", "shift"])
 @pytest.mark.parametrize("seed", range(80))
-def test_the_stated_error_covers_the_distance_to_exact_steps(seed):
+def test_the_stated_error_covers_the_distance_to_exact_steps(seed, looks):
     rng = np.random.default_rng([seed, 78])
     w = draws.world(rng, 5.0)
     item = draws.touch(rng, w, int(rng.choice(LOOKS)))
-    found = price(item, BlackScholes(sigma=w.vol), w.snapshot, method="analytic")
+    found = price(item, BlackScholes(sigma=w.vol), w.snapshot, method="analytic", looks=looks)
     wanted = exact(item, draws.SPOT, w.tau, w.vol, w.rate, w.carry)
     assert abs(found.value - wanted) <= found.error + 1e-13 * max(1.0, np.exp(-w.rate * w.tau)), (item, w)
 
