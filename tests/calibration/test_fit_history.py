@@ -87,7 +87,7 @@ def test_a_failure_can_stop_the_history_and_options_are_checked(simulated):
         fit_history(SSVI, simulated.quotes, on_failure="skip")
     with pytest.raises(InputError, match="data must hold at least one day; got 0"):
         fit_history(SSVI, [])
-    with pytest.raises(InputError, match="Did you mean weights"):
+    with pytest.raises(InputError, match="Did you mean 'weights"):
         fit_history(SSVI, chains_from_quotes(simulated.quotes).surfaces[:1], wieghts="vega")
     seen = []
     surfaces = chains_from_quotes(simulated.quotes).surfaces[:2]

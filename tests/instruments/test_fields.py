@@ -182,7 +182,7 @@ def test_a_wrong_kind_or_unit_is_named_with_what_was_meant(make: Any, words: str
     [
         (
             lambda: European(strik=100.0, tau=1.0),
-            r"European must be among .*; got 'strik'\. Did you mean strike\?",
+            r"European must be among .*; got 'strik'\. Did you mean 'strike'\?",
         ),
         (lambda: European(tau=1.0), r"terms of European must have strike; got tau\."),
         (lambda: European(), r"terms of European must have strike; got none\."),

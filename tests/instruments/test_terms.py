@@ -80,8 +80,11 @@ def test_every_contract_has_its_name_in_the_table() -> None:
 @pytest.mark.parametrize(
     ("terms", "message"),
     [
-        ({"type": "Europaen", "strike": 1.0}, r"type must be one of .*; got 'Europaen'. Did you mean European?"),
-        ({"type": "European", "stirke": 1.0}, "terms of European must be among .*; got 'stirke'. Did you mean strike?"),
+        ({"type": "Europaen", "strike": 1.0}, r"type must be one of .*; got 'Europaen'. Did you mean 'European'?"),
+        (
+            {"type": "European", "stirke": 1.0},
+            "terms of European must be among .*; got 'stirke'. Did you mean 'strike'?",
+        ),
         ({"type": "European", "tau": 1.0}, "terms of European must have strike; got tau."),
         ({"type": "European", "strike": 1.0, "expiry": "soon"}, "European.expiry must be an ISO date .*; got 'soon'."),
         ({"type": "European", "strike": "a lot", "tau": 1.0}, "European.strike must be a number; got 'a lot'."),

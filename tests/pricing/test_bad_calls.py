@@ -95,7 +95,7 @@ ROWS: list[tuple[Any, str]] = [
     (lambda: price(CALL, MODEL, MARKET, method="pde", n_space="x"), "n_space must be a whole number"),
     (lambda: price(CALL, MODEL, MARKET, errors="ignore"), "errors must be 'raise' or 'mark'; got 'ignore'."),
     (lambda: price(CALL, MODEL, MARKET, method="PDE"), "got 'PDE'. Did you mean 'pde'? Available: 'analytic',"),
-    (lambda: methods("Europaen", MODEL), "got Europaen. Did you mean European?"),
+    (lambda: methods("Europaen", MODEL), "got Europaen. Did you mean 'European'?"),
     (lambda: methods(CALL, BlackScholes), "model must have parameters; got 'BlackScholes'."),
     # contracts that have ended, or that the market contradicts
     (lambda: price(European(strike=1.0, expiry=date(1999, 1, 1)), MODEL, MARKET), "expiry must not lie before as_of,"),
@@ -126,7 +126,7 @@ ROWS: list[tuple[Any, str]] = [
     (lambda: solve(NOTE, HESTON, MARKET, n_path=1), "Did you mean 'n_paths'?"),
     (lambda: note_grid(CALL, [0.2], MARKET, spots=(50.0, 200.0)), "instrument must be one of Autocallable, "),
     # fits
-    (lambda: calibration.fit(SVI, SMILES[0], wieghts="vega"), "got 'wieghts'. Did you mean weights?"),
+    (lambda: calibration.fit(SVI, SMILES[0], wieghts="vega"), "got 'wieghts'. Did you mean 'weights'?"),
     (lambda: calibration.fit(SVI(a=0.02, b=0.1, rho=0.0, m=0.0, sigma=0.2), SMILES[0]), "Pass the class, not an obje"),
     (lambda: calibration.fit(Heston, CALENDAR, start="x"), "start must be a Heston, or None; got 'x'."),
     (lambda: calibration.fit(SVISurface, CALENDAR), "calendar at tau 0.5, strike 90 against tau 1: 0.04 total varia"),
@@ -139,7 +139,7 @@ ROWS: list[tuple[Any, str]] = [
     (lambda: contract_from_json(None), "contract must be a mapping with a type and terms, or its JSON text; got None."),
     (lambda: contract_from_json({"type": "European", "strike": 1.0, "tau": 1.0, "lot": 3}), "Was it written by a new"),
     (lambda: contract_from_json({"type": "BlackScholes", "sigma": 0.2}), "got 'BlackScholes'."),
-    (lambda: model_from_json({"type": "Hestn", **HESTON.to_json()}), "got 'Hestn'. Did you mean Heston?"),
+    (lambda: model_from_json({"type": "Hestn", **HESTON.to_json()}), "got 'Hestn'. Did you mean 'Heston'?"),
     (lambda: Heston.from_json({"v0": 0.04}), "terms of Heston must have kappa, theta, sigma, rho; got v0."),
     (lambda: Heston.from_json({"type": "Bates", **HESTON.to_json()}), "type must be Heston here; got 'Bates'."),
     (lambda: BlackScholes.from_json({"sigma": 0.2, "shift": 1.0}), "terms of BlackScholes must be among sigma; got '"),

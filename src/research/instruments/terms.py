@@ -11,11 +11,10 @@ import types
 import typing
 from collections.abc import Mapping
 from datetime import date
-from difflib import get_close_matches
 from typing import Any
 
 from research.conventions import terms_in
-from research.errors import InputError, require, rule
+from research.errors import InputError, did_you_mean, require, rule
 
 
 def to_json(contract: Any) -> dict[str, Any]:
@@ -48,24 +47,14 @@ def contract_from_json(terms: Mapping[str, Any] | str) -> Any:
     name = str(terms.get("type"))
     known = _kinds()
     if name not in known:
-        near = get_close_matches(name, known, n=1)
-        raise InputError(
-            rule("type", f"be one of {', '.join(known)}", name, f"Did you mean {near[0]}?" if near else "")
-        )
+        raise InputError(rule("type", f"be one of {', '.join(known)}", name, did_you_mean(name, known)))
     contract = known[name]
     hints = typing.get_type_hints(contract)
     fields = {f.name: f for f in dataclasses.fields(contract)}
     given = {key: value for key, value in terms.items() if key != "type"}
     if unknown := sorted(set(given) - set(fields)):
-        near = get_close_matches(unknown[0], fields, n=1)
-        raise InputError(
-            rule(
-                f"terms of {name}",
-                f"be among {', '.join(fields)}",
-                unknown[0],
-                f"Did you mean {near[0]}?" if near else "Was it written by a newer version?",
-            )
-        )
+        hint = did_you_mean(unknown[0], fields) or "Was it written by a newer version?"
+        raise InputError(rule(f"terms of {name}", f"be among {', '.join(fields)}", unknown[0], hint))
     must = [
         n for n, f in fields.items() if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
     ]

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import Any
 
 from research.conventions import terms_in
-from research.errors import InputError, require, rule
+from research.errors import InputError, did_you_mean, require, rule
 
 
 def to_json(model: Any) -> dict[str, Any]:
@@ -29,9 +28,7 @@ def model_from_json(terms: Mapping[str, Any] | str) -> Any:
     terms = terms_in("model", terms)
     name, known = terms.get("type"), _kinds()
     if not isinstance(name, str) or name not in known:
-        near = get_close_matches(str(name), known, n=1)
-        hint = f"Did you mean {near[0]}?" if near else ""
-        raise InputError(rule("type", f"be one of {', '.join(known)}", name, hint))
+        raise InputError(rule("type", f"be one of {', '.join(known)}", name, did_you_mean(name, known)))
     return known[name].from_json({key: value for key, value in terms.items() if key != "type"})
 
 

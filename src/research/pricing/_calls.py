@@ -10,11 +10,10 @@ import functools
 import importlib
 import inspect
 from collections.abc import Callable, Iterable
-from difflib import get_close_matches
 from typing import Any
 
 from research.conventions import check_kinds, options_in
-from research.errors import InputError, NoEngineError, ResearchError, require, rule
+from research.errors import InputError, NoEngineError, ResearchError, did_you_mean, require, rule
 from research.market import BasketSnapshot, Snapshot
 from research.pricing.catalogue import Engine, abilities
 
@@ -29,12 +28,17 @@ def items_of(instruments: Any) -> tuple[list[Any], bool]:
     return items, one
 
 
+_FITTED = {"Surface": "SVISurface", "Smile": "SVI"}
+
+
 def check_model(model: Any) -> None:
     """Refuse a class, the result of a fit, and what is no model at all."""
     if isinstance(model, type):
         raise InputError(rule("model", "have parameters", model.__name__, f"Give them: {model.__name__}(...)."))
     if not hasattr(model, "abilities"):
         hint = "Give fit.model." if hasattr(model, "model") else "BlackScholes(sigma=0.2) is one."
+        if type(model).__name__ in ("Surface", "Smile"):
+            hint = f"Quotes are no model: calibration.fit({_FITTED[type(model).__name__]}, ...).model."
         raise NoEngineError(rule("model", "be a model of research.models", model, hint))
 
 
@@ -81,11 +85,9 @@ def check_options(engines: Iterable[Engine], options: dict[str, Any], able: Iter
             continue
         methods = ", ".join(dict.fromkeys(repr(e.method) for e in used))
         takes = ", ".join(sorted(known)) or "none"
-        near = get_close_matches(name, known, n=1)
+        near = did_you_mean(name, known)
         others = dict.fromkeys(repr(e.method) for e in able if e not in used and name in options_of(e))
-        hint = f"Did you mean {near[0]}?" if near else ""
-        if not near and others:
-            hint = f"{', '.join(others)} would take it: name it as method."
+        hint = near or (f"{', '.join(others)} would take it: name it as method." if others else "")
         raise InputError(rule("option", f"be one that {methods} takes ({takes})", name, hint))
 
 

@@ -18,7 +18,8 @@ looked at daily are filled in by a bridge only where they can be reached; nothin
 | sampler | "sobol" or "philox" |
 | antithetic | also the mirror image of each path |
 | control | linear controls: spot and put at maturity; the geometric Asian option and the average |
-| smooth | of a note: integrate the first step out on each path; all dates are walked, a tenth of the paths do |
+| smooth | of a note: integrate the first step out on each path; all dates are walked, a tenth of the paths do. By |
+| | itself where a standard error is asked for |
 | replicates | scrambles, at least 16 |
 | progress | called with (paths so far, standard error) after each round; True: a bar, or lines without a terminal |
 | | (as is done for a run to a standard error); False: nothing |
@@ -33,7 +34,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -61,19 +62,35 @@ from research.pricing.catalogue import Values
 class Smoothing:
     """What this engine takes beside `Settings`."""
 
-    smooth: bool = False
+    smooth: bool | None = None
 
 
 OPTIONS = (Settings, Smoothing)  # what `value` takes
 _PAID = 1e-9  # years: a dividend this near to a look is paid on it
+_OF_AVERAGES = 1 << 14
 _LEAST_VOL = 1e-8  # a vol of 0 is taken as this: paths stay forwards to 1e-8
 
 
 def value(items: Sequence[Any], model: Any, snapshot: Snapshot, **options: Any) -> Values:
     """The engine's door for `pricing.price`; see the module for the options."""
-    found = [simulate(item, model, snapshot, **options) for item in items]
+    found = [simulate(item, model, snapshot, **_by_itself(item, snapshot, options)) for item in items]
     std_error = np.array([one.std_error for one in found])
     return Values(np.array([one.value for one in found]), std_error, 2.0 * std_error)
+
+
+def _by_itself(item: Any, snapshot: Snapshot, options: dict[str, Any]) -> dict[str, Any]:
+    """What an average and a note take that are priced alone: few paths, with a control; the first step integrated out.
+
+    An average is off by some 1e-6 of the spot at 2^14 paths, and a book may hold hundreds.
+    """
+    if isinstance(item, Asian):
+        plain = options.get("n_paths") is None and options.get("std_error") is None
+        return {**options, "n_paths": _OF_AVERAGES} if plain else options
+    if options.get("smooth") is not None or options.get("std_error") is None or options.get("antithetic"):
+        return options
+    from research.pricing import _smooth
+
+    return {**options, "smooth": not _smooth.can(item, snapshot, options.get("sampler", "sobol"))}
 
 
 def simulate(item: Any, model: Any, snapshot: Snapshot, **options: Any) -> Estimate:
@@ -83,7 +100,7 @@ def simulate(item: Any, model: Any, snapshot: Snapshot, **options: Any) -> Estim
     check_names("a simulation", options, *OPTIONS)
     snapshot = up_to_end(item, snapshot)
     _check_cash(snapshot, isinstance(item, Asian) and item.average == "geometric")
-    progress, smooth = options.pop("progress", None), bool(options.pop("smooth", False))
+    progress, smooth = options.pop("progress", None), options.pop("smooth", None)
     with shown(progress, options.get("std_error")) as callback:
         settings = Settings(progress=callback, **options)
         if isinstance(item, Asian):
@@ -122,7 +139,8 @@ def _smoothed(item: Any, sigma: Any, snapshot: Snapshot, settings: Settings) -> 
     require(not reason, "smooth", True, "be False here", hint=f"{reason[:1].upper()}{reason[1:]}.")
     require(not settings.antithetic, "antithetic", True, "be False with smooth=True")
     vol = sigma if callable(sigma) else max(sigma, _LEAST_VOL)
-    return _smooth.problem(_notes.build(item, snapshot), vol, snapshot)
+    note = _notes.build(item, snapshot)
+    return replace(_smooth.problem(note, vol, snapshot), rare=note_problem(note, vol, snapshot).rare)
 
 
 def problem_of(item: Any, sigma: Any, snapshot: Snapshot, *, age: float = 0.0) -> Problem:

@@ -9,12 +9,11 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, is_dataclass
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from research.errors import NoEngineError, NumericalError, require, rule
+from research.errors import NoEngineError, NumericalError, did_you_mean, require, rule
 from research.market import BasketSnapshot, Snapshot
 from research.pricing import _calls, carry
 from research.pricing._limits import within
@@ -310,8 +309,7 @@ def check_kind(kind: str) -> None:
     """Refuse what is no contract that any engine prices."""
     if not lines_of(kind):
         known = list(dict.fromkeys(e.contract for e in CATALOGUE))
-        near = get_close_matches(kind, known, n=1)
-        hint = f"Did you mean {near[0]}?" if near else ""
+        hint = did_you_mean(kind, known)
         raise NoEngineError(f"instrument must be one of {', '.join(known)}; got {kind}." + (f" {hint}" if hint else ""))
 
 
@@ -346,8 +344,8 @@ def choose(item: Any, model: Any, method: str) -> list[Engine]:
             raise NoEngineError(f"{_name(model)} has none of {needs}, needed to price {kind}. {hint}")
         return able
     every = dict.fromkeys(e.method for e in CATALOGUE)
-    near = get_close_matches(method.lower(), every, n=1) if isinstance(method, str) and method not in every else []
-    hint = f"Did you mean {near[0]!r}? {available}" if near else available
+    near = did_you_mean(method.lower(), every) if isinstance(method, str) and method not in every else ""
+    hint = f"{near} {available}".strip()
     require(method in every, "method", method, f"be 'auto' or one of {', '.join(map(repr, every))}", hint=hint)
     for engine in able:
         if engine.method == method:

@@ -93,6 +93,10 @@ def value(
         forward = assets.forwards(tau) / initials
         side = 1.0 if isinstance(item, BestOf) else -1.0
         unit = float(snapshot.discount.df(tau)) * item.notional
-        one, error = extreme_value(forward, assets.covariance(tau), item.strike, side, item.is_call)
-        row[:] = unit * one, unit * error, unit * (3.0 * error + 1e-14 * (forward.max() + item.strike))
+        covariance = assets.covariance(tau)
+        one, error = extreme_value(forward, covariance, item.strike, side, item.is_call)
+        size = forward.max() + item.strike
+        with np.errstate(divide="ignore"):
+            logs = min(4e-16 / float(np.sqrt(np.diag(covariance).min())), 1.0)  # of logs over deviations
+        row[:] = unit * one, unit * error, unit * (3.0 * error + (1e-14 + logs) * size)
     return Values(found[:, 0].copy(), found[:, 1].copy(), found[:, 2].copy())

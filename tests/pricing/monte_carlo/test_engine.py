@@ -63,12 +63,27 @@ def test_scrambled_points_beat_chance_and_controls_help() -> None:
 
 def test_a_run_stops_when_the_standard_error_is_reached() -> None:
     seen: list[tuple[int, float]] = []
-    found = price(SNOWBALL, MODEL, MARKET, std_error=0.05, progress=lambda n, e: seen.append((n, e)))
+    options = {"smooth": False, "progress": lambda n, e: seen.append((n, e))}
+    found = price(SNOWBALL, MODEL, MARKET, std_error=0.05, **options)
     assert found.std_error <= 0.05 == max(0.05, seen[-1][1])
     assert [n for n, _ in seen] == [seen[0][0] << k for k in range(len(seen))]
     assert all(e > 0.05 for _, e in seen[:-1])
     fixed = price(SNOWBALL, MODEL, MARKET, n_paths=seen[-1][0])
     assert fixed.value == pytest.approx(found.value, rel=1e-13)  # the long run contains the short ones
+
+
+def test_a_note_asked_for_a_standard_error_integrates_its_first_step_out_by_itself() -> None:
+    paths: dict[bool, int] = {}
+    exact = price(SNOWBALL, MODEL, MARKET, method="quadrature").value
+    for smooth in (True, False):
+        seen: list[int] = []
+        given = {} if smooth else {"smooth": False}
+        found = price(
+            SNOWBALL, MODEL, MARKET, std_error=0.004, progress=lambda n, _, seen=seen: seen.append(n), **given
+        )
+        paths[smooth] = seen[-1]
+        assert abs(found.value - exact) < 4.0 * found.std_error
+    assert paths[True] < 0.2 * paths[False]
 
 
 def test_a_standard_error_out_of_reach_says_how_many_paths_would_do() -> None:
