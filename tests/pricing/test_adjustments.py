@@ -118,5 +118,5 @@ def test_a_quote_is_read_at_a_glance():
 def test_an_adjustment_with_a_missing_or_misspelt_term_is_refused_as_a_contract_is():
     with pytest.raises(InputError, match="terms of Funding must have source; got spread"):
         A.Funding(spread=0.01)
-    with pytest.raises(InputError, match=r"got 'recovry'\. Did you mean recovery"):
+    with pytest.raises(InputError, match=r"got 'recovry'\. Did you mean 'recovery'"):
         A.IssuerCredit(spread=0.01, recovry=0.4, source="CDS")

@@ -109,7 +109,8 @@ def test_what_is_watched_at_every_moment_is_refused_and_priced_by_another():
     with pytest.raises(NoEngineError, match="Barrier by 'cosine' must be looked at on n days; got n_monitoring=None"):
         worth(replace(DOWN, n_monitoring=None))
     assert price(replace(TWO, n_monitoring=None), MODELS["BS"], MARKET).method == "analytic"
-    assert price(TWO, MODELS["BS"], MARKET).method == "cosine"
+    assert price(TWO, MODELS["BS"], MARKET).method == "analytic"
+    assert price(TWO, MODELS["Merton"], MARKET).method == "cosine"
     assert price(replace(DOWN, n_monitoring=None), MODELS["BS"], MARKET).method == "analytic"
 
 

@@ -99,7 +99,9 @@ def _linear(given: Linear) -> _Claim:
 
     def payoff(ratio: Float2D, one: Float1D) -> tuple[Float1D, Float1D, Float1D]:
         gain = np.tensordot(amounts, ratio, axes=1) - strike * one
-        geometric = total * np.exp(np.tensordot(share, np.log(ratio), axes=1)) if twin else np.zeros(ratio.shape[1])
+        with np.errstate(divide="ignore"):  # a price that underflows is 0, and so is the geometric mean
+            logs = np.log(ratio)
+        geometric = total * np.exp(np.tensordot(share, logs, axes=1)) if twin else np.zeros(ratio.shape[1])
         other = unit * np.maximum(sign * (geometric - level * one), 0.0) if twin else geometric
         return unit * np.maximum(sign * gain, 0.0), unit * gain, other
 

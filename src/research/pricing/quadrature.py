@@ -3,7 +3,7 @@
 The vol is one number or a term structure: time is then measured by the variance that has run. Between two dates the
 value is moved by the exact normal law of the log price, on equal nodes, with what the rule misses at barriers and kinks
 put back (`_breaks`). A note has two values at each node: knocked in or not yet. All dates are exact: daily barriers are
-looked at daily. The error stated is three times the distance to a run on coarser nodes.
+looked at daily. The error stated is five times the distance to a run on coarser nodes.
 
 `pricing.note_grid` keeps the value at every date and spot, for several vols: what a hedge looks up.
 
@@ -230,4 +230,4 @@ def value(items: Sequence[Any], model: Any, snapshot: Snapshot, *, nodes: float 
     fine = np.array([price_note(item, vol, snapshot, nodes=nodes) for item in items])
     coarse = np.array([price_note(item, vol, snapshot, nodes=nodes * _COARSE / _FINE) for item in items])
     floor = 1e-11 * np.array([item.notional for item in items])
-    return Values(fine, np.zeros_like(fine), 3.0 * np.abs(fine - coarse) + floor)
+    return Values(fine, np.zeros_like(fine), 5.0 * np.abs(fine - coarse) + floor)

@@ -98,8 +98,8 @@ def sum_of_two(amounts: Any, covariance: Any, strike: float, sign: float) -> flo
     near = np.concatenate([[0.0], np.geomspace(1e-12, 20.0, 60)])
     for gap in (lambda z: legs(z)[0] - legs(z)[1], lambda z: legs(z)[1]):
         value = gap(grid)
-        for j in np.flatnonzero(np.sign(value[1:]) * np.sign(value[:-1]) < 0.0):
-            kink = brentq(gap, grid[j], grid[j + 1], xtol=1e-15)
+        kinks = [brentq(gap, grid[j], grid[j + 1], xtol=1e-15) for j in np.flatnonzero(value[1:] * value[:-1] < 0.0)]
+        for kink in [*kinks, *grid[value == 0.0].tolist()]:
             edges += [kink + near, kink - near]
     points = np.unique(np.clip(np.concatenate(edges), low, high))
     half = 0.5 * np.diff(points)[:, None]
