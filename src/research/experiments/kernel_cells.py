@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from queue import Empty
 from typing import Any
@@ -249,10 +249,8 @@ def _wait_until_ready(talker: Any, process: Any, end: float) -> None:
             heard = talker.get_iopub_msg(timeout=0.0 if heard else 0.05) is not None
 
 
-def _messages(channel: Any) -> list[Any]:
-    """What has arrived on a channel."""
-    out = []
+def _messages(channel: Any, most: int = 100) -> Iterator[Any]:
+    """What has arrived on a channel, one by one: a cell may print faster than it is read, its limits lie between."""
     with contextlib.suppress(Empty):
-        while True:
-            out.append(channel.get_msg(timeout=0))
-    return out
+        for _ in range(most):
+            yield channel.get_msg(timeout=0)

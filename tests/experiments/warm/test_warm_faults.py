@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from research.errors import RunError
+from research.experiments import kernel_cells
 from research.experiments.warm import client
 
 BOTH = pytest.mark.parametrize("mode", ["process", "kernel"])
@@ -217,3 +218,19 @@ def test_children_run_parallel_kernels_in_threads_beside_each_other(warm, run, t
         thread.join()
     assert not errors
     assert len(set(said)) == 1 and len(said) == 4
+
+
+def test_a_kernel_that_prints_faster_than_it_is_read_is_read_a_hundred_messages_at_a_time():
+    """They were gathered until none was left: on a loaded machine until the memory was full."""
+
+    class Endless:
+        asked = 0
+
+        def get_msg(self, timeout):
+            self.asked += 1
+            return self.asked
+
+    channel = Endless()
+    first = next(iter(kernel_cells._messages(channel)))
+    assert first == channel.asked == 1  # a limit is looked at before the next is read
+    assert len(list(kernel_cells._messages(channel))) == 100
