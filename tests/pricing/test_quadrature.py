@@ -70,7 +70,7 @@ def test_every_note_agrees_with_simulation(note: object, sigma: float) -> None:
     ours = price(note, BlackScholes(sigma=sigma), MARKET, method="quadrature")
     drawn = monte_carlo.simulate(note, BlackScholes(sigma=sigma), MARKET, n_paths=1 << 15, seed=11)
     assert abs(ours.value - drawn.value) < 4.0 * drawn.std_error + ours.error + 3e-3 / 32
-    assert ours.error < 1e-4
+    assert ours.error < 1.5e-4
 
 
 @pytest.mark.parametrize("note", [NOTES[0], *NOTES[6:]], ids=lambda n: type(n).__name__)
