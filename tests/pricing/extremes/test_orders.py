@@ -35,7 +35,7 @@ def test_moved_barriers_near_discrete_ones_faster_than_the_distance_between_look
     looks = np.array([10, 40, 160])
     exact = np.array([watched(n, 100.0, 95.0) for n in looks.tolist()])
     given = {"strike": 100.0, "barrier": 95.0, "tau": TAU, "rebate": 0.0, "direction": "down", "knock": "out"}
-    found = price([Barrier(**given, n_monitoring=n) for n in looks.tolist()], MODEL, MARKET)
+    found = price([Barrier(**given, n_monitoring=n) for n in looks.tolist()], MODEL, MARKET, looks="shift")
     off = np.abs(found.value - exact)
     assert np.all(off < found.error)
     order = -np.diff(np.log(off)) / np.diff(np.log(looks))
