@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from research.errors import InputError
-from research.instruments import Barrier, Digital, European, Touch, contract_from_json, to_json
+from research.instruments import Barrier, Digital, DoubleBarrier, European, Lookback, Touch, contract_from_json, to_json
 from research.market import flat_snapshot
 from research.models import BlackScholes
 from research.pricing import price
@@ -156,3 +156,21 @@ def test_contracts_survive_json_and_breached_barriers_are_refused():
         price(one("up", "in", True, 100.0, barrier=99.0), MODEL, MARKET)
     with pytest.raises(InputError, match="direction must be 'down' or 'up'; got 'left'"):
         Barrier(strike=1.0, barrier=1.0, direction="left", knock="out", tau=1.0)
+
+
+def test_one_word_says_how_looks_are_followed_for_every_contract_of_a_book():
+    terms = {"tau": 1.0, "n_monitoring": 12}
+    book = [
+        Barrier(strike=100.0, barrier=90.0, direction="down", knock="out", **terms),
+        Touch(barrier=90.0, direction="down", **terms),
+        DoubleBarrier(strike=100.0, low=80.0, high=120.0, knock="out", **terms),
+        Lookback(strike=100.0, **terms),
+    ]
+    auto, exact, shift = (
+        price(book, BlackScholes(sigma=0.2), flat_snapshot(spot=100.0, rate=0.03), looks=by)
+        for by in ("auto", "exact", "shift")
+    )
+    assert auto.value.tolist() == exact.value.tolist() and np.all(auto.value != shift.value)
+    assert np.all(exact.error < 1e-9) and np.all(np.abs(shift.value - exact.value) < shift.error)
+    with pytest.raises(InputError, match=r"looks must be one of 'auto', 'exact', 'shift'; got 'often'"):
+        price(book[2], BlackScholes(sigma=0.2), flat_snapshot(spot=100.0, rate=0.03), looks="often")

@@ -21,10 +21,10 @@ from scipy.special import log_ndtr, ndtr
 
 from research.arrays import Float1D, Float2D, Int2D
 from research.core.pricing.looks import POINTS, step_back
+from research.errors import require
 from research.pricing._quadrature import panels
 
-Looks = Literal["exact", "shift"]
-LOOKS = get_args(Looks)
+Looks = Literal["auto", "exact", "shift"]  # auto: exact, for one barrier up to a hundred looks
 EXACT = 2e-13  # of what is bounded by 1: what rounding and the nodes leave
 _WIDTH = 5.0  # of a panel, in steps
 _REACH = 8.5  # standard deviations beyond which there is nothing
@@ -34,6 +34,12 @@ _ROOT = np.sqrt(2.0 * np.pi)
 _X, _W = np.polynomial.legendre.leggauss(POINTS)
 _NONE = np.zeros(0)
 Ends = Callable[[Any, float], Any]  # of (log prices, years): what the next look, so many years ahead, is worth
+
+
+def check_looks(looks: str) -> None:
+    """Refuse what is no way to follow looks."""
+    known = get_args(Looks)
+    require(looks in known, "looks", looks, f"be one of {', '.join(map(repr, known))}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 
@@ -31,12 +31,12 @@ from research.pricing._agreed_looks import looks_left
 from research.pricing._barrier_steps import Steps
 from research.pricing._corridor import between
 from research.pricing._flat import flat_rates, sensitivity_to_rounding
+from research.pricing._look_steps import Looks, check_looks
 from research.pricing._looks import Walk, paid_alive, paid_at_hit
 from research.pricing.catalogue import Values
 
 _ROUNDING = 1e-14
 _FEW = 100  # looks up to which steps are taken, 10 us each; the shift takes 0.2 ms and states 1e-5 from there on
-Looks = Literal["auto", "exact", "shift"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +262,7 @@ def barriers(
     items: Sequence[Barrier], model: BlackScholes, snapshot: Snapshot, *, looks: Looks = "auto"
 ) -> Values:  # fmt: skip
     """Single-barrier options with rebates; `looks` "exact", "shift", or exact up to a hundred of them."""
-    _check(looks)
+    check_looks(looks)
     tau = np.array([item.years(snapshot.as_of) for item in items])
     rate = flat_rates(snapshot, tau, "analytic")
     value, error = np.empty(tau.size), np.empty(tau.size)
@@ -276,13 +276,9 @@ def barriers(
     return Values(value, np.zeros_like(value), error)
 
 
-def _check(looks: str) -> None:
-    require(looks in get_args(Looks), "looks", looks, f"be one of {', '.join(map(repr, get_args(Looks)))}")
-
-
 def touches(items: Sequence[Touch], model: BlackScholes, snapshot: Snapshot, *, looks: Looks = "auto") -> Values:
     """One-touch and no-touch contracts; `looks` as for `barriers`."""
-    _check(looks)
+    check_looks(looks)
     tau = np.array([item.years(snapshot.as_of) for item in items])
     rate = flat_rates(snapshot, tau, "analytic")
     value, error = np.empty(tau.size), np.empty(tau.size)

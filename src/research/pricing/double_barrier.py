@@ -32,7 +32,7 @@ from research.models.black_scholes import BlackScholes
 from research.pricing._agreed_looks import age_of, equal_looks
 from research.pricing._corridor import SERIES, Corridor, Series, inside, leaves
 from research.pricing._flat import flat_rates, sensitivity_to_rounding
-from research.pricing._look_steps import EXACT, LOOKS, Looks, Walk, stays
+from research.pricing._look_steps import EXACT, Looks, Walk, check_looks, stays
 from research.pricing._look_steps import leaves as step_out
 from research.pricing._looks import SHIFT
 from research.pricing.catalogue import Values
@@ -206,7 +206,7 @@ def _watched(
     formula: _Formula, items: Sequence[Any], m: _Market, times: Sequence[Float1D | None], size: Any, looks: Looks
 ) -> Values:  # fmt: skip
     """Values of contracts watched always (times None), or on days: look by look, or with the barriers moved."""
-    require(looks in LOOKS, "looks", looks, f"be one of {', '.join(map(repr, LOOKS))}")
+    check_looks(looks)
     c, grown = m.corridor, np.maximum(1.0, np.maximum(m.df, m.df * m.forward / m.spot))
     lean = (np.abs(m.drift) / c.std**2 + 2.0) * (c.high - c.low)
     error = size * grown * (_ROUNDING + sensitivity_to_rounding(c.std, m.drift, lean))
@@ -214,7 +214,7 @@ def _watched(
     always, seen = np.flatnonzero(~days), np.flatnonzero(days)
     if always.size:
         value[always] = formula([items[i] for i in always.tolist()], m.part(always))
-    if seen.size and looks == "exact":
+    if seen.size and looks != "shift":
         some = [t for t in times if t is not None]
         there = m.part(seen).looked_at(some)
         value[seen] = formula([items[i] for i in seen.tolist()], there)
@@ -268,7 +268,7 @@ def _days(items: Sequence[Any], m: _Market) -> list[Float1D | None]:
 
 def options(
     items: Sequence[DoubleBarrier], model: BlackScholes, snapshot: Snapshot, *, series: Series = "auto",
-    looks: Looks = "exact",
+    looks: Looks = "auto",
 ) -> Values:  # fmt: skip
     """Double-barrier options with rebates; `series` is "auto", "images" or "eigenfunctions", `looks` exact or shift."""
     for item in items:
@@ -279,7 +279,7 @@ def options(
 
 def touches(
     items: Sequence[DoubleTouch], model: BlackScholes, snapshot: Snapshot, *, series: Series = "auto",
-    looks: Looks = "exact",
+    looks: Looks = "auto",
 ) -> Values:  # fmt: skip
     """Double touch, double no-touch, and one barrier before the other; `series` and `looks` as for `options`."""
     for item in items:
@@ -296,7 +296,7 @@ def _deposits(items: Sequence[DoubleNoTouch], m: _Market) -> Float1D:
 
 
 def deposits(
-    items: Sequence[DoubleNoTouch], model: BlackScholes, snapshot: Snapshot, *, looks: Looks = "exact"
+    items: Sequence[DoubleNoTouch], model: BlackScholes, snapshot: Snapshot, *, looks: Looks = "auto"
 ) -> Values:
     """Double-no-touch deposits, looked at daily; `looks` as for `options`."""
     low, high = (_array(items, name) * _array(items, "initial") for name in ("low", "high"))

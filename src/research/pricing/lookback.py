@@ -34,7 +34,7 @@ from research.models import black
 from research.models.black_scholes import BlackScholes
 from research.pricing._agreed_looks import equal_looks, looks_left
 from research.pricing._flat import flat_market, flat_rates, sensitivity_to_rounding
-from research.pricing._look_steps import EXACT, LOOKS, Looks, extreme
+from research.pricing._look_steps import EXACT, Looks, check_looks, extreme
 from research.pricing._looks import SHIFT, after_the_shift
 from research.pricing._quadrature import around, panels
 from research.pricing.catalogue import Values
@@ -114,9 +114,9 @@ def _check(sigma: float, tau: Any) -> None:
     require_all(np.asarray(tau) > 0.0, "tau", tau, "be > 0 years for a lookback")
 
 
-def value(items: Sequence[Lookback], model: BlackScholes, snapshot: Snapshot, *, looks: Looks = "exact") -> Values:
+def value(items: Sequence[Lookback], model: BlackScholes, snapshot: Snapshot, *, looks: Looks = "auto") -> Values:
     """The engine's door for `pricing.price`; `looks` on n days exactly, one by one, or by the shift of the extreme."""
-    require(looks in LOOKS, "looks", looks, f"be one of {', '.join(map(repr, LOOKS))}")
+    check_looks(looks)
     day, spot = snapshot.as_of, snapshot.spot
     tau = np.array([item.years(day) for item in items])
     _, df, forward = flat_market(snapshot, tau, "analytic")
@@ -128,7 +128,7 @@ def value(items: Sequence[Lookback], model: BlackScholes, snapshot: Snapshot, *,
     if not seen.any():
         return Values(found, np.zeros_like(found), error)
     at = np.flatnonzero(seen)
-    if looks == "exact":
+    if looks != "shift":
         some, part = [items[i] for i in at.tolist()], _Move(move.carry[at], move.std[at])
         found[at], gap = _look_by_look(some, strike[at], spot, part, tau[at])
         size = np.maximum(np.maximum(spot, forward[at]), np.nan_to_num(np.abs(found[at])))

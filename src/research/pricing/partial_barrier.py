@@ -30,7 +30,7 @@ from research.models.black_scholes import BlackScholes
 from research.pricing._agreed_looks import equal_looks
 from research.pricing._bivariate import bivariate_normal_cdf
 from research.pricing._flat import flat_market, sensitivity_to_rounding
-from research.pricing._look_steps import EXACT, LOOKS, Looks, Walk, stays, walked
+from research.pricing._look_steps import EXACT, Looks, Walk, check_looks, stays, walked
 from research.pricing._looks import SHIFT, after_the_shift
 from research.pricing.catalogue import Values
 
@@ -186,11 +186,9 @@ def _exact(t: _Terms, spot: float, days: Sequence[Any], tau: Float1D) -> Float1D
     return _paid(t, np.maximum(out, 0.0), found[2])
 
 
-def value(
-    items: Sequence[PartialBarrier], model: BlackScholes, snapshot: Snapshot, *, looks: Looks = "exact"
-) -> Values:
+def value(items: Sequence[PartialBarrier], model: BlackScholes, snapshot: Snapshot, *, looks: Looks = "auto") -> Values:
     """The engine's door for `pricing.price`; `looks` on n days exactly, one by one, or by the shift of the barrier."""
-    require(looks in LOOKS, "looks", looks, f"be one of {', '.join(map(repr, LOOKS))}")
+    check_looks(looks)
     day, spot = snapshot.as_of, snapshot.spot
     tau = np.array([item.years(day) for item in items])
     _, df, forward = flat_market(snapshot, tau, "analytic")
@@ -208,7 +206,7 @@ def value(
     always, seen = np.flatnonzero(~seen), np.flatnonzero(seen)
     if always.size:
         value[always] = _present(t.part(always), spot)
-    if seen.size and looks == "exact":
+    if seen.size and looks != "shift":
         some = [one for one in days if one is not None]
         value[seen] = _exact(t.part(seen), spot, some, tau[seen])
         gap = np.array([one[-1] - one[-2] if one.size > 1 else one[0] for one in some])
