@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import math
 import warnings
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -72,6 +73,9 @@ def _spread(found: Any, lost: BoolND) -> Any:
     return out
 
 
+_FEW = 8  # numbers that are looked at one by one in less time than a reduction takes to start
+
+
 def vectors(*values: ArrayLike) -> tuple[list[Float1D], tuple[int, ...]]:
     """Broadcast together, copy to float64 vectors, and remember the shape.
 
@@ -86,6 +90,9 @@ def vectors(*values: ArrayLike) -> tuple[list[Float1D], tuple[int, ...]]:
     ((2,), [3.0, 3.0])
     """
     arrays = [numbers(value, "arguments") for value in values]
+    shape = arrays[0].shape
+    if all(a.shape == shape for a in arrays):
+        return [np.array(a, order="C").reshape(-1) for a in arrays], shape
     try:
         shape = np.broadcast_shapes(*(a.shape for a in arrays))
     except ValueError:
@@ -111,6 +118,16 @@ def numbers(value: Any, name: str) -> FloatND:
     except (TypeError, ValueError):
         hint = "Times are in years: conventions.year_fraction." if hasattr(value, "year") else ""
         raise InputError(rule(name, "be numbers, in rows of one length", value, hint)) from None
+
+
+def all_within(x: FloatND, least: float, *, above: bool = False) -> bool:
+    """Are all finite and at least, or above, `least`? Quick for one number too; False for nan."""
+    if x.size <= _FEW:
+        if above:
+            return all(least < one < math.inf for one in x.ravel().tolist())
+        return all(least <= one < math.inf for one in x.ravel().tolist())
+    low = x.min()
+    return bool((low > least if above else low >= least) and x.max() < math.inf)
 
 
 def vector(value: ArrayLike, name: str) -> Float1D:
@@ -153,7 +170,7 @@ def reused(*shape: int) -> FloatND:
 
     A fresh page costs more than computing what stands in it: 64 MiB take 10 ms to come by, and nothing to use again.
     """
-    size = int(np.prod(shape))
+    size = math.prod(shape)
     if 8 * size < _KEEP_FROM:
         return np.empty(shape)
     try:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from research.arrays import Float1D, numbers, vector
+from research.arrays import Float1D, all_within, numbers, vector
 from research.conventions import check_fields, check_rates, equal_by_value
 from research.errors import require, require_all
 
@@ -56,7 +56,10 @@ class DiscountCurve:
         if type(tau) is float and 0.0 <= tau < np.inf:
             return self._zero_rate(tau)
         t = numbers(tau, "tau")
-        require_all(np.isfinite(t) & (t >= 0.0), "tau", t, "be finite and >= 0 years")
+        if not all_within(t, 0.0):
+            require_all(np.isfinite(t) & (t >= 0.0), "tau", t, "be finite and >= 0 years")
+        if self.tau.size == 1:
+            return np.full(t.shape, self.zero_rate[0]) if t.shape else float(self.zero_rate[0])
         inside = np.interp(t, self.tau, self.zero_rate * self.tau) / np.where(t > 0.0, t, 1.0)
         rate = np.where(t <= self.tau[0], self.zero_rate[0], np.where(t >= self.tau[-1], self.zero_rate[-1], inside))
         return rate if rate.shape else float(rate)

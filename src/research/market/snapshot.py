@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from research.arrays import Float1D, numbers
+from research.arrays import Float1D, FloatND, numbers
 from research.conventions import check_fields, check_number, check_rates, equal_by_value
 from research.errors import DataError, InputError, require
 from research.market.curves import DiscountCurve
@@ -66,21 +66,24 @@ class Snapshot:
     def yield_at(self, tau: ArrayLike) -> Any:
         """Mean yield and borrow cost up to `tau`, 1/year, without cash dividends; float in, float out."""
         t = numbers(tau, "tau")
+        out = np.asarray(self._yield(t))
+        return (out if out.shape else np.full(t.shape, out)) if t.shape else float(out)
+
+    def _yield(self, t: FloatND) -> Any:
+        """One number where it is flat."""
         curve = self.dividend_yields
-        flat = np.full(t.shape, self.dividend_yield)
-        out = np.asarray(self.borrow + (flat if curve is None else curve.zero_rate_at(t)))
-        return out if out.shape else float(out)
+        return self.borrow + (self.dividend_yield if curve is None else curve.zero_rate_at(t))
 
     def growth(self, tau: ArrayLike) -> Any:
         """What one unit of stock bought today is worth at `tau` in units of its forward: exp(-yield tau) / df."""
         t = numbers(tau, "tau")
-        out = np.asarray(np.exp(-self.yield_at(t) * t) / self.discount.df(t))
+        out = np.asarray(np.exp(-self._yield(t) * t) / self.discount.df(t))
         return out if out.shape else float(out)
 
     def forward(self, tau: ArrayLike) -> Any:
         """Forward price for delivery at `tau`; float in, float out. Cash paid up to then is off."""
         t = numbers(tau, "tau")
-        out = self.spot * np.exp(-self.yield_at(t) * t) / self.discount.df(t)
+        out = self.spot * np.exp(-self._yield(t) * t) / self.discount.df(t)
         if self.cash_dividends is not None:
             paid, cash = self.cash_dividends.tau, self.cash_dividends.cash
             off = np.where(paid <= t[..., None], cash / self.growth(paid), 0.0).sum(axis=-1)

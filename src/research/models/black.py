@@ -10,6 +10,7 @@ Haug (2007), The Complete Guide to Option Pricing Formulas, 2nd ed., chapters 1 
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -53,7 +54,7 @@ def _inputs(is_call: ArrayLike, *values: ArrayLike) -> tuple[list[Float1D], Bool
 
 def _values(inputs: list[Float1D], is_call: Bool1D, shape: tuple[int, ...], n_rows: int) -> Float2D:
     """Rows of `black_greeks`; a batch's nan rows are nan and counted in a warning, everything else is refused."""
-    n = int(np.prod(shape))
+    n = math.prod(shape)
     out: Any = reused(n_rows, n)
     bad = np.empty(-(-n // BLOCK), dtype=np.int64)
     f, k, t, v, d = inputs

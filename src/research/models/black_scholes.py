@@ -44,7 +44,8 @@ class BlackScholes:
 
     def vol(self, log_moneyness: ArrayLike, tau: ArrayLike) -> FloatND:
         """Implied volatility at log(strike / forward) and tau (years): sigma everywhere."""
-        return np.full(np.broadcast_shapes(np.shape(log_moneyness), np.shape(tau)), self.sigma)
+        shape = np.shape(log_moneyness)
+        return np.full(shape if isinstance(tau, float) else np.broadcast_shapes(shape, np.shape(tau)), self.sigma)
 
     def to_json(self) -> dict[str, float]:
         """The parameter by name."""

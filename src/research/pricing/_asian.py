@@ -42,16 +42,16 @@ def _parts(item: Asian, vol: Any, snapshot: Snapshot, age: float = 0.0) -> tuple
     return variance, fixings, terms
 
 
-def geometric_value(fixings: Float2D, terms: Float1D) -> float:
+def geometric_value(fixings: Float2D, terms: Float1D, law: _Law | None = None) -> float:
     """Present value of the option on the geometric average, or on S less it (then terms[1] must be 0).
 
     log G is normal with the variance sum of a_i a_j min(v_i, v_j) / g^2 (Kemna and Vorst 1990; Margrabe 1978).
     """
-    law = _law(fixings)
-    df, strike, sign, kind = terms
+    law = law or _law(fixings)
+    df, strike, sign, kind = terms.tolist()
     if kind == 1.0:
-        last = fixings[-1]
-        std = np.sqrt(max(last[1] + law.spread - 2.0 * float(law.share @ fixings[:, 1]), 0.0))
+        last = fixings[-1].tolist()
+        std = math.sqrt(max(last[1] + law.spread - 2.0 * float(law.share @ fixings[:, 1]), 0.0))
         return _black(last[0], law.forward, std, df, sign)
     return _black(law.forward, strike, math.sqrt(law.spread), df, sign)
 
@@ -66,11 +66,11 @@ class _Law(NamedTuple):
 
 
 def _law(fixings: Float2D) -> _Law:
-    forward, v, a = fixings.T
+    forward, v, a = np.ascontiguousarray(fixings.T)
     g = float(a.sum())
     share, level = a / g, np.log(forward) - 0.5 * v
-    before = np.cumsum(share)
-    with_mean = np.cumsum(share * v) + v * (before[-1] - before)  # variances do not fall
+    before = share.cumsum()
+    with_mean = (share * v).cumsum() + v * (before[-1] - before)  # variances do not fall
     spread = float(share @ with_mean)
     apart = level - share @ level
     beta = with_mean / spread - 1.0 if spread > 0.0 else np.zeros_like(v)
@@ -79,14 +79,14 @@ def _law(fixings: Float2D) -> _Law:
     return _Law(share, spread, g * math.exp(float(share @ level) + 0.5 * spread), given)
 
 
-def second_order(fixings: Float2D, terms: Float1D) -> tuple[float, float]:
+def second_order(fixings: Float2D, terms: Float1D, law: _Law | None = None) -> tuple[float, float]:
     """(level of G, present value) of G (1 + V / 2) against the strike, exercised where G passes the level.
 
     The level is where the mean of G (1 + V / 2) given G is the strike. Under the measure of G, u = log G - its mean is
     normal with mean `spread`.
     """
-    law = _law(fixings)
-    df, strike, sign = terms[:3]
+    law = law or _law(fixings)
+    df, strike, sign = terms[:3].tolist()
     (c0, c1, c2), spread, s = law.given, law.spread, math.sqrt(law.spread)
     if strike <= 0.0:  # always passed
         level, plain, inside, edge, d = 0.0, max(sign, 0.0), max(sign, 0.0), 0.0, 0.0
@@ -123,24 +123,23 @@ def problem(item: Asian, vol: Any, snapshot: Snapshot, age: float = 0.0) -> Prob
     def run(tables, seed, rows, order, weights, out):  # type: ignore[no-untyped-def]
         asian_tasks(tables, seed, rows, order, weights, fixings, terms, out)
 
-    average = float(fixings[:, 0] @ fixings[:, 2])
+    average, law = float(fixings[:, 0] @ fixings[:, 2]), _law(fixings)
     if item.strike is not None:
-        level, twin = second_order(fixings, terms)
+        level, twin = second_order(fixings, terms, law)
     else:
-        level, twin = 0.0, float("nan") if seasoned_strike else geometric_value(fixings, terms)
-    rare = _rarely(fixings, terms)
-    terms = np.append(terms, level)
+        level, twin = 0.0, float("nan") if seasoned_strike else geometric_value(fixings, terms, law)
+    rare = _rarely(fixings, terms, law)
+    terms = np.array([*terms.tolist(), level])
     return Problem(
         variance=variance, run=run, n_moments=N_BASE, controls=(twin, average), rare=rare, skew=_SKEW, first=_FIRST
     )
 
 
-def _rarely(fixings: Float2D, terms: Float1D) -> Float2D:
+def _rarely(fixings: Float2D, terms: Float1D, law: _Law) -> Float2D:
     """Exercise, or none, whichever is the rarer, and what it pays: the root of its mean square under a normal tail."""
-    law = _law(fixings)
-    (df, strike), kind = terms[:2], terms[3]
+    df, strike, _, kind = terms.tolist()
     if kind == 1.0:  # the last price beyond the average
-        last, v, _ = fixings[-1]
+        last, v, _ = fixings[-1].tolist()
         std = math.sqrt(max(v + law.spread - 2.0 * float(law.share @ fixings[:, 1]), 0.0))
         level, forward = law.forward + max(strike, 0.0), last
     else:

@@ -72,8 +72,10 @@ def options_of(engine: Engine) -> dict[str, Any]:
 
 def check_options(engines: Iterable[Engine], options: dict[str, Any], able: Iterable[Engine] = ()) -> None:
     """Refuse an option that none of the engines of a call knows; `able` could price the contracts too."""
+    if not options:
+        return
     used = list(dict.fromkeys(engines))
-    if not used or not options:
+    if not used:
         return
     known: set[str] = set()
     for engine in used:  # one by one: an engine that is not needed is not imported
@@ -100,6 +102,8 @@ def meant_by(engines: list[Engine], options: dict[str, Any]) -> list[Engine]:
 
 def taken(engine: Engine, options: dict[str, Any]) -> dict[str, Any]:
     """Those of the options that an engine knows, each of its kind."""
+    if not options:
+        return {}
     known = options_of(engine)
     return check_kinds(known, {name: value for name, value in options.items() if name in known})
 

@@ -3,13 +3,13 @@ money."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from research.arrays import Float1D, reshape, vectors
+from research.arrays import Float1D, all_within, reshape, vectors
 from research.errors import require, require_all
 from research.instruments import European
 from research.market import Snapshot
@@ -39,11 +39,20 @@ def inputs(
     sign = np.where(flags, 1.0, -1.0)
     found, shape = vectors(forward, strike, tau, df, sign)
     for name, x, rest in zip(("forward", "strike", "tau", "df"), found, ("> 0", "> 0", ">= 0 years", "> 0")):
-        least = x.min(initial=np.inf)
-        if not ((least >= 0.0 if name == "tau" else least > 0.0) and x.max(initial=0.0) < np.inf):
+        if not all_within(x, 0.0, above=name != "tau"):
             sound = (x >= 0.0) if name == "tau" else (x > 0.0)
             require_all(sound & np.isfinite(x), name, x, f"be finite and {rest}")
     return found, shape
+
+
+def expiries(tau: Float1D) -> Iterator[tuple[float, Any]]:
+    """Each expiry after today, and an index of its options."""
+    if tau.size and tau.min() == tau.max():
+        if tau[0] > 0.0:
+            yield float(tau[0]), slice(None)
+        return
+    for years in np.unique(tau[tau > 0.0]):
+        yield float(years), np.flatnonzero(tau == years)
 
 
 def by_expiry(
@@ -52,9 +61,8 @@ def by_expiry(
     """Present values and errors out of options out of the money in units of the forward, expiry by expiry."""
     (f, k, t, d, s), shape = given
     value, error = np.maximum(s * (f - k), 0.0), np.zeros_like(f)
-    for years in np.unique(t[t > 0.0]):
-        here = np.flatnonzero(t == years)
-        found, gap = otm(model, float(years), np.log(k[here] / f[here]))
+    for years, here in expiries(t):
+        found, gap = otm(model, years, np.log(k[here] / f[here]))
         value[here] += f[here] * found
         error[here] = f[here] * gap + rounding * np.maximum(f[here], k[here])
     return reshape(d * value, shape), reshape(d * error, shape)

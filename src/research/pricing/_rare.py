@@ -31,6 +31,8 @@ def added(events: Float2D, n_paths: int) -> float:
     Of events that are met often, one path of the jump: in few dimensions scrambled points miss an edge by the same
     path in most scrambles, and their spread does not show it.
     """
+    if events.shape[0] == 0:
+        return 0.0
     p, change, jump = events.T
     square = np.where(n_paths * p < MET, n_paths * p * change * change, jump * jump)
     return float(np.sqrt(square.sum()) / n_paths)

@@ -106,6 +106,8 @@ def rows_of(first: int, n: int, replicates: int, n_dims: int, settings: Settings
     """The tasks of one round, shape (n_tasks, 7); see core.pricing._moments."""
     quasi = int(settings.sampler == "sobol")
     per = (n + TASK - 1) // TASK
+    if per == replicates == 1:
+        return np.array([[first, n, lanes_of(n_dims, n), int(settings.antithetic), 0, quasi, 0]])
     rows = np.zeros((replicates * per, 7), dtype=np.int64)
     starts, replicate = np.arange(per) * TASK, np.arange(replicates)[:, None]
     table = rows.reshape(replicates, per, 7)
@@ -167,11 +169,9 @@ def _honest(found: Estimate, problem: Problem) -> Estimate:
     skew = problem.skew
     if skew > 1.0:  # measured: worse still with a handful of paths a scramble
         skew *= math.sqrt(1.0 + 2.0 * found.replicates.size / found.n_paths)
-    return (
-        replace(found, std_error=float(np.hypot(skew * found.std_error, more)))
-        if max(more, skew - 1.0) > 0.0
-        else found
-    )
+    if max(more, skew - 1.0) <= 0.0:
+        return found
+    return replace(found, std_error=float(np.hypot(skew * found.std_error, more)))
 
 
 def _next(found: Estimate | None, done: int, settings: Settings, first: int) -> int:
@@ -187,21 +187,22 @@ def _next(found: Estimate | None, done: int, settings: Settings, first: int) -> 
 def summary(sums: Float2D, n: int, controls: tuple[float, float] | None) -> Estimate:
     """The estimate out of the sums of each replicate over n paths, with the linear controls that fit best."""
     m = sums / n
-    whole = m.mean(axis=0)
+    whole = m.mean(axis=0) if m.shape[0] > 1 else m[0]
     first, second = (np.nan, np.nan) if controls is None else controls  # nan: the mean of this control is not known
     total = n * m.shape[0]
-    slopes = _slopes(whole, _known(first, whole[2], whole[6], total), _known(second, whole[3], whole[8], total))
-    exact = (0.0 if np.isnan(first) else first, 0.0 if np.isnan(second) else second)
+    base = whole[:9].tolist()
+    slopes = _slopes(base, _known(first, base[2], base[6], total), _known(second, base[3], base[8], total))
+    exact = (0.0 if math.isnan(first) else first, 0.0 if math.isnan(second) else second)
     each = m[:, 0] - slopes[0] * (m[:, 2] - exact[0]) - slopes[1] * (m[:, 3] - exact[1])
     replicates = m.shape[0]
-    others, variance = whole[9:], _residual(whole, slopes)
+    others, variance = whole[9:], _residual(base, slopes)
     if replicates > 1:
         spread = float(each.std(ddof=1) / np.sqrt(replicates))
         errors = m[:, 9:].std(axis=0, ddof=1) / np.sqrt(replicates)
     else:
-        spread, errors = float(np.sqrt(variance / total)), np.full(others.size, np.nan)
+        spread, errors = math.sqrt(variance / total), np.full(others.size, np.nan)
     return Estimate(
-        value=float(each.mean()),
+        value=float(each.mean()) if replicates > 1 else float(each[0]),
         std_error=spread,
         replicates=each,
         n_paths=total,
@@ -213,29 +214,30 @@ def summary(sums: Float2D, n: int, controls: tuple[float, float] | None) -> Esti
 
 def _known(exact: float, mean: float, square: float, n: int) -> bool:
     """May a control be used? Not where its mean is unknown, or where the paths have missed what makes its mean."""
-    if np.isnan(exact):
+    if math.isnan(exact):
         return False
     variance = max(square - mean * mean, 0.0)
-    return (mean - exact) ** 2 <= _ASTRAY**2 * variance / n + 1e-12 * exact * exact
+    gap = mean - exact
+    return gap * gap <= _ASTRAY**2 * variance / n + 1e-12 * exact * exact
 
 
-def _slopes(m: Float1D, first: bool, second: bool) -> tuple[float, float]:
+def _slopes(m: list[float], first: bool, second: bool) -> tuple[float, float]:
     """Regression of the value on the two controls; 0 for one not wanted, constant or equal to the other."""
-    aa, ab, bb = m[6] - m[2] ** 2, m[7] - m[2] * m[3], m[8] - m[3] ** 2
+    aa, ab, bb = m[6] - m[2] * m[2], m[7] - m[2] * m[3], m[8] - m[3] * m[3]
     ya, yb = m[4] - m[0] * m[2], m[5] - m[0] * m[3]
-    first, second = first and bool(aa > 1e-14 * m[6]), second and bool(bb > 1e-14 * m[8])
+    first, second = first and aa > 1e-14 * m[6], second and bb > 1e-14 * m[8]
     det = aa * bb - ab * ab
     if first and second and det > 1e-10 * aa * bb:
-        return float((ya * bb - yb * ab) / det), float((yb * aa - ya * ab) / det)
+        return (ya * bb - yb * ab) / det, (yb * aa - ya * ab) / det
     if first:
-        return float(ya / aa), 0.0
-    return 0.0, float(yb / bb) if second else 0.0
+        return ya / aa, 0.0
+    return 0.0, yb / bb if second else 0.0
 
 
-def _residual(m: Float1D, slopes: tuple[float, float]) -> float:
+def _residual(m: list[float], slopes: tuple[float, float]) -> float:
     """Variance of the value less its controls."""
     a, b = slopes
-    aa, ab, bb = m[6] - m[2] ** 2, m[7] - m[2] * m[3], m[8] - m[3] ** 2
+    aa, ab, bb = m[6] - m[2] * m[2], m[7] - m[2] * m[3], m[8] - m[3] * m[3]
     ya, yb = m[4] - m[0] * m[2], m[5] - m[0] * m[3]
-    plain = m[1] - m[0] ** 2
-    return max(float(plain - 2.0 * (a * ya + b * yb) + a * a * aa + 2.0 * a * b * ab + b * b * bb), 0.0)
+    plain = m[1] - m[0] * m[0]
+    return max(plain - 2.0 * (a * ya + b * yb) + a * a * aa + 2.0 * a * b * ab + b * b * bb, 0.0)

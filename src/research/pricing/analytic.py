@@ -12,7 +12,7 @@ from research.arrays import reshape
 from research.instruments import European
 from research.market import Snapshot
 from research.models import black
-from research.pricing._european import european_values, inputs
+from research.pricing._european import european_values, expiries, inputs
 from research.pricing.catalogue import Values
 
 
@@ -28,9 +28,8 @@ def price_with_error(
     """Present values under a model with `vol(log_moneyness, tau)`, and the rounding error of each, price units."""
     (f, k, t, d, sign), shape = inputs(forward, strike, tau, df, is_call)
     vol = np.zeros_like(f)
-    for years in np.unique(t[t > 0.0]):
-        here = t == years
-        vol[here] = model.vol(np.log(k[here] / f[here]), float(years))
+    for years, here in expiries(t):
+        vol[here] = model.vol(np.log(k[here] / f[here]), years)
     value = np.asarray(black.price(f, k, t, vol, df=d, is_call=sign > 0.0))
     return reshape(value, shape), reshape(d * 4e-16 * np.maximum(f, k), shape)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -39,10 +40,9 @@ class Engine:
 
     def load(self) -> Callable[..., Values]:
         """The engine's function."""
-        found: Callable[..., Values] = getattr(
-            importlib.import_module(f"research.pricing.{self.module}"), self.function
-        )
-        return found
+        name = f"research.pricing.{self.module}"
+        found: Callable[..., Values] | None = getattr(sys.modules.get(name), self.function, None)
+        return found or getattr(importlib.import_module(name), self.function)  # type: ignore[no-any-return]
 
 
 CATALOGUE: tuple[Engine, ...] = (

@@ -163,19 +163,21 @@ class Rows:
     """The rows of the answer as they are found."""
 
     def __init__(self, n: int) -> None:
-        self.value, self.std_error, self.error = (np.full(n, np.nan) for _ in range(3))
+        self.value, self.std_error, self.error = np.full((3, n), np.nan)
         self.engines: dict[Engine, None] = {}  # that were used
-        self.method, self.why, self.refused = (np.full(n, "", dtype=object) for _ in range(3))
+        self.method, self.why, self.refused = np.full((3, n), "", dtype=object)
+        self.lost = False
 
     def fill(self, at: list[int], found: Values, engine: Engine) -> None:
         """Rows that one engine has priced."""
-        self.value[at], self.std_error[at], self.error[at] = found.value, found.std_error, found.error
-        self.method[at], self.why[at] = engine.method, engine.why
+        rows: Any = slice(None) if len(at) == self.value.size else at  # groups keep the order
+        self.value[rows], self.std_error[rows], self.error[rows] = found.value, found.std_error, found.error
+        self.method[rows], self.why[rows] = engine.method, engine.why
         self.engines[engine] = None
 
     def refuse(self, at: list[int], error: Exception) -> None:
         """Rows without a price."""
-        self.refused[at] = str(error)
+        self.refused[at], self.lost = str(error), True
 
 
 def _parts(
@@ -226,8 +228,9 @@ def warn_of(refused: Any, what: str) -> None:
 
 def _price(out: Rows, items: list[Any], model: Any, one: bool) -> Price:
     """The answer out of its rows; a warning counts those that were refused."""
-    warn_of(out.refused, "contracts")
-    why = "; ".join(dict.fromkeys(text for text in out.why if text))
+    if out.lost:
+        warn_of(out.refused, "contracts")
+    why = "; ".join(dict.fromkeys(text for text in out.why.tolist() if text))
     name = _name(model)
     if one:
         return Price(
@@ -336,13 +339,13 @@ def choose(item: Any, model: Any, method: str) -> list[Engine]:
     if not is_dataclass(item) or isinstance(item, type):
         raise NoEngineError(rule("instrument", "have terms", kind if not isinstance(item, type) else item.__name__,
                                  "Give them: European(strike=100.0, tau=1.0)."))  # fmt: skip
+    if method == "auto" and able:
+        return able
     available = f"Available: {', '.join(repr(e.method) for e in able) or 'none'}."
     if method == "auto":
-        if not able:
-            needs = ", ".join(dict.fromkeys(e.needs.removesuffix("_any_sign") for e in lines))
-            hint = _of_paths(lines, model) or available
-            raise NoEngineError(f"{_name(model)} has none of {needs}, needed to price {kind}. {hint}")
-        return able
+        needs = ", ".join(dict.fromkeys(e.needs.removesuffix("_any_sign") for e in lines))
+        hint = _of_paths(lines, model) or available
+        raise NoEngineError(f"{_name(model)} has none of {needs}, needed to price {kind}. {hint}")
     every = dict.fromkeys(e.method for e in CATALOGUE)
     near = did_you_mean(method.lower(), every) if isinstance(method, str) and method not in every else ""
     hint = f"{near} {available}".strip()
