@@ -20,13 +20,20 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import log_ndtr, ndtr, ndtri
+from scipy.special import log_ndtr, ndtr
 
-from research.arrays import Float1D, Float2D, reshape, vectors
+from research.arrays import Float1D, Float2D, Int3D, reshape, vectors
+from research.core._tasks import share
+from research.core.math.orthants import LANES, orthants
+from research.core.random import sobol
 from research.errors import require_all
 
 _HIGH = 0.925  # correlation above which the integral is taken from the other end
 _FAR = 40.0  # stands for infinity
+_KNOWN = 1e-7  # standard deviation of a variable that follows from others
+_LOG_ROOT = 0.5 * np.log(2.0 * np.pi)
+REPLICATES = 16  # independent scrambles
+_FEW = 1 << 17  # points times variables below which one thread is quicker
 
 
 @lru_cache(maxsize=16)
@@ -126,46 +133,75 @@ def _trivariate(b: Float1D, r: Float2D) -> float:
     return float(density @ bivariate_cdf(scaled(i, si), scaled(j, sj), rho))
 
 
-def _separated(b: Float1D, r: Float2D, n_points: int, seed: int) -> tuple[float, float]:
-    """Genz (1992) on 16 scrambles of n_points / 16 points: estimate and standard error."""
-    from scipy.stats import qmc
+def _ordered(b: Float1D, r: Float2D) -> tuple[Float1D, Float2D]:
+    """Limits and Cholesky's factor with the least likely variable first, given the means of those before it.
 
-    at = np.argsort(b)  # the narrowest limits first
-    b, r = b[at], r[np.ix_(at, at)]
-    values, vectors_ = np.linalg.eigh(r)
-    lower = np.linalg.qr((vectors_ * np.sqrt(np.maximum(values, 0.0))).T)[1].T  # Cholesky, also where r is singular
-    lower = lower * np.where(np.diag(lower) < 0.0, -1.0, 1.0)
-    n, each = b.size, []
-    for replicate in range(16):
-        points = qmc.Sobol(n - 1, scramble=True, rng=np.random.default_rng([seed, replicate])).random(n_points // 16)
-        y = np.zeros((n_points // 16, n))
-        product = np.full(n_points // 16, ndtr(b[0] / lower[0, 0]))
-        top = product.copy()
-        for i in range(1, n):
-            y[:, i - 1] = ndtri(np.clip(points[:, i - 1] * top, 1e-300, 1.0 - 1e-16))
-            left = b[i] - y[:, :i] @ lower[i, :i]
-            spread = lower[i, i]
-            top = ndtr(left / spread) if spread > 1e-12 else (left >= 0.0).astype(float)
-            product *= top
-        each.append(product.mean())
-    return float(np.mean(each)), float(np.std(each, ddof=1) / 4.0)
+    Genz (1992), section 4, and Gibson, Glasbey, Elston (1994): what varies most is then integrated first, and the
+    factors that follow are smooth. Also where r is singular.
+    """
+    n, b, r = b.size, b.copy(), r.copy()
+    lower, mean = np.zeros((n, n)), np.zeros(n)
+    for k in range(n):
+        spread = np.sqrt(np.maximum(np.diag(r)[k:] - (lower[k:, :k] ** 2).sum(axis=1), 1e-20))
+        level = (b[k:] - lower[k:, :k] @ mean[:k]) / spread
+        m = k + int(np.argmin(level))
+        for each in (b, r, lower):
+            each[[k, m]] = each[[m, k]]
+        r[:, [k, m]] = r[:, [m, k]]
+        own, at = float(spread[m - k]), float(level[m - k])
+        if own <= _KNOWN:
+            continue  # known from those before
+        lower[k, k] = own
+        lower[k + 1 :, k] = (r[k + 1 :, k] - lower[k + 1 :, :k] @ lower[k, :k]) / own
+        mean[k] = -np.exp(-0.5 * at * at - _LOG_ROOT - log_ndtr(at))  # of a normal variable below `at`
+    return b, lower
+
+
+@lru_cache(maxsize=16)
+def _tables(n_dims: int, seed: int) -> Int3D:
+    """Scrambled directions of each replicate."""
+    out = np.empty((REPLICATES, n_dims, sobol.COLUMNS), dtype=np.int64)
+    sobol.scramble(seed, 0, sobol.directions(n_dims), out)
+    return out
+
+
+def replicates(b: ArrayLike, correlation: ArrayLike, *, n_points: int = 1 << 16, seed: int = 1) -> Float1D:
+    """The probability that every X_i <= b_i by each of REPLICATES scrambles; equal where it is exact."""
+    limit, r = np.array(b, dtype=np.float64), np.array(correlation, dtype=np.float64)
+    kept = limit < _FAR
+    limit, r = limit[kept], r[np.ix_(kept, kept)]
+    if np.any(limit <= -_FAR):
+        return np.zeros(REPLICATES)
+    if limit.size <= 3:
+        return np.full(REPLICATES, _exact(limit, r))
+    each = max(n_points // REPLICATES, LANES)
+    limit, lower = _ordered(limit, r)
+    tables, out = _tables(limit.size - 1, seed), np.empty(REPLICATES)
+    few = n_points * limit.size < _FEW
+    share(REPLICATES, lambda part: orthants(tables[part], each // LANES * LANES, limit, lower, out[part]), small=few)
+    return out
+
+
+def _exact(limit: Float1D, r: Float2D) -> float:
+    """The case of no, one, two or three variables."""
+    if limit.size == 0:
+        return 1.0
+    if limit.size == 1:
+        return float(ndtr(limit[0]))
+    if limit.size == 2:
+        return float(bivariate_cdf(limit[0], limit[1], float(np.clip(r[0, 1], -1.0, 1.0))))
+    return _trivariate(limit, r)
 
 
 def multivariate_cdf(
     b: ArrayLike, correlation: ArrayLike, *, n_points: int = 1 << 16, seed: int = 1
 ) -> tuple[float, float]:
     """(probability, standard error) that every X_i <= b_i; the error is 0 for up to three variables."""
-    limit, r = np.array(b, dtype=np.float64), np.array(correlation, dtype=np.float64)
-    if np.any(limit <= -_FAR):
-        return 0.0, 0.0
-    kept = limit < _FAR
-    limit, r = limit[kept], r[np.ix_(kept, kept)]
-    if limit.size == 0:
-        return 1.0, 0.0
-    if limit.size == 1:
-        return float(ndtr(limit[0])), 0.0
-    if limit.size == 2:
-        return float(bivariate_cdf(limit[0], limit[1], float(np.clip(r[0, 1], -1.0, 1.0)))), 0.0
-    if limit.size == 3:
-        return _trivariate(limit, r), 0.0
-    return _separated(limit, r, n_points, seed)
+    return mean_and_error(replicates(b, correlation, n_points=n_points, seed=seed))
+
+
+def mean_and_error(each: Float1D) -> tuple[float, float]:
+    """Of independent replicates; no error where all are one number."""
+    if each.min() == each.max():
+        return float(each[0]), 0.0
+    return float(each.mean()), float(each.std(ddof=1)) / np.sqrt(each.size)

@@ -24,10 +24,21 @@ def _by_angle() -> tuple[Any, ...]:
     return h, k, rho, rng.uniform(-5.0, 5.0, 21), nodes, weights, np.zeros(21)
 
 
+def _orthants() -> tuple[Any, ...]:
+    """Three variables, the last known from the first."""
+    from research.core.random import sobol
+
+    tables = np.empty((2, 2, sobol.COLUMNS), dtype=np.int64)
+    sobol.scramble(5, 0, sobol.directions(2), tables)
+    lower = np.array([[1.0, 0.0, 0.0], [0.6, 0.8, 0.0], [-1.0, 0.0, 0.0]])
+    return tables, 256, np.array([0.3, -0.4, 1.5]), lower, np.zeros(2)
+
+
 CASES: dict[str, Callable[[], tuple[Any, ...]]] = {
     "research.core.math.quadrature.gauss_legendre": lambda: (np.zeros(33), np.zeros(33)),
     "research.core.math.quadrature.gauss_legendre[even]": lambda: (np.zeros(8), np.zeros(8)),
     "research.core.math.bivariate.bivariate_cdfs": _bivariate,
     "research.core.math.bivariate.bivariate_cdfs[by angle]": _by_angle,
+    "research.core.math.orthants.orthants": _orthants,
     "research.core.math.quadrature.tanh_sinh": lambda: (np.zeros(65), np.zeros(65)),
 }
