@@ -207,7 +207,8 @@ CATALOGUE: tuple[Engine, ...] = (
           ("bjerksund_stensland", "stated: the distance to the exact value, 1e-3", "a lower bound in closed form"),
           ("kirk", "stated: the distance to the exact value, about 1e-2 of it", "what desks quote with"))),
     *(Engine("analytic", contract, "multi_lognormal", "rainbow", "1e-13 for two or three assets, else a standard error",
-             "1 ms for two assets, 50 ms for four", "Stulz' and Johnson's formulas") for contract in ("BestOf", "WorstOf")),
+             "1 ms for two assets, 50 ms for four", "Stulz' and Johnson's formulas")
+      for contract in ("BestOf", "WorstOf")),
     *(Engine("analytic", contract, "multi_lognormal", "quanto", "1e-15 of the larger of forward and strike",
              "50 us an option", "Black's formula, quanto drift or compo vol") for contract in ("Quanto", "Compo")),
     *(Engine("monte_carlo", contract, "multi_lognormal", "multi_asset", "a standard error of choice",
