@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from research.pricing._agreed_looks import equal_looks
-from research.pricing._look_steps import EXACT, Walk, between, stays, walked
+from research.pricing._look_steps import EXACT, Walk, out_by, stays
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +59,4 @@ class Steps:
 
     def at_hit(self) -> float | None:
         """One unit at the look that finds it passed, present value."""
-        w = self._walk(-0.5)
-        ends = (-np.inf, w.low) if self.down else (w.high, np.inf)
-
-        def gone(x: Any, years: float) -> Any:
-            return between(x, years, *ends, w)
-
-        return walked(w, gone, gone, float(np.exp(-self.rate * self.step)))
+        return out_by(self._walk(-0.5), "low" if self.down else "high", float(np.exp(-self.rate * self.step)))

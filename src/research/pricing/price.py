@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from research.errors import NoEngineError, NumericalError, did_you_mean, require, rule
+from research.errors import InputError, NoEngineError, NumericalError, did_you_mean, require, rule
 from research.market import BasketSnapshot, Snapshot
 from research.pricing import _calls, carry
 from research.pricing._limits import within
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+_METHODS = dict.fromkeys(e.method for e in CATALOGUE)
 _MOSTLY_NOISE = 4.0  # standard errors: an error up to here is that of sampling, and said by the standard error
 
 
@@ -346,10 +347,10 @@ def choose(item: Any, model: Any, method: str) -> list[Engine]:
         needs = ", ".join(dict.fromkeys(e.needs.removesuffix("_any_sign") for e in lines))
         hint = _of_paths(lines, model) or available
         raise NoEngineError(f"{_name(model)} has none of {needs}, needed to price {kind}. {hint}")
-    every = dict.fromkeys(e.method for e in CATALOGUE)
-    near = did_you_mean(method.lower(), every) if isinstance(method, str) and method not in every else ""
-    hint = f"{near} {available}".strip()
-    require(method in every, "method", method, f"be 'auto' or one of {', '.join(map(repr, every))}", hint=hint)
+    if not isinstance(method, str) or method not in _METHODS:
+        near = did_you_mean(method.lower(), _METHODS) if isinstance(method, str) else ""
+        hint = f"{near} {available}".strip()
+        raise InputError(rule("method", f"be 'auto' or one of {', '.join(map(repr, _METHODS))}", method, hint))
     for engine in able:
         if engine.method == method:
             return [engine]
