@@ -77,6 +77,7 @@ _CUTS = (
     (2, 1),
     (4, 1),
 )  # the fine grid, half of it, a quarter: points are cut by the first, steps by the second
+_ROUGHEST = (8, 1)  # an eighth, for options that may be exercised early
 _LEAST = 2  # full steps of the coarse grid between two days of a contract
 
 
@@ -178,23 +179,41 @@ def _at_every_moment(
         std = [spreads(of, years, there)[0] for years in tau.tolist()]
         finer[:] = [refinement(s, years, there) for s, years in zip(std, tau.tolist())]
         carried[:] = [unseen_drift(s, years, there) for s, years in zip(std, tau.tolist())]
-    grids = np.empty((len(_CUTS), n_rows, tau.size))
+    early = isinstance(items[0], American)
+    cuts = _cuts(early, n_space, n_time)
+    grids = np.empty((len(cuts), n_rows, tau.size))
     for times in np.unique(finer).tolist():
         at = np.flatnonzero(finer == times)
         these, (n, m) = [items[i] for i in at.tolist()], (n_space * times, n_time * times)
-        for row, (base, level) in enumerate(_CUTS):
+        for row, (base, level) in enumerate(cuts):
             grids[row][:, at] = _solve(these, tau[at], model, snapshot, n // base, m // base, dividends, level, n_rows,
                                        layout)  # fmt: skip
     if n_rows > 1:
         variance = np.array([variance_today(model, snapshot, years) for years in tau.tolist()])
         grids = np.array([with_theta(rows, variance, snapshot) for rows in grids])
-    value, error = extrapolated(*grids)
-    if isinstance(items[0], American) and may_exercise_anywhere(snapshot):  # of order 1 in time
+    value, error = extrapolated(*grids[: len(_CUTS)])
+    if early and may_exercise_anywhere(snapshot):  # of order 1 in time
         value, error = grids[0], 3.0 * error
-    if isinstance(items[0], American) and not dividends and base_of(model) is model:  # no cash is paid
+    elif early:
+        error[0] = _left(grids[:, 0])
+    if early and not dividends and base_of(model) is model:  # no cash is paid
         _widened(value, error, grids, items, tau, np.array(std), model, snapshot, (n_space, n_time), layout)
     error[0] = error[0] * carried + _ROUNDING * snapshot.spot
     return value, error
+
+
+def _cuts(early: bool, n_space: int, n_time: int) -> tuple[tuple[int, int], ...]:
+    """Grids of a call; a fourth where early exercise makes errors jump about and it is not too small to say a thing."""
+    base = _ROUGHEST[0]
+    return (*_CUTS, _ROUGHEST) if early and n_space >= 4 * base and n_time >= 2 * base else _CUTS
+
+
+def _left(grids: Float2D) -> Float1D:
+    """left"""
+    fine, coarse, rough = grids[:3]
+    third = (fine - coarse) / 3.0
+    first, second = fine + third, coarse + (coarse - rough) / 3.0
+    return np.abs(first - second)
 
 
 def _widened(

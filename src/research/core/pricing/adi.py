@@ -38,7 +38,7 @@ import numpy as np
 
 from research.arrays import Float1D, Float2D, Float3D, Float4D, Int1D, Int2D
 from research.core._jit import inlined, kernel
-from research.core.pricing._differences import differences
+from research.core.pricing._differences import differences, straight_ends
 
 DAMPED, CRAIG_SNEYD, HUNDSDORFER_VERWER, SMOOTHING = 0, 1, 2, 3
 _HV = 0.5 + sqrt(3.0) / 6.0
@@ -275,6 +275,7 @@ def adi_march(
     y, base, scratch = np.empty((nx, nv)), np.empty((nx, nv)), np.empty((nx, nv))
     for which in range(2):
         differences(x if which == 0 else v, dx if which == 0 else dv)
+    straight_ends(x, dx)
     now, ahead, span = np.empty(2), -1.0, np.empty((2, jump.shape[0]), np.int64)
     _spans(jump, span)
     for k in range(steps):
