@@ -78,6 +78,8 @@ _CUTS = (
     (4, 1),
 )  # the fine grid, half of it, a quarter: points are cut by the first, steps by the second
 _ROUGHEST = (8, 1)  # an eighth, for options that may be exercised early
+# of the third extrapolated value's distance, and of a third of the leading term: outside and in the money
+_ACCIDENT, _KEPT, _LITTLE = 1.0 / 8.0, (0.1, 1.5), 0.1
 _LEAST = 2  # full steps of the coarse grid between two days of a contract
 
 
@@ -193,9 +195,10 @@ def _at_every_moment(
         grids = np.array([with_theta(rows, variance, snapshot) for rows in grids])
     value, error = extrapolated(*grids[: len(_CUTS)])
     if early and may_exercise_anywhere(snapshot):  # of order 1 in time
-        value, error = grids[0], 3.0 * error
+        value, error = grids[0], 1.5 * error
     elif early:
-        error[0] = _left(grids[:, 0])
+        strike, sign = np.array([(item.strike, 1.0 if item.is_call else -1.0) for item in items]).T
+        error[0] = _left(grids[:, 0], sign * (snapshot.spot - strike), strike * np.minimum(std, 1.0))
     if early and not dividends and base_of(model) is model:  # no cash is paid
         _widened(value, error, grids, items, tau, np.array(std), model, snapshot, (n_space, n_time), layout)
     error[0] = error[0] * carried + _ROUNDING * snapshot.spot
@@ -208,12 +211,23 @@ def _cuts(early: bool, n_space: int, n_time: int) -> tuple[tuple[int, int], ...]
     return (*_CUTS, _ROUGHEST) if early and n_space >= 4 * base and n_time >= 2 * base else _CUTS
 
 
-def _left(grids: Float2D) -> Float1D:
-    """left"""
-    fine, coarse, rough = grids[:3]
-    third = (fine - coarse) / 3.0
-    first, second = fine + third, coarse + (coarse - rough) / 3.0
-    return np.abs(first - second)
+def _left(grids: Float2D, gain: Float1D, size: Float1D) -> Float1D:
+    """What extrapolated values of early exercise leave: the distance of two of them, from grids of rows.
+
+    The boundary lies anywhere between two nodes, so errors jump about an order of 2: the distance may be next to
+    nothing by accident, which a third extrapolated value shows. Deep in the money, near the boundary, all three may be
+    off alike, as the jump is of the same side on every grid: there a part of the leading term is kept. `gain` is what
+    exercise pays today, `size` the strike times a deviation of the spot: what little more an option is worth is small
+    against.
+    """
+    third = (grids[:-1] - grids[1:]) / 3.0
+    best = grids[:-1] + third
+    far = np.abs(np.diff(best, axis=0))
+    out = np.maximum(far[0], _ACCIDENT * far[-1] if far.shape[0] > 1 else 0.0)
+    deep = (gain > 0.0) & (best[0] - gain < _LITTLE * size)
+    part = np.where(deep, _KEPT[1], _KEPT[0])
+    left: Float1D = np.maximum(out, part * np.abs(third[0]))
+    return left
 
 
 def _widened(
