@@ -12,6 +12,7 @@ import numpy as np
 from research.arrays import Float1D, Float2D, Float3D
 from research.core.pricing.adi import SMOOTHING, adi_march
 from research.market import Snapshot
+from research.models.heston import Heston
 from research.pricing._dated import Dated
 from research.pricing._dated_march import Stretches, reach, stretches
 from research.pricing._escrow import LEVERAGED
@@ -19,6 +20,8 @@ from research.pricing._jump_plane import PlaneModel, deviations, drift_of_jumps,
 from research.pricing._pde_grid import FINE, Dividends, pinned_nodes, steps_between, variance_nodes
 
 _FREE, _ALL = np.zeros(5), slice(None)
+_RARE = 4.0, 0.5  # deviations of the integrated variance, and share of the deviations that the grid has room for
+_INTEGRAL, _SLOW = 64, 1e-8  # points; of kappa times the life
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -63,12 +66,33 @@ class Plane:
 
 
 def std_of(model: PlaneModel, years: float) -> tuple[float, float, float]:
-    """Standard deviations of the log spot: around the forward, below it and above it."""
-    std = float(np.sqrt(heston_of(model).average_variance(years) * years))
+    """Standard deviations of the log spot: around the forward, below it and above it.
+
+    Above, the room that a variance leaves which is nearly always next to nothing and seldom large: then a put is worth
+    much at spots from which no mean variance would bring it back.
+    """
+    heston = heston_of(model)
+    mean = float(heston.average_variance(years) * years)
+    std, rare = float(np.sqrt(mean)), _RARE[1] * float(np.sqrt(mean + _RARE[0] * _spread(heston, years)))
     if not isinstance(model, LEVERAGED):
-        return deviations(model, std, years)
+        middle, below, above = deviations(model, std, years)
+        return middle, max(below, rare), max(above, rare)
     low, high = (model.leverage.std(years, side) / float(np.sqrt(years)) for side in (-3.0, 3.0))
-    return std, std * low, std * high
+    return std, max(std, rare) * low, max(std, rare) * high
+
+
+def _spread(heston: Heston, years: float) -> float:
+    """Standard deviation of the integral of the variance: its covariances, twice integrated."""
+    n = _INTEGRAL
+    t = years * (np.arange(n) + 0.5) / n
+
+    def mean(t: Float1D) -> Float1D:
+        out: Float1D = t if heston.kappa * years < _SLOW else -np.expm1(-heston.kappa * t) / heston.kappa
+        return out
+
+    g = mean(t)
+    now = heston.sigma**2 * g * (heston.v0 * np.exp(-heston.kappa * t) + 0.5 * heston.theta * heston.kappa * g)
+    return float(np.sqrt(2.0 * years / n * float((now * mean(years - t)).sum())))
 
 
 def plane(

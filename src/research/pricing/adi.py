@@ -68,6 +68,7 @@ Layout = tuple[PlaneModel, Snapshot] | None
 _ROUNDING, _LEFT = 1e-10, 2e-6  # of spot; of a contract with dates, of its largest amount: what may be left
 _POINTS, _STEPS = (100, 200), (50, 100)  # without and with dates
 _CALM, _STEEPEST = 5.0, 15.0  # deviations of the variance over which its mean goes
+_ALIKE = 0.9, 2.0  # a correlation from which on spot and variance are nearly one, and what it multiplies errors by
 _LEAST = 1  # steps of the coarse grid between two days of a contract
 _EARLY_GROWTH = 1.5  # power in which time steps grow from expiry, 2 for other options
 
@@ -239,6 +240,7 @@ def _carried(run: _Run, ends: Sequence[float]) -> Float1D:
         steep = abs(heston.theta - heston.v0) * gone / max(wide, 1e-12)
         std = std_of(run.model, years)[0]
         out[i] = unseen_drift(std, years, run.snapshot) * min(max(steep - _CALM, 1.0), _STEEPEST)
+        out[i] *= _ALIKE[1] if heston.rho > _ALIKE[0] else 1.0
     return out
 
 
