@@ -191,7 +191,7 @@ def _step(y: Float1D, v: Float1D, dt: float, code: int, lever: Float1D, five: Fl
     out, none = mass.copy(), np.zeros(2)
     adi_march(
         y, v, np.array([dt]), np.array([code], dtype=np.int64), none, lever[None, :], five, y, np.zeros(5),
-        np.zeros_like(mass), out,
+        np.zeros((0, 0)), np.zeros_like(mass), out,
     )  # fmt: skip
     return out
 

@@ -92,7 +92,9 @@ class Merton(_Parameters):
 class Bates(_Parameters):
     """Heston with jumps."""
 
-    abilities: ClassVar[frozenset[str]] = frozenset({"heston_mixture", "real_characteristic_function", "paths"})
+    abilities: ClassVar[frozenset[str]] = frozenset(
+        {"heston_mixture", "real_characteristic_function", "stochastic_variance_jumps", "paths"}
+    )
 
     v0: float  # variance today, 1/year
     kappa: float  # speed of mean reversion, 1/year

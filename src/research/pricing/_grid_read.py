@@ -11,7 +11,7 @@ import numpy as np
 
 from research.arrays import Float1D, Float2D
 from research.market import Snapshot
-from research.models import CEV, BlackScholes, DisplacedDiffusion, Heston, LocalVol
+from research.models import CEV, Bates, BlackScholes, DisplacedDiffusion, Heston, LocalVol
 from research.pricing._grid_models import variance_on_grid
 from research.pricing._pde_grid import near, steps_between
 
@@ -20,7 +20,7 @@ Side = tuple[float, float]  # in x
 EVERYWHERE: Side = (-np.inf, np.inf)
 _CHANCE = 1.0 / 6.0  # the distance of two grids may pass through 0 where their error does not
 _MOMENT = 1e-7  # years: the rates of today
-_STEADY = (BlackScholes, CEV, DisplacedDiffusion, Heston)
+_STEADY = (BlackScholes, CEV, DisplacedDiffusion, Heston, Bates)
 
 
 # what two grids leave, in units of a third of their distance: derivatives lose some of the order to the polynomial
@@ -82,11 +82,12 @@ def read_line(x: Float1D, v: Float1D, at: float, spot: float, side: Side = EVERY
 
 
 def read_plane(
-    x: Float1D, v: Float1D, values: Float2D, at: float, spot: float, model: Any, side: Side = EVERYWHERE
-) -> Float1D:
-    """Value, delta, gamma, speed at x = at and today's variance, and what theta owes to the variance's motion.
+    x: Float1D, v: Float1D, values: Float2D, at: float, spot: float, model: Any, side: Side = EVERYWHERE,
+    jump: Float2D | None = None,
+) -> Float1D:  # fmt: skip
+    """Value, delta, gamma, speed at x = at and today's variance, and what theta owes to jumps and the variance's motion.
 
-    values has shape (n_variance, n).
+    values has shape (n_variance, n); `jump` is the matrix of `_jump_plane`.
     """
     heston = getattr(model, "heston", model)
     lever = float(model.leverage.local_vol(0.0, 0.0)) if hasattr(model, "leverage") else 1.0
@@ -95,12 +96,15 @@ def read_plane(
     mixed = others[:3] @ values[there][:, here] @ weights.T  # row: derivative by v, column: by x
     rest = heston.kappa * (heston.theta - heston.v0) * mixed[1, 0]
     rest += heston.sigma * heston.v0 * (heston.rho * lever * mixed[1, 1] + 0.5 * heston.sigma * mixed[2, 0])
+    if jump is not None and jump.size:
+        compensated = model.intensity * np.expm1(model.jump_mean + 0.5 * model.jump_std**2)
+        rest += others[0] @ values[there] @ jump[here].T @ weights[0] - compensated * mixed[0, 1]
     return np.append(by_spot(mixed[0], spot), -rest)
 
 
 def variance_today(model: Any, snapshot: Snapshot, end: float) -> float:
     """Variance of the log spot, 1/year."""
-    if isinstance(model, Heston):
+    if isinstance(model, (Heston, Bates)):
         return model.v0
     if hasattr(model, "leverage"):
         return float(model.heston.v0 * model.leverage.local_vol(0.0, 0.0) ** 2)

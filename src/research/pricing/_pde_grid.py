@@ -200,6 +200,6 @@ def variance_nodes(model: Heston, tau: float, n: int, level: int) -> Float1D:
         tail = float(ncx2.isf(1e-6, 4.0 * model.kappa * model.theta / model.sigma**2, model.v0 * decay / scale)) * scale
         std = np.sqrt(2.0 * scale * (mean + model.v0 * decay))
         most = max(most, tail if np.isfinite(tail) else 0.0, float(mean + 5.0 * std))
-    fine = max(model.v0, 0.2 * model.theta, 0.01 * most)
+    fine = max(model.v0, 0.2 * model.theta, 0.002 * most)
     out: Float1D = fine * np.sinh(np.linspace(0.0, float(np.arcsinh(most / fine)), n * level + 1))
     return out

@@ -1,4 +1,4 @@
-"""Finite differences in two dimensions: Heston, with or without leverage.
+"""Finite differences in two dimensions: Heston, with or without leverage; Bates.
 
 European, American, digital, barrier and touch contracts; with dates (Bermudan, looks on given days, structured notes)
 as in `_dated` and `_dated_plane`.
@@ -9,6 +9,9 @@ expiry. A second march at half the points and steps gives the leading error, of 
 (Richardson). Early exercise, a projection after each step, is of order 1 in time: a third march at half the points
 alone tells the two errors apart, and both are taken off; what is left is less than with the multiplier of Ikonen and
 Toivanen, which `splitting` takes. The stated error is the sum of what was taken off.
+
+Bates' jumps are an explicit part of the scheme (`_jump_plane`), which takes at least 8 steps of the coarse grid for each
+jump that is expected.
 
 Without leverage and cash dividends the equation does not know the strike: options of one expiry and kind share a march.
 European options go by puts and parity, knock-ins through what they lack of the European option. Cash dividends shift
@@ -31,16 +34,18 @@ import numpy as np
 from research.arrays import Float1D, Float2D, FloatND
 from research.core._tasks import share
 from research.core.pricing.adi import CRAIG_SNEYD, DAMPED, HUNDSDORFER_VERWER, adi_march
-from research.errors import NumericalError, require, require_all
+from research.errors import NoEngineError, NumericalError, require, require_all
 from research.instruments import American
 from research.market import Snapshot
 from research.models.heston import Heston
+from research.models.jumps import Bates
 from research.pricing._dated_contracts import march_of, terms_of
 from research.pricing._dated_march import after_cash
 from research.pricing._dated_plane import plane, std_of
-from research.pricing._escrow import LEVERAGED, Leveraged
+from research.pricing._escrow import LEVERAGED
 from research.pricing._grid_models import unseen_drift
 from research.pricing._grid_read import CAUTION, exercised, extrapolated, read_plane, variance_today, with_theta
+from research.pricing._jump_plane import PlaneModel, drift_of_jumps, finer_steps, heston_of, jump_rows
 from research.pricing._pde_grid import (
     FINE,
     STARTS,
@@ -59,18 +64,18 @@ from research.pricing.catalogue import Values
 
 Scheme = Literal["craig-sneyd", "hundsdorfer-verwer"]
 _SCHEMES = {"craig-sneyd": CRAIG_SNEYD, "hundsdorfer-verwer": HUNDSDORFER_VERWER}
-Model = Heston | Leveraged
-Layout = tuple[Model, Snapshot] | None
+Layout = tuple[PlaneModel, Snapshot] | None
 _ROUNDING, _LEFT = 1e-10, 2e-6  # of spot; of a contract with dates, of its largest amount: what may be left
 _POINTS, _STEPS = (100, 200), (50, 100)  # without and with dates
 _CALM, _STEEPEST = 5.0, 15.0  # deviations of the variance over which its mean goes
+_ALIKE = 0.9, 2.0  # a correlation from which on spot and variance are nearly one, and what it multiplies errors by
 _LEAST = 1  # steps of the coarse grid between two days of a contract
 _EARLY_GROWTH = 1.5  # power in which time steps grow from expiry, 2 for other options
 
 
 def value(
     items: Sequence[Any],
-    model: Heston | Leveraged,
+    model: PlaneModel,
     snapshot: Snapshot,
     *,
     n_space: int | None = None,
@@ -99,7 +104,7 @@ def value(
 
 def solve(
     items: Sequence[Any],
-    model: Model,
+    model: PlaneModel,
     snapshot: Snapshot,
     *,
     n_space: int | None = None,
@@ -119,8 +124,9 @@ def solve(
         require(given is None or given >= least, name, given, f"be at least {least}")
     require(scheme in _SCHEMES, "scheme", scheme, f"be one of {', '.join(_SCHEMES)}")
     check_dividends(dividends)
-    heston = model.heston if isinstance(model, LEVERAGED) else model
-    hint = "Without it the variance is a function of time: use BlackScholes or LocalVol."
+    if not isinstance(model, (Heston, Bates, *LEVERAGED)):
+        raise NoEngineError("Bates by 'adi' must not meet escrowed cash dividends: take model='jump', or 'paths'.")
+    heston, hint = heston_of(model), "Without it the variance is a function of time: use BlackScholes or LocalVol."
     require(heston.sigma > 0.0, "sigma", heston.sigma, "be > 0 for method='adi'", hint=hint)
     days = np.array([has_dates(item) for item in items])
     value, error = np.empty((n_rows, days.size)), np.empty((n_rows, days.size))
@@ -140,7 +146,7 @@ def solve(
 class _Run:
     """What all contracts of a call share."""
 
-    model: Model
+    model: PlaneModel
     snapshot: Snapshot
     sizes: tuple[int, int, int]  # intervals of the coarse grid in space and variance, steps in time
     dividends: Dividends
@@ -149,15 +155,15 @@ class _Run:
     n_rows: int
     layout: Layout
 
-    @property
-    def halves(self) -> tuple[int, int, int]:
-        """Intervals and steps of a grid that only judges the other two."""
+    def by_jumps(self, years: float) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
+        """Sizes for a life of so many years, and those of a grid that only judges the other two."""
         space, variance, time = self.sizes
-        return space // 2, variance // 2, time // 2
+        more = finer_steps((self.layout or (self.model,))[0], years, time)
+        return (space, variance, time * more), (space // 2, variance // 2, (time // 2) * more)
 
     @property
     def heston(self) -> Heston:
-        return self.model.heston if isinstance(self.model, LEVERAGED) else self.model
+        return heston_of(self.model)
 
     def finished(self, cuts: FloatND, ends: Sequence[float]) -> list[Float2D]:
         """With theta, where it is asked for."""
@@ -175,10 +181,12 @@ def _by_dates(items: Sequence[Any], run: _Run) -> tuple[Float2D, Float2D]:
     def work(rows: slice) -> None:
         for i in range(rows.start, rows.stop):
             at = float(np.log(spot / plans[i].scale))
-            for row, (sizes, level) in enumerate(((run.sizes, 2), (run.sizes, 1), (run.halves, 1))):
+            whole, halves = run.by_jumps(float(plans[i].times[-1]))
+            for row, (sizes, level) in enumerate(((whole, 2), (whole, 1), (halves, 1))):
                 grid = plane(plans[i], run.model, run.snapshot, sizes, level, run.dividends, _LEAST, run.layout)
                 values = march_of(items[i], plans[i], grid)[0]
-                cuts[row, :, i] = read_plane(grid.x, grid.v, values, at, spot, run.model, plans[i].breaks)
+                jump = jump_rows(grid.x, run.model)
+                cuts[row, :, i] = read_plane(grid.x, grid.v, values, at, spot, run.model, plans[i].breaks, jump)
 
     share(len(items), work)
     every = run.finished(cuts[:, : max(run.n_rows, 1)], [float(plan.times[-1]) for plan in plans])
@@ -197,8 +205,9 @@ def _at_every_moment(items: Sequence[Any], run: _Run) -> tuple[Float2D, Float2D]
     has_cash = bool(run.dividends)
     marches = _marches(list(problems(items, run.snapshot, has_cash)), tau, run, has_cash)
     early = isinstance(items[0], American)
-    cuts = [(run.sizes, 2, 2), (run.sizes, 1, 2 if early else 1), (run.halves, 1, 2 if early else 1)]
-    cuts += [(run.sizes, 1, 1), (run.halves, 1, 1)] if early else []  # cut in time alone
+    # grid (0: that of `sizes`, 1: its half), level, cut of the steps
+    cuts = [(0, 2, 2), (0, 1, 2 if early else 1), (1, 1, 2 if early else 1)]
+    cuts += [(0, 1, 1), (1, 1, 1)] if early else []  # cut in time alone
     found: list[Any] = [None] * len(marches)
 
     def work(rows: slice) -> None:
@@ -229,8 +238,9 @@ def _carried(run: _Run, ends: Sequence[float]) -> Float1D:
         gone = 1.0 - float(np.exp(-heston.kappa * years))
         wide = heston.sigma * float(np.sqrt(0.5 * (heston.v0 + heston.theta) * gone / max(2.0 * heston.kappa, 1e-9)))
         steep = abs(heston.theta - heston.v0) * gone / max(wide, 1e-12)
-        std = std_of(heston, run.model, years)[0]
+        std = std_of(run.model, years)[0]
         out[i] = unseen_drift(std, years, run.snapshot) * min(max(steep - _CALM, 1.0), _STEEPEST)
+        out[i] *= _ALIKE[1] if heston.rho > _ALIKE[0] else 1.0
     return out
 
 
@@ -248,14 +258,16 @@ class _March:
     years: float
     at: Float1D  # log(spot / scale) of each
 
-    def solve(self, run: _Run, sizes: tuple[int, int, int], level: int, faster: int) -> Float2D:
+    def solve(self, run: _Run, which: int, level: int, faster: int) -> Float2D:
         """Readings of each problem, shape (problems, 5) or the values alone, (problems, 1)."""
+        sizes = run.by_jumps(self.years)[which]
         first, heston, snapshot = self.problems[0], run.heston, run.snapshot
         scale, unit, leveraged = first.scale, first.unit, isinstance(run.model, LEVERAGED)
         x, v = self._nodes(run, sizes, level)
         growth = _EARLY_GROWTH if first.early else 2.0
         dt, cash = time_steps(self.years, sizes[2], run.dividends, faster, growth, leveraged)
         market, lever = market_rows(self.years, dt, snapshot), self._leverage(run, x, scale, dt)
+        market[dt.size :] -= drift_of_jumps(run.model)
         if not first.discounted:
             market[: dt.size] = 0.0
         value, pays, edges = first.pay_off(x, True)
@@ -264,12 +276,13 @@ class _March:
         u = np.repeat(value[:, None], v.size, axis=1)
         codes = np.where(np.arange(dt.size) < STARTS, DAMPED, run.scheme).astype(np.int64)
         five = np.array([heston.kappa, heston.theta, heston.sigma, heston.rho, 0.0])
+        jump = jump_rows(x, run.model, (bool(edges[0] > 0.0), bool(edges[2] > 0.0)))
         stops = np.flatnonzero(cash > 0.0) + 1
         for start, stop in pairwise([0, *stops, dt.size] if dt.size not in stops else [0, *stops]):
             rates = np.concatenate([market[start:stop], market[dt.size + start : dt.size + stop]])
             rows = lever[start:stop] if lever.shape[0] > 1 else lever
             push = np.zeros_like(u)
-            adi_march(x, v, dt[start:stop], codes[start:stop], rates, rows, five, pays, edges, push, u)
+            adi_march(x, v, dt[start:stop], codes[start:stop], rates, rows, five, pays, edges, jump, push, u)
             if stop < dt.size or cash[-1] > 0.0:
                 u = after_cash(x, u.T, cash[stop - 1] / scale, edges[0] > 0.0).T
                 u = np.ascontiguousarray(np.maximum(u, pays[:, None]))
@@ -277,18 +290,17 @@ class _March:
         values: Float2D = (units * _read(v, _read(x, u, self.at).T, np.array([heston.v0]))[0])[:, None]
         if run.n_rows == 1:
             return values
-        read = [p.unit * read_plane(x, v, u.T, float(at), snapshot.spot, run.model)
+        read = [p.unit * read_plane(x, v, u.T, float(at), snapshot.spot, run.model, jump=jump)
                 for p, at in zip(self.problems, self.at)]  # fmt: skip
         return np.column_stack([values, np.array(read)[:, 1:]])
 
     def _nodes(self, run: _Run, sizes: tuple[int, int, int], level: int) -> tuple[Float1D, Float1D]:
         of, there = run.layout or (run.model, run.snapshot)
-        heston = of.heston if isinstance(of, LEVERAGED) else of
-        std, below, above = std_of(heston, of, self.years)
+        std, below, above = std_of(of, self.years)
         at = self.at + np.log(there.spot / run.snapshot.spot)
         low, high, beside = self.problems[0].range(float(at.min()), float(at.max()), WIDTH * below, WIDTH * above)
         x = nodes(low, high, 0.0, FINE * min(std, high - low), sizes[0], level, beside)
-        return x, variance_nodes(heston, self.years, sizes[1], level)
+        return x, variance_nodes(heston_of(of), self.years, sizes[1], level)
 
     def _leverage(self, run: _Run, x: Float1D, scale: float, dt: Float1D) -> Float2D:
         """L^2 of each step, from expiry back."""

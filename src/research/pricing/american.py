@@ -4,6 +4,9 @@ The boundary depends on rate, yield, vol and expiry alone, so a chain of strikes
 orders until two agree; the error stated with each price is a cautious bound on that of the finer order. A call is a
 put with spot and strike, rate and yield, exchanged (McDonald and Schroder).
 
+Where no order settles, a boundary so low that it is hardly ever reached, the price lies between the European one and a
+bound (`_american_bounds`); it is given where the two are near.
+
 Rates and yields may be negative. Where waiting is always better the price is the European one; a put with yield < rate
 < 0 (a call with rate < yield < 0) has two boundaries and is left to the lattice and the finite differences.
 
@@ -31,6 +34,7 @@ from research.instruments import American
 from research.market import Snapshot
 from research.models import black
 from research.models.black_scholes import BlackScholes
+from research.pricing._american_bounds import between_bounds
 from research.pricing._flat import flat_rates
 from research.pricing.catalogue import Values
 
@@ -148,6 +152,9 @@ def price_with_error(
         away = np.maximum((r1 - q1) / sigma - 0.5 * sigma, 1e-100)
         years = np.minimum(years, (_GONE / away) ** 2)
         value[early], error[early] = _spectral(x, years, sigma, r1, q1, tolerance)
+        rest = early[~(error[early] <= _WORST)]
+        if rest.size:
+            value[rest], error[rest] = between_bounds(*(a[rest] for a in (moneyness, t, v, r, q)))
     value[~(error <= _WORST)] = error[~(error <= _WORST)] = np.nan
     lost = good & ~double & np.isnan(value)
     if on_error == "raise" and lost.any():

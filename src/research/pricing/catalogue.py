@@ -151,6 +151,10 @@ CATALOGUE: tuple[Engine, ...] = (
     *(Engine("adi", contract, "stochastic_variance", "adi", "stated with each price, about 1e-5 of the amount",
              "50 ms a contract", "finite differences in spot and variance, cash dividends")
       for contract in ("Gap", "Supershare", "Power", "LogContract", "Compound", "Chooser")),
+    *(Engine("adi", contract, "stochastic_variance_jumps", "adi", "stated with each price, about 1e-5 of the amount",
+             "0.1 s a contract", "finite differences in spot and variance, jumps explicit, cash dividends")
+      for contract in ("Gap", "Supershare", "Power", "LogContract", "Compound", "Chooser", "European", "American",
+                       "Barrier", "Digital", "Touch", "DoubleBarrier", "DoubleTouch", "PartialBarrier", "Bermudan")),
     Engine("pde", "American", "lognormal", "pde", "stated with each price, about 1e-6 of the strike at 200 x 100",
            "0.5 ms an option at 200 x 100", "the whole curve, cash dividends, rates of any sign"),
     Engine("pde", "European", "lognormal", "pde", "stated with each price, about 1e-6 of the strike at 200 x 100",

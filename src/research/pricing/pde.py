@@ -77,6 +77,9 @@ _CUTS = (
     (2, 1),
     (4, 1),
 )  # the fine grid, half of it, a quarter: points are cut by the first, steps by the second
+_ROUGHEST = (8, 1)  # an eighth, for options that may be exercised early
+# of the third extrapolated value's distance, and of a third of the leading term: outside and in the money
+_ACCIDENT, _KEPT, _LITTLE = 1.0 / 8.0, (0.1, 1.5), 0.1
 _LEAST = 2  # full steps of the coarse grid between two days of a contract
 
 
@@ -178,23 +181,53 @@ def _at_every_moment(
         std = [spreads(of, years, there)[0] for years in tau.tolist()]
         finer[:] = [refinement(s, years, there) for s, years in zip(std, tau.tolist())]
         carried[:] = [unseen_drift(s, years, there) for s, years in zip(std, tau.tolist())]
-    grids = np.empty((len(_CUTS), n_rows, tau.size))
+    early = isinstance(items[0], American)
+    cuts = _cuts(early, n_space, n_time)
+    grids = np.empty((len(cuts), n_rows, tau.size))
     for times in np.unique(finer).tolist():
         at = np.flatnonzero(finer == times)
         these, (n, m) = [items[i] for i in at.tolist()], (n_space * times, n_time * times)
-        for row, (base, level) in enumerate(_CUTS):
+        for row, (base, level) in enumerate(cuts):
             grids[row][:, at] = _solve(these, tau[at], model, snapshot, n // base, m // base, dividends, level, n_rows,
                                        layout)  # fmt: skip
     if n_rows > 1:
         variance = np.array([variance_today(model, snapshot, years) for years in tau.tolist()])
         grids = np.array([with_theta(rows, variance, snapshot) for rows in grids])
-    value, error = extrapolated(*grids)
-    if isinstance(items[0], American) and may_exercise_anywhere(snapshot):  # of order 1 in time
-        value, error = grids[0], 3.0 * error
-    if isinstance(items[0], American) and not dividends and base_of(model) is model:  # no cash is paid
+    value, error = extrapolated(*grids[: len(_CUTS)])
+    if early and may_exercise_anywhere(snapshot):  # of order 1 in time
+        value, error = grids[0], 1.5 * error
+    elif early:
+        strike, sign = np.array([(item.strike, 1.0 if item.is_call else -1.0) for item in items]).T
+        error[0] = _left(grids[:, 0], sign * (snapshot.spot - strike), strike * np.minimum(std, 1.0))
+    if early and not dividends and base_of(model) is model:  # no cash is paid
         _widened(value, error, grids, items, tau, np.array(std), model, snapshot, (n_space, n_time), layout)
     error[0] = error[0] * carried + _ROUNDING * snapshot.spot
     return value, error
+
+
+def _cuts(early: bool, n_space: int, n_time: int) -> tuple[tuple[int, int], ...]:
+    """Grids of a call; a fourth where early exercise makes errors jump about and it is not too small to say a thing."""
+    base = _ROUGHEST[0]
+    return (*_CUTS, _ROUGHEST) if early and n_space >= 4 * base and n_time >= 2 * base else _CUTS
+
+
+def _left(grids: Float2D, gain: Float1D, size: Float1D) -> Float1D:
+    """What extrapolated values of early exercise leave: the distance of two of them, from grids of rows.
+
+    The boundary lies anywhere between two nodes, so errors jump about an order of 2: the distance may be next to
+    nothing by accident, which a third extrapolated value shows. Deep in the money, near the boundary, all three may be
+    off alike, as the jump is of the same side on every grid: there a part of the leading term is kept. `gain` is what
+    exercise pays today, `size` the strike times a deviation of the spot: what little more an option is worth is small
+    against.
+    """
+    third = (grids[:-1] - grids[1:]) / 3.0
+    best = grids[:-1] + third
+    far = np.abs(np.diff(best, axis=0))
+    out = np.maximum(far[0], _ACCIDENT * far[-1] if far.shape[0] > 1 else 0.0)
+    deep = (gain > 0.0) & (best[0] - gain < _LITTLE * size)
+    part = np.where(deep, _KEPT[1], _KEPT[0])
+    left: Float1D = np.maximum(out, part * np.abs(third[0]))
+    return left
 
 
 def _widened(

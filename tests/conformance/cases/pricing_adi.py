@@ -1,5 +1,5 @@
 """Small grids: an American put by projection, a knock-out by Hundsdorfer and Verwer with leverage, masses forward; the
-scheme that damps."""
+scheme that damps; jumps."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 
-def _march(exercise: float, scheme: int, forward: float) -> Callable[[], tuple[Any, ...]]:
+def _march(exercise: float, scheme: int, forward: float, jumps: bool = False) -> Callable[[], tuple[Any, ...]]:
     def arguments() -> tuple[Any, ...]:
         nx, nv, steps = 16, 9, 7
         x = 0.1 * np.sinh(np.linspace(-2.5, 2.5, nx))
@@ -21,7 +21,11 @@ def _march(exercise: float, scheme: int, forward: float) -> Callable[[], tuple[A
         edges = np.array([1.0, 0.01, 0.0, 0.0, exercise]) if scheme == 2 else np.array([0.0, 0.0, 0.0, 0.0, exercise])
         u = np.maximum(-np.expm1(x), 0.0)[:, None] + np.zeros((1, nv))
         model = np.array([1.5, 0.04, 0.5, -0.7, forward])
-        return x, v, np.full(steps, 0.05), codes, market, leverage, model, -np.expm1(x), edges, np.zeros((nx, nv)), u
+        jump = np.exp(-2.0 * np.subtract.outer(x, x) ** 2)
+        jump[np.abs(np.subtract.outer(x, x)) > 0.8] = 0.0
+        jump = 0.3 * (jump / jump.sum(axis=1)[:, None] - np.eye(nx)) if jumps else np.zeros((0, 0))
+        push = np.zeros((nx, nv))
+        return x, v, np.full(steps, 0.05), codes, market, leverage, model, -np.expm1(x), edges, jump, push, u
 
     return arguments
 
@@ -31,4 +35,5 @@ CASES: dict[str, Callable[[], tuple[Any, ...]]] = {
     "research.core.pricing.adi.adi_march[leverage]": _march(1.0, 2, 0.0),
     "research.core.pricing.adi.adi_march[forward]": _march(0.0, 1, 1.0),
     "research.core.pricing.adi.adi_march[smoothing]": _march(0.0, 3, 0.0),
+    "research.core.pricing.adi.adi_march[jumps]": _march(2.0, 1, 0.0, True),
 }

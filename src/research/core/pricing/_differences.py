@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from research.arrays import Float1D, Float2D
 from research.core._jit import inlined
+from research.core.math.elementary import expm1
 
 
 @inlined
@@ -19,3 +20,12 @@ def differences(x: Float1D, d: Float2D) -> None:
     d[0, n - 1], d[1, n - 1], d[2, n - 1] = -1.0 / b, 1.0 / b, 0.0
     for i in range(3, 6):
         d[i, 0], d[i, n - 1] = 0.0, 0.0
+
+
+@inlined
+def straight_ends(x: Float1D, d: Float2D) -> None:
+    """At the ends of a grid in logarithms the first derivative of a line in e^x, exactly: where drift carries values
+    in from an end, a straight line in x would leave an error of order 1."""
+    n = x.size
+    d[2, 0], d[1, n - 1] = 1.0 / expm1(x[1] - x[0]), -1.0 / expm1(x[n - 2] - x[n - 1])
+    d[1, 0], d[0, n - 1] = -d[2, 0], -d[1, n - 1]

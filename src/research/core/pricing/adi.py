@@ -1,8 +1,12 @@
 """Heston's equation with a leverage function, by alternating directions, backward for values or forward for densities.
 
     V_t = L^2 v / 2 (V_xx - V_x) + rho sigma v L V_xv + sigma^2 v / 2 V_vv + (r - q) V_x + kappa (theta - v) V_v - r V
+          + l (E V(x + Z, v) - V(x, v))
 
-x = log(spot / scale), t the time to expiry, L(t, x) the leverage (1 for Heston). In space A = A0 (mixed) + A1 (x) +
+The last line is Bates' jumps of intensity l and log size Z, whose drift the caller takes off r - q: a matrix from nodes
+to nodes, which is part of A0 and so explicit (the first adaptation of In 't Hout and Toivanen; stable for l dt <= 1).
+
+x = log(spot / scale), t the time to expiry, L(t, x) the leverage (1 for Heston). In space A = A0 (mixed, jumps) + A1 (x) +
 A2 (v), half of -r V in each of A1 and A2; three-point differences on any grid. At the ends of x an absorbing barrier,
 or V_SS = 0; at v = 0 no second derivative and a forward difference of three points; at the largest v V_vv = 0. With the
 transposed matrix the same march carries the masses of the nodes forward in time, and keeps their sum where r = 0.
@@ -22,6 +26,8 @@ In 't Hout, Welfert (2009), "Unconditional stability of second-order ADI schemes
 Ikonen, Toivanen (2004), "Operator splitting methods for American option pricing", Applied Mathematics Letters 17.
 Haentjens, In 't Hout (2015), "ADI schemes for pricing American options under the Heston model", Applied Mathematical
 Finance 22, 207-237.
+In 't Hout, Toivanen (2018), "ADI schemes for valuing European options under the Bates model", Applied Numerical
+Mathematics 130, 143-156.
 """
 
 from __future__ import annotations
@@ -30,9 +36,9 @@ from math import sqrt
 
 import numpy as np
 
-from research.arrays import Float1D, Float2D, Float3D, Float4D, Int1D
+from research.arrays import Float1D, Float2D, Float3D, Float4D, Int1D, Int2D
 from research.core._jit import inlined, kernel
-from research.core.pricing._differences import differences
+from research.core.pricing._differences import differences, straight_ends
 
 DAMPED, CRAIG_SNEYD, HUNDSDORFER_VERWER, SMOOTHING = 0, 1, 2, 3
 _HV = 0.5 + sqrt(3.0) / 6.0
@@ -150,6 +156,35 @@ def _apply(a1: Float3D, a2: Float2D, mx: Float2D, mv: Float2D, u: Float2D, t: Fl
 
 
 @inlined
+def _spans(jump: Float2D, span: Int2D) -> None:
+    """span[0, i], span[1, i] = the first column of row i that is not 0, and the one after the last."""
+    for i in range(jump.shape[0]):
+        first, last = jump.shape[1], 0
+        for j in range(jump.shape[1]):
+            if jump[i, j] != 0.0:
+                first, last = min(first, j), j + 1
+        span[0, i], span[1, i] = first, last
+
+
+@inlined
+def _leap(jump: Float2D, span: Int2D, u: Float2D, out: Float2D) -> None:
+    """out += jump u, four rows of u at a time."""
+    nv = u.shape[1]
+    for i in range(jump.shape[0]):
+        j = span[0, i]
+        while j + 4 <= span[1, i]:
+            a, b, c, d = jump[i, j], jump[i, j + 1], jump[i, j + 2], jump[i, j + 3]
+            for k in range(nv):
+                out[i, k] += (a * u[j, k] + b * u[j + 1, k]) + (c * u[j + 2, k] + d * u[j + 3, k])
+            j += 4
+        while j < span[1, i]:
+            a = jump[i, j]
+            for k in range(nv):
+                out[i, k] += a * u[j, k]
+            j += 1
+
+
+@inlined
 def _hold(edges: Float1D, w: Float2D) -> None:
     """Barriers keep their values."""
     if edges[0] > 0.0:
@@ -222,6 +257,7 @@ def adi_march(
     model: Float1D,
     exercise: Float1D,
     edges: Float1D,
+    jump: Float2D,
     push: Float2D,
     u: Float2D,
 ) -> None:
@@ -230,7 +266,7 @@ def adi_march(
     x (nx,); v (nv,), from 0; dt, scheme (steps,): 0 to 3; market (2 steps,): rates, then rate less yield; leverage
     (steps or 1, nx): L^2; model: kappa, theta, sigma, rho, and 1 to march masses forward; exercise (nx,): what it pays;
     edges: (1, value) for a barrier at the low end, the same for the high end; 1 for early exercise by the
-    multiplier, 2 by projection.
+    multiplier, 2 by projection; jump (nx, nx), or (0, 0) without: from values to l (E V(x + Z) - V(x)).
     """
     nx, nv, steps = x.size, v.size, dt.size
     dx, dv = np.empty((6, nx)), np.empty((6, nv))
@@ -239,7 +275,9 @@ def adi_march(
     y, base, scratch = np.empty((nx, nv)), np.empty((nx, nv)), np.empty((nx, nv))
     for which in range(2):
         differences(x if which == 0 else v, dx if which == 0 else dv)
-    now, ahead = np.empty(2), -1.0
+    straight_ends(x, dx)
+    now, ahead, span = np.empty(2), -1.0, np.empty((2, jump.shape[0]), np.int64)
+    _spans(jump, span)
     for k in range(steps):
         h, kind = dt[k], scheme[k]
         theta = 1.0 if kind == DAMPED else (1.0 / 3.0 if kind == CRAIG_SNEYD else _HV)
@@ -254,7 +292,9 @@ def adi_march(
             ahead = theta * h
             _factor(ahead, a1, a2, f1, f2)
         for stage in range(1 if kind == DAMPED else 2):
-            _apply(a1, a2, mx, mv, u if stage == 0 else y, scratch, part[stage])
+            known = u if stage == 0 else y
+            _apply(a1, a2, mx, mv, known, scratch, part[stage])
+            _leap(jump, span, known, part[stage, 0])
             mixed, rest = (theta, 0.5 - theta) if kind == CRAIG_SNEYD else (0.0, 0.5)
             _combine(h, mixed, 0.0 if stage == 0 else rest, part, push, u, base)
             y[:, :] = base

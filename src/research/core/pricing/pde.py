@@ -24,13 +24,14 @@ from numba import prange
 from research.arrays import Float1D, Float2D, Float3D
 from research.core._jit import inlined, parallel
 from research.core.math.elementary import exp, log
-from research.core.pricing._differences import differences
+from research.core.pricing._differences import differences, straight_ends
 
 
 @inlined
 def _differences(x: Float1D, d: Float2D) -> None:
     """As `differences`; at the ends V_xx = V_x, that is V_SS = 0."""
     differences(x, d)
+    straight_ends(x, d)
     n = x.size
     for i in range(3, 6):
         d[i, 0], d[i, n - 1] = d[i - 3, 0], d[i - 3, n - 1]
