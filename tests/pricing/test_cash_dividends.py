@@ -352,10 +352,10 @@ def test_a_snowball_over_cash_has_a_term_sheet_and_a_grid_price_that_agree():
 
 def test_the_list_of_methods_is_that_of_the_market():
     call = American(strike=100.0, tau=1.0, is_call=True)
-    assert methods(call, MODEL, two("jump"))["method"].tolist() == ["pde", "longstaff_schwartz"]
+    assert methods(call, MODEL, two("jump"))["method"].tolist() == ["pde", "lattice", "longstaff_schwartz"]
     assert methods(call, MODEL, paying((1.5, 3.0)))["method"].tolist() == methods(call, MODEL)["method"].tolist()
     assert methods("Asian", MODEL, two("jump"))["method"].tolist() == ["paths"]
-    assert methods(CALL, MODEL, two("jump"))["method"].tolist() == ["analytic", "pde", "paths"]
+    assert methods(CALL, MODEL, two("jump"))["method"].tolist() == ["analytic", "pde", "lattice", "paths"]
     assert isinstance(methods(CALL, MODEL, two("escrowed")), pd.DataFrame)
 
 
@@ -366,8 +366,7 @@ def test_what_cannot_take_cash_says_what_can():
     cases = [
         (note, MODEL, "monte_carlo", "Asian under BlackScholes by 'monte_carlo' must not meet cash dividends of "
                                      r"model='jump'\. Available: 'paths'"),
-        (American(strike=100.0, tau=1.0), MODEL, "spectral", "Available: 'pde', 'longstaff_schwartz'"),
-        (American(strike=100.0, tau=1.0), MODEL, "lattice", "Available: 'pde', 'longstaff_schwartz'"),
+        (American(strike=100.0, tau=1.0), MODEL, "spectral", "Available: 'pde', 'lattice', 'longstaff_schwartz'"),
         (CALL, LocalStochasticVol(heston=HESTON, leverage=lever), "fourier", "needed by 'fourier'"),
         (CALL, rough, "monte_carlo", "Available: 'paths'"),
         (LogContract(strike=100.0, tau=1.0), MODEL, "pde", "Available: 'paths'"),

@@ -8,9 +8,9 @@ from datetime import date
 import numpy as np
 import pytest
 
-from research.errors import InputError, NoEngineError
+from research.errors import InputError
 from research.instruments import American, Bermudan, European, contract_from_json, to_json
-from research.market import CashDividends, DiscountCurve, flat_snapshot
+from research.market import DiscountCurve, flat_snapshot
 from research.models import BlackScholes, BlackTermStructure, black
 from research.pricing import american, lattice, price
 
@@ -151,9 +151,3 @@ def test_one_vol_and_one_rate_are_what_curves_of_them_give():
     for item in (American(strike=105.0, tau=1.0, is_call=False), Bermudan(strike=105.0, times=(0.4, 1.0))):
         a, b = (price(item, model, market, method="lattice").value for model in (flat, one))
         assert a == pytest.approx(b, abs=1e-10)
-
-
-def test_cash_is_refused_with_the_grid_that_takes_it():
-    paid = replace(flat_snapshot(spot=100.0), cash_dividends=CashDividends(tau=(0.5,), cash=(2.0,), model="escrowed"))
-    with pytest.raises(NoEngineError, match=r"by 'lattice' must not meet cash dividends .* Available: 'pde'"):
-        price(American(strike=100.0, tau=1.0), BlackScholes(sigma=0.2), paid, method="lattice")

@@ -12,6 +12,7 @@
 | the same | others by `paths`, `longstaff_schwartz` | what is still to come is added | a standard error |
 | the same | notes, averages by `monte_carlo`; notes by `quadrature` | levels less what is still to come | none |
 | cash, jump | European, one vol or one by time | integrated dividend by dividend | stated |
+| the same | European, American, Bermudan by `lattice` | a tree cut at each day of payment | stated |
 | the same | others by `pde` and `adi` | jumps of the grid | stated by the engine |
 | the same | others by `paths`, `longstaff_schwartz` | paths fall by the amount | a standard error |
 | the same, Bachelier | all | as escrowed cash: its moves do not ask where the price is | none |
@@ -58,6 +59,7 @@ _BY_FORWARDS = (*GRIDS, "paths", "monte_carlo", "quadrature", "convolution", "co
 _CLOSED_BY_FORWARDS = ("Asian", "Chooser", "Compound", "ForwardStart", "Gap", "LogContract", "Power", "Supershare",
                        "VarianceSwap", "VolatilitySwap", "GammaSwap")  # fmt: skip
 _REACH = 8.0  # standard deviations of the grid
+_SAME, _EVE = 1e-9, 1e-6  # years: one day; half a minute before it
 _POINTS = (120, 240)  # a standard deviation of the whole life holds 15, then 30
 
 
@@ -172,7 +174,7 @@ def takes_cash(engine: Engine, model: Any, snapshot: Any) -> bool:
     """Does an engine know what the market's cash does on the way?"""
     cash = getattr(snapshot, "cash_dividends", None)
     known = cash is not None and cash.model == "escrowed" and engine.module in _ESCROWED
-    return known or engine.method in GRIDS or engine.module in ("paths.engine", "paths.exercise")
+    return known or engine.method in GRIDS or engine.module in ("paths.engine", "paths.exercise", "lattice")
 
 
 def lines(engines: list[Engine], item: Any, model: Any, snapshot: Any) -> list[Engine]:
@@ -239,7 +241,7 @@ def run(engine: Engine, items: list[Any], model: Any, snapshot: Any, options: di
     """What an engine gives; a grid takes the cash as jumps."""
     if engine.method not in GRIDS or getattr(snapshot, "cash_dividends", None) is None:
         return engine.load()(items, model, snapshot, **options)
-    there, pairs = on_grids(snapshot)
+    there, pairs = on_grids(snapshot, items)
     own = options | {"dividends": (*pairs, *options.get("dividends", ()))}
     return engine.load()(items, on_grid(model, snapshot), there, **own)
 
@@ -251,11 +253,18 @@ def equivalent(snapshot: Snapshot, tau: float) -> Snapshot:
                    cash_dividends=None)  # fmt: skip
 
 
-def on_grids(snapshot: Snapshot) -> tuple[Snapshot, tuple[tuple[float, float], ...]]:
-    """The market as finite differences take it, and the cash that jumps: pairs of years and amounts."""
+def on_grids(snapshot: Snapshot, items: Sequence[Any] = ()) -> tuple[Snapshot, tuple[tuple[float, float], ...]]:
+    """The market as finite differences take it, and the cash that jumps: pairs of years and amounts.
+
+    What is paid on a contract's last day is off when that day is looked at: it falls on the eve.
+    """
     cash = snapshot.cash_dividends
     plain = replace(snapshot, cash_dividends=None)
-    pairs = () if cash is None else tuple(zip(cash.tau.tolist(), cash.cash.tolist()))
+    pairs: tuple[tuple[float, float], ...] = ()
+    if cash is not None:
+        ends = np.array([end_of(item, snapshot) for item in items])
+        last = [ends.size > 0 and bool(np.abs(ends - t).min() < _SAME) for t in cash.tau]
+        pairs = tuple(zip((cash.tau - np.where(last, _EVE, 0.0)).tolist(), cash.cash.tolist()))
     return (folded(plain) if plain.dividend_yields is None else plain), pairs
 
 
@@ -279,7 +288,7 @@ def integrated(strike: Float1D, tau: Float1D, is_call: Any, model: Any, snapshot
     assert snapshot.cash_dividends is not None
     for years in np.unique(tau):
         at = np.flatnonzero(tau == years)
-        paid = snapshot.cash_dividends.tau < years
+        paid = snapshot.cash_dividends.tau <= years
         times, cash = snapshot.cash_dividends.tau[paid], snapshot.cash_dividends.cash[paid]
         variance = _variance(model, np.append(times, years))
         if times.size == 0 or variance[0] == 0.0:

@@ -49,11 +49,11 @@ def grid_table(
         key = (vol, rate, age)
         if key not in known:
             market = bumped(snapshot, rate=rate * dr, days=age * days)
-            there, dividends = on_grids(market)
+            contracts = [aged(item, age * days) for item in items] if age else items
+            there, dividends = on_grids(market, contracts)
             own = tuple((when - age * days / DAYS, cash) for when, cash in options.get("dividends", ()))
             given = options | {"dividends": (*dividends, *(pair for pair in own if pair[0] > 0.0))}
             moved = on_grid(shifted(model, vol * dv, snapshot) if vol else model, market)
-            contracts = [aged(item, age * days) for item in items] if age else items
             known[key] = _SOLVE[method](contracts, moved, there, n_rows=len(NAMES), layout=layout, **given)
         return known[key]
 

@@ -3,7 +3,7 @@
 Rates and yields of either sign, also where an American option has two exercise boundaries. A Bermudan's exercise days
 go to the nearest step. Under a volatility by time every step takes the same variance, so that the tree recombines, and
 as long as that takes; rates and yields are those of the curves over it. That is exact for a European option, and an
-American one may be exercised where the steps fall. Cash dividends fall between steps: `pde` takes them.
+American one may be exercised where the steps fall. Where the stock pays cash: `lattice_cash`.
 
 Early exercise makes the error fall with 1/n, while a European option's falls with its square
 (tests/pricing/test_lattice.py measures both). So an American option is extrapolated from trees of n and n/2 steps, and
@@ -207,6 +207,10 @@ def value(
     items: Sequence[European | American | Bermudan], model: Any, snapshot: Snapshot, *, n_steps: int = 501
 ) -> Values:
     """The engine's door for `pricing.price`."""
+    if snapshot.cash_dividends is not None:
+        from research.pricing import lattice_cash
+
+        return lattice_cash.value(items, model, snapshot, n_steps=n_steps)
     strike = np.array([item.strike for item in items])
     is_call = np.array([item.is_call for item in items])
     exercise: Any = "american" if isinstance(items[0], American) else "european"

@@ -51,6 +51,7 @@ from research.pricing import greeks, price
 from research.pricing._escrow import moving, to_come
 from research.pricing.paths import sample
 from research.pricing.paths.cash import looked
+from research.pricing.paths.engine import simulate
 from research.pricing.paths.exercise import bounds
 from research.pricing.paths.payoffs import Terms, payoff
 
@@ -238,9 +239,22 @@ def test_a_ruined_stock_has_no_return_and_paths_say_so():
             price(item, wild, market)
 
 
+@pytest.mark.parametrize("model", [MODEL, HESTON, Bachelier(sigma=25.0), DisplacedDiffusion(sigma=0.2, shift=20.0)],
+                         ids=lambda one: type(one).__name__)  # fmt: skip
+def test_paths_over_escrowed_cash_are_kept_inside_barriers(model):
+    down = Barrier(strike=100.0, barrier=90.0, direction="down", knock="out", tau=1.0, n_monitoring=12)
+    up = Barrier(strike=90.0, barrier=120.0, direction="up", knock="out", tau=1.0, n_monitoring=12)
+    for item in (down, up):
+        free, kept = (simulate(item, model, two("escrowed"), n_paths=1 << 13, survival=one) for one in (False, True))
+        assert abs(kept.value - free.value) < 4.0 * np.hypot(kept.std_error, free.std_error) + abs(kept.bias)
+        assert kept.std_error < 0.85 * free.std_error
+
+
 def test_limits_and_variance_between_looks_are_refused_by_name():
     knock = Barrier(strike=100.0, barrier=85.0, direction="down", knock="out", tau=1.0, n_monitoring=12)
-    with pytest.raises(NoEngineError, match=r"cannot be kept within limits\. Leave out survival=True"):
+    with pytest.raises(
+        NoEngineError, match=r"cannot be kept within limits\. Leave out survival=True, or give the cash"
+    ):
         price(knock, MODEL, two("jump"), method="paths", survival=True)
     for swap in (VarianceSwap(strike=0.2, tau=1.0), GammaSwap(strike=0.2, tau=1.0, initial=100.0)):
         with pytest.raises(

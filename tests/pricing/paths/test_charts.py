@@ -31,10 +31,11 @@ from research.instruments import (
 )
 from research.instruments.expressions import Spot, log
 from research.market import flat_snapshot
-from research.models import CEV, SABR, ArbitrageFreeSABR, Bachelier, BlackScholes, DisplacedDiffusion, Heston
+from research.models import CEV, SABR, ArbitrageFreeSABR, Bachelier, BlackScholes, DisplacedDiffusion
 from research.pricing import methods, price
 from research.pricing.paths import sample
 from research.pricing.paths.cev import table
+from research.pricing.paths.engine import simulate
 from research.pricing.paths.exercise import bounds
 
 MARKET = flat_snapshot(spot=100.0, rate=0.03, dividend_yield=0.01)
@@ -242,10 +243,39 @@ def test_a_strict_local_martingale_has_no_paths():
         sample(CEV(sigma=0.002, beta=2.0), MARKET, [1.0], n_paths=8)
 
 
-def test_paths_within_limits_are_refused():
-    item = Barrier(strike=100.0, barrier=85.0, tau=1.0, direction="down", knock="out", n_monitoring=12)
-    for model in (SQUARE_ROOT, Bachelier(sigma=20.0), ArbitrageFreeSABR(alpha=2.0, beta=0.5, rho=0.0, nu=0.3)):
+KNOCKS = (
+    Barrier(strike=100.0, barrier=95.0, direction="down", knock="out", tau=1.0, n_monitoring=12, rebate=1.0),
+    DoubleBarrier(strike=100.0, low=88.0, high=115.0, knock="out", tau=1.0, n_monitoring=12),
+)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [Bachelier(sigma=20.0), DisplacedDiffusion(sigma=0.3, shift=-20.0), SQUARE_ROOT,
+     CEV(sigma=0.08, beta=1.2)],
+    ids=lambda one: f"{type(one).__name__}-{getattr(one, 'beta', '')}",
+)  # fmt: skip
+def test_paths_kept_inside_barriers_agree_with_the_grid_and_are_quieter(model):
+    for item in KNOCKS:
+        grid = price(item, model, MARKET, method="pde")
+        free, kept = (simulate(item, model, MARKET, n_paths=1 << 12, survival=one) for one in (False, True))
+        assert abs(kept.value - grid.value) < 4.0 * kept.std_error + grid.error, item
+        assert kept.std_error < 0.6 * free.std_error
+
+
+def test_a_price_below_zero_is_inside_an_upper_barrier():
+    """The low limit of an up-and-out is none: under Bachelier a put is worth most down there."""
+    market, model = flat_snapshot(spot=5.0), Bachelier(sigma=10.0)
+    item = Barrier(strike=4.0, barrier=12.0, direction="up", knock="out", tau=1.0, n_monitoring=4, is_call=False)
+    kept = simulate(item, model, market, n_paths=1 << 13, survival=True)
+    rng = np.random.default_rng(3)
+    path = 5.0 + 10.0 * 0.5 * np.cumsum(rng.standard_normal((4, 400_000)), axis=0)
+    paid = np.where((path < 12.0).all(axis=0), np.maximum(4.0 - path[-1], 0.0), 0.0)
+    assert abs(kept.value - paid.mean()) < 4.0 * np.hypot(kept.std_error, paid.std() / 400_000**0.5)
+
+
+def test_the_walk_of_sabr_is_not_kept_within_limits():
+    item = KNOCKS[0]
+    for model in (ArbitrageFreeSABR(alpha=2.0, beta=0.5, rho=0.0, nu=0.3),):
         with pytest.raises(NoEngineError, match="cannot be kept within limits"):
             price(item, model, MARKET, method="paths", survival=True, n_paths=1024)
-    assert price(item, Heston(v0=0.04, kappa=1.0, theta=0.04, sigma=0.3, rho=-0.5), MARKET, method="paths",
-                 survival=True, n_paths=1024).value > 0.0  # fmt: skip

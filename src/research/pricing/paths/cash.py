@@ -65,20 +65,22 @@ def before_dividends(times: Float1D, snapshot: Snapshot) -> Float1D:
 
 def with_cash(model: Any, request: Request) -> Generator:
     """The paths of a model in a market that pays cash."""
-    if request.limits is not None:
-        raise NoEngineError("Paths of a stock that pays cash cannot be kept within limits. Leave out survival=True.")
     cash = request.snapshot.cash_dividends
     assert cash is not None
     alike = type(model).__name__ == "Bachelier"
+    if request.limits is not None and cash.model == "jump" and not alike:
+        raise NoEngineError("Paths of a stock that falls by its cash dividends cannot be kept within limits. Leave out "
+                            "survival=True, or give the cash with model='escrowed'.")  # fmt: skip
     return _escrowed(model, request) if cash.model == "escrowed" or alike else _falling(model, request)
 
 
 def _escrowed(model: Any, request: Request) -> Generator:
     """X and what is still to come; dividend days need no observation of their own."""
     there = moving(request.snapshot)
-    made = GENERATORS[type(model).__name__](model, replace(request, snapshot=there))
     at = request.origin + request.times
     after = np.asarray(to_come(request.snapshot, at + SAME))
+    limits = None if request.limits is None else _less(request.limits, after, type(model).__name__ == "Bachelier")
+    made = GENERATORS[type(model).__name__](model, replace(request, snapshot=there, limits=limits))
     if made.chart is not None:
         return replace(made, chart=replace(made.chart, held=_held(request)), lift=after)
     days, amounts = between(request.snapshot, request.origin, float(at[-1]))
@@ -102,6 +104,15 @@ def _escrowed(model: Any, request: Request) -> Generator:
         return replace(logs, exposed=exposed, jump=None if still else jump)
 
     return replace(made, fill=fill, twin=None, lift=after)
+
+
+def _less(limits: Float2D, coming: Float1D, any_sign: bool) -> Float2D:
+    """Limits of what moves; a low of 0 is none."""
+    low = np.where(limits[:, 0] > 0.0, limits[:, 0] - coming, -np.inf)
+    high = limits[:, 1] - coming
+    if not any_sign:
+        low, high = np.maximum(low, 0.0), np.maximum(high, _RUINED)
+    return np.column_stack((low, high))
 
 
 def _held(request: Request) -> Callable[[Float1D], tuple[Float1D, Float1D]]:

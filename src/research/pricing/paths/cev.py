@@ -32,6 +32,7 @@ from research.pricing.paths.charts import TINY, Chart, chart_of
 from research.pricing.paths.generators import Generator, Logs, Request, scheme_of
 from research.pricing.paths.lognormal import black_scholes
 from research.pricing.paths.motion import motion
+from research.pricing.paths.survival import in_chart, tabulated, walked
 
 _ROWS, _PER_Z, _Z = 161, 32, 8.0
 _CELL, _REACH = 0.2, 9.5  # width of a cell of the density, and how far it is integrated
@@ -116,8 +117,6 @@ def cev(model: CEV, request: Request) -> Generator:
     """The generator; beta = 1 is one lognormal volatility."""
     if model.beta == 1.0:
         return black_scholes(BlackScholes(sigma=model.sigma), request)
-    if request.limits is not None:
-        raise NoEngineError("Paths of CEV cannot be kept within limits. Leave out survival=True.")
     scheme_of(request, ("transition",))
     chart = _chart(model, request)
     short = float(model.martingale_defect(chart.forward, request.horizon))
@@ -134,10 +133,21 @@ def cev(model: CEV, request: Request) -> Generator:
         start = np.full(w.shape[1], today)
         if request.start is not None:
             start = side * request.start(first_path, w.shape[1])[0]
+        met = np.broadcast_to(dt[:, None], w.shape)
+        if request.limits is not None:
+            x, weight = walked(w, root, side * start, in_chart(request.limits, chart, request.times), *moves)
+            return Logs(x=x, exposed=met, weight=weight)
         out = np.empty(w.shape)
         bessel_paths(w, root, terms, rows, edges, np.ascontiguousarray(start), out)
-        return Logs(x=side * out, exposed=np.broadcast_to(dt[:, None], w.shape))
+        return Logs(x=side * out, exposed=met)
 
+    def step(k: int, y: Float1D, z: Float1D) -> Float1D:
+        out = np.empty((1, y.size))
+        w = np.ascontiguousarray((root[k] * z)[None, :])
+        bessel_paths(w, root[k : k + 1], terms, rows, edges, np.ascontiguousarray(side * y), out)
+        return np.asarray(side * out[0])
+
+    moves = tabulated(root, step)
     return Generator(
         times=request.times, forward=request.forward, motion=motion([request.times], request.bridge), fill=fill,
         bias_factor=1.0 / 3.0, chart=chart,

@@ -18,16 +18,15 @@ from research.pricing._smile import RUIN
 from research.pricing.paths.charts import TINY, Chart, chart_of
 from research.pricing.paths.generators import GENERATORS, Generator, Logs, Request, scheme_of
 from research.pricing.paths.motion import motion
+from research.pricing.paths.survival import brownian, in_chart, walked
 
 _LEAST = 1e-8  # sigma, below which it is taken as this
 _OF_LOGS = ("VarianceSwap", "VolatilitySwap", "CorridorVarianceSwap", "GammaSwap", "LogContract")
 _OF_RETURNS = ("Cliquet",)
 
 
-def _moved(request: Request, chart: Chart, drift: float, model: Any) -> Generator:
-    """y = its start + W + drift t."""
-    if request.limits is not None:
-        raise NoEngineError(f"Paths of {type(model).__name__} cannot be kept within limits. Leave out survival=True.")
+def _moved(request: Request, chart: Chart, drift: float) -> Generator:
+    """y = its start + W + drift t; within limits every step is conditioned."""
     scheme_of(request, ("exact",))
     times, today = request.times, float(chart.to(chart.forward))
     gaps, line = np.diff(times, prepend=0.0)[:, None], (drift * times)[:, None]
@@ -36,8 +35,16 @@ def _moved(request: Request, chart: Chart, drift: float, model: Any) -> Generato
         start = today if request.start is None else request.start(first_path, w.shape[1])[0]
         return Logs(x=start + (w + line), exposed=np.broadcast_to(gaps, w.shape))
 
-    return Generator(times=times, forward=request.forward, motion=motion([times], request.bridge), fill=fill,
-                     chart=chart)  # fmt: skip
+    def kept(w: Float2D, seed: int, stream: int, first_path: int) -> Logs:
+        start = today if request.start is None else request.start(first_path, w.shape[1])[0]
+        x, weight = walked(w, root, np.broadcast_to(start, w.shape[1]), within, *brownian(root, drift))
+        return Logs(x=x, exposed=np.broadcast_to(gaps, w.shape), weight=weight)
+
+    root, within = np.sqrt(gaps[:, 0]), np.empty((0, 2))
+    if request.limits is not None:
+        within = in_chart(request.limits, chart, times)
+    return Generator(times=times, forward=request.forward, motion=motion([times], request.bridge),
+                     fill=fill if request.limits is None else kept, chart=chart)  # fmt: skip
 
 
 def displaced(model: DisplacedDiffusion, request: Request) -> Generator:
@@ -58,7 +65,7 @@ def displaced(model: DisplacedDiffusion, request: Request) -> Generator:
 
     chart = chart_of(request.snapshot, request.horizon, request.origin, to=to, back=back, slope=slope, exact=True,
                      lowest=float(np.log(TINY)) / sigma)  # fmt: skip
-    return _moved(request, chart, -0.5 * sigma, model)
+    return _moved(request, chart, -0.5 * sigma)
 
 
 def normal(model: Bachelier, request: Request) -> Generator:
@@ -70,7 +77,7 @@ def normal(model: Bachelier, request: Request) -> Generator:
 
     chart = chart_of(request.snapshot, request.horizon, request.origin, to=lambda price: np.asarray(price) / sigma,
                      back=lambda y: sigma * y, slope=slope, exact=True)  # fmt: skip
-    return _moved(request, chart, 0.0, model)
+    return _moved(request, chart, 0.0)
 
 
 def ruin(model: Any, forward: float, tau: float) -> float:
