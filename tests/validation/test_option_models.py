@@ -83,3 +83,45 @@ def test_simulated_notes_know_what_is_certain() -> None:
     want = 100.0 * np.exp(-0.03) + 100.0 * (np.exp(-0.01) * norm.cdf(d1) - np.exp(-0.03) * norm.cdf(d1 - 0.2))
     assert abs(value - want) < 4.0 * error
     assert benchmarks.known_note("Phoenix") and not benchmarks.known_note("European")
+
+
+PAIR = {"type": "MultiAssetBlackScholes", "names": ["A", "B"], "vols": [0.2, 0.3], "correlation": [[1, 0.5], [0.5, 1]]}
+TWO = {"spots": {"A": 100.0, "B": 95.0}, "rate": 0.03, "dividend_yield": {"A": 0.01, "B": 0.02}}
+SPREAD = {"type": "Spread", "long": "A", "short": "B", "strike": 5.0, "tau": 1.0}
+
+
+def test_the_double_integral_knows_margrabe_and_that_best_and_worst_make_both():
+    exchange, error = benchmarks.double_integral({"type": "Exchange", "receive": "A", "give": "B", "tau": 1.0}, PAIR, TWO)
+    std = np.sqrt(0.04 + 0.09 - 2 * 0.5 * 0.06)
+    a, b = 100.0 * np.exp(-0.01), 95.0 * np.exp(-0.02)
+    d1 = np.log(a / b) / std + 0.5 * std
+    assert abs(exchange - (a * norm.cdf(d1) - b * norm.cdf(d1 - std))) < error < 1e-9
+    ranked = {"underlyings": ["A", "B"], "strike": 98.0, "tau": 1.0}
+    both = [benchmarks.double_integral({"type": t, **ranked}, PAIR, TWO)[0] for t in ("BestOf", "WorstOf")]
+    singles = [a * norm.cdf(x) - 98.0 * np.exp(-0.03) * norm.cdf(x - s) for a, s, x in (
+        (a, 0.2, np.log(a / (98.0 * np.exp(-0.03))) / 0.2 + 0.1), (b, 0.3, np.log(b / (98.0 * np.exp(-0.03))) / 0.3 + 0.15))]  # fmt: skip
+    assert sum(both) == pytest.approx(sum(singles), abs=1e-9)
+    with pytest.raises(benchmarks.NotPriced, match="3 prices"):
+        benchmarks.double_integral({**ranked, "type": "BestOf", "underlyings": ["A", "B", "A"]}, PAIR, TWO)
+
+
+def spread_prices(value: float, error: float) -> pd.DataFrame:
+    rows = [("Spread: one", "Spread", "MultiAssetBlackScholes", m, v, e, 0.0) for m, v, e in
+            (("quadrature", 10.459644916794344, 2e-13), ("kirk", value, error))]  # fmt: skip
+    return pd.DataFrame(rows, columns=["case", "contract", "model", "method", "value", "error", "std_error"])
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "verdicts"),
+    [
+        (10.460257664624017, 6.12747829673e-4, ["pass", "pass"]),
+        (10.460357664624017, 7.12747829673e-4, ["fail", "pass"]),  # another formula, whose distance is stated
+        (10.460257664624017, 5.12747829673e-4, ["pass", "fail"]),  # stated too small
+        (10.460257664624017, 7.12747829673e-4, ["pass", "fail"]),  # and too large
+    ],
+)
+def test_an_approximation_is_held_to_its_formula_and_to_its_distance(value, error, verdicts):
+    pytest.importorskip("QuantLib")
+    prices, case = spread_prices(value, error), Case(name="one", terms=SPREAD, model=PAIR, market=TWO)
+    assert pairs(prices).empty  # kirk against quadrature could not fail
+    assert [e.verdict for e in agreement(prices, [case])] == verdicts

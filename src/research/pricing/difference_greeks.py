@@ -16,7 +16,7 @@ import numpy as np
 from research.arrays import Float1D
 from research.errors import InputError
 from research.market import Snapshot
-from research.pricing._bumps import DAYS, aged, bumped, shifted, stuck, within
+from research.pricing._bumps import DAYS, aged, bumped, in_years, shifted, soonest, stuck, within
 from research.pricing._greek_tables import Table, entry
 from research.pricing._stencils import AHEAD_GRAIN, FIRST_GRAIN, SECOND_GRAIN, THIRD_GRAIN, ahead, first, second, third
 from research.pricing.price import rows_of
@@ -26,6 +26,7 @@ EXACT = 1e-12  # of spot and value: what a price may be off for wide stencils to
 SMOOTH = ("spectral",)  # its error is no rounding: it changes as slowly as the price
 WIDE, NARROW = 4, 2  # points on each side
 _CALM = {"spot": 0.05, "vol": 0.05, "rate": 0.005, "age": 0.005}  # a step, of the distance over which a price changes
+_PARTS = 8.0  # of the time to the first date of a contract: theta's step, where a day is more
 _NOISE = 4e-15  # rounding of a closed form, of spot and value
 _HOW = "differences"
 
@@ -38,6 +39,9 @@ def differences(
     grid, side = method in GRIDS, int(bumps.get("side", 0))
     e = (bumps["spot"] or (0.02 if grid else 0.004)) * (side or 1)
     dv, dr, days = bumps["vol"], bumps["rate"] or (1e-3 if grid or width > NARROW else 1e-4), bumps["days"]
+    near = min(soonest(item, snapshot.as_of) for item in items) * DAYS
+    if width > NARROW and days > near / _PARTS:
+        items, days = [in_years(item, snapshot.as_of) for item in items], near / _PARTS
     known: dict[tuple[float, ...], Float1D] = {}
     if unbumped is not None:
         known[(0, 0, 0, 0)] = unbumped.value
@@ -59,7 +63,7 @@ def differences(
     def rounding(*bumps: str) -> Any:
         return np.maximum(noise, of_price * (np.prod([_CALM[name] for name in bumps]) if method in SMOOTH else 1.0))
 
-    steps = _Steps(snapshot.spot * e, dv, dr, days / DAYS)
+    steps = _Steps(snapshot.spot * e, dv, dr, days / DAYS, days / near)
     return _Differences(at, wanted, steps, width, rounding, side != 0).table()
 
 
@@ -68,8 +72,11 @@ def takes_wide(method: str, values: Any, spot: float) -> bool:
     return method in SMOOTH or bool(np.all(np.abs(values.error) <= EXACT * (abs(spot) + np.abs(values.value))))
 
 
-def _judged(stencil: Callable[[int], Any], width: int, rounding: Any) -> tuple[Any, Any]:
+def _judged(stencil: Callable[[int], Any], width: int, rounding: Any, share: float = 0.0) -> tuple[Any, Any]:
     """A derivative by `width` points on each side, and its error: the distance to one point less.
+
+    `share` is the step over the distance on which the function changes, where that is known: each point more leaves
+    about its square of what the one before left, and less than that has happened by chance.
 
     Where that is no small part of the step before it, the function has a kink within reach (the strike of a lookback
     option that starts today) and more points do not help: then twice the distance to the plain difference.
@@ -77,6 +84,7 @@ def _judged(stencil: Callable[[int], Any], width: int, rounding: Any) -> tuple[A
     value, less = stencil(width), stencil(width - 1)
     error = np.abs(value - less)
     if width > NARROW:
+        error = np.maximum(error, share**2 * np.abs(less - stencil(width - 2)))
         slow = error > np.maximum(0.2 * np.abs(less - stencil(width - 2)), rounding)
         error = np.where(slow, 2.0 * np.abs(value - stencil(1)), error)
     return value, error
@@ -90,6 +98,7 @@ class _Steps:
     vol: float
     rate: float
     time: float
+    share: float  # of the time to the first date
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,12 +150,12 @@ class _Differences:
 
         return ahead(values, self.step.spot, 1, width - 1) if self.aside else first(values, self.step.spot, width)
 
-    def _mixed(self, bump: str, h: float, width: int) -> dict[str, Any]:
+    def _mixed(self, bump: str, h: float, width: int, share: float = 0.0) -> dict[str, Any]:
         """d delta / d bump; the errors of the two directions add."""
         grain = (AHEAD_GRAIN[1] if self.aside else FIRST_GRAIN[width]) * FIRST_GRAIN[width]
         rounding = self.noise("spot", bump) * grain / (abs(self.step.spot) * h)
         value, error = _judged(lambda n: first(lambda m: self._slope(n, **{bump: m}), h, width), width, rounding)
-        _, other = _judged(lambda n: first(lambda m: self._slope(width, **{bump: m}), h, n), width, rounding)
+        _, other = _judged(lambda n: first(lambda m: self._slope(width, **{bump: m}), h, n), width, rounding, share)
         return entry(value, error + other + rounding, _HOW)
 
     def _of_time(self) -> Table:
@@ -164,10 +173,10 @@ class _Differences:
         out, days, h = Table(), self._along("age"), self.step.time
         if "theta" in self.wanted:
             rounding = self.noise("age") * FIRST_GRAIN[width] / h
-            value, error = _judged(lambda n: first(days, h, n), width, rounding)
+            value, error = _judged(lambda n: first(days, h, n), width, rounding, self.step.share)
             out["theta"] = entry(value, error + rounding, _HOW)
         if "charm" in self.wanted:
-            out["charm"] = self._mixed("age", h, width)
+            out["charm"] = self._mixed("age", h, width, self.step.share)
         return out
 
     def _ahead(self) -> Table:

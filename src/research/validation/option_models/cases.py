@@ -69,6 +69,7 @@ _BATES = {"type": "Bates", "v0": 0.04, "kappa": 2.0, "theta": 0.05, "sigma": 0.5
 _VG = {"type": "VarianceGamma", "sigma": 0.12, "nu": 0.2, "theta": -0.14}
 _PAIR = {"type": "MultiAssetBlackScholes", "names": ["A", "B"], "vols": [0.2, 0.3],
          "correlation": [[1.0, 0.5], [0.5, 1.0]]}  # fmt: skip
+_APART = {**_PAIR, "vols": [0.4, 0.25], "correlation": [[1.0, -0.8], [-0.8, 1.0]]}
 _CROSS = {"type": "CrossCurrency", "sigma": 0.2, "fx_vol": 0.1, "correlation": -0.3, "payout_rate": 0.02,
           "fx_spot": 7.0}  # fmt: skip
 _NAMES = {"underlyings": ["A", "B"]}
@@ -218,9 +219,13 @@ CASES: tuple[Case, ...] = (
     _case("called and averaged, Heston", "Composed", {"payments": [_AVERAGE]}, _FO),
     _case("one for the other", "Exchange", {"receive": "A", "give": "B", "tau": 1.0}, _PAIR, _two()),
     _case("spread of 5", "Spread", {"long": "A", "short": "B", "strike": 5.0, "tau": 1.0}, _PAIR, _two()),
+    _case("spread put, prices apart", "Spread",
+          {"long": "A", "short": "B", "strike": 20.0, "tau": 2.0, "is_call": False}, _APART, _two(0.0)),
     _case("who does better", "Outperformance", {"long": "A", "short": "B", "initials": [100.0, 95.0], "tau": 1.0},
           _PAIR, _two()),
     _case("half and half", "Basket", {**_NAMES, "weights": [0.5, 0.5], "strike": 98.0, "tau": 1.0}, _PAIR, _two()),
+    _case("one and a half, prices apart", "Basket",
+          {**_NAMES, "weights": [1.0, 0.5], "strike": 130.0, "tau": 2.0, "is_call": False}, _APART, _two(0.0)),
     _case("best of two", "BestOf", _RANKED, _PAIR, _two()),
     _case("worst of two put", "WorstOf", {**_RANKED, "is_call": False}, _PAIR, _two()),
     _case("weights by rank 彩虹", "Rainbow", {**_RANKED, "rank_weights": [0.7, 0.3]}, _PAIR, _two()),

@@ -9,12 +9,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from research.errors import require
+from research.errors import MissingExtraError, require
 from research.evidence import Evidence
+from research.validation.benchmarks.quantlib_options import NotPriced
+from research.validation.benchmarks.two_assets import FORMULAS, double_integral, named_formula
 from research.validation.option_models.cases import Case
 
 SIGMAS = 4.0  # standard errors that a simulation is allowed
 ROUNDING = 1e-12  # of the larger price and 1
+EXACT = "quadrature"  # what approximations state their distance to
 COLUMNS = ("case", "contract", "model", "method", "value", "error", "std_error")
 
 
@@ -35,7 +38,8 @@ def pairs(prices: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame with columns case, contract, model, first, second, difference (first less second), allowance, ratio
-        A ratio of at most 1 is agreement; nan values give a ratio of inf.
+        A ratio of at most 1 is agreement; nan values give a ratio of inf. An approximation whose stated error is its
+        distance to `quadrature` agrees with it whatever the two are: that pair is left out (see `approximations`).
     """
     missing = [name for name in COLUMNS if name not in prices.columns]
     require(not missing, "prices", ", ".join(missing), f"have columns {', '.join(COLUMNS)}")
@@ -44,6 +48,8 @@ def pairs(prices: pd.DataFrame) -> pd.DataFrame:
     for _, group in frame.groupby("case", sort=False):
         ours: list[Any] = list(group.itertuples(index=False))
         for a, b in combinations(ours, 2):
+            if EXACT in (a.method, b.method) and not FORMULAS.keys().isdisjoint((a.method, b.method)):
+                continue
             gap, room = a.value - b.value, a.allowance + b.allowance
             ratio = abs(gap) / room if np.isfinite(gap) and np.isfinite(room) else np.inf
             rows.append((a.case, a.contract, a.model, a.method, b.method, gap, room, ratio))
@@ -61,12 +67,45 @@ def matrix(found: pd.DataFrame) -> Any:
     return pd.DataFrame(out, index=methods, columns=methods)
 
 
+def approximations(prices: pd.DataFrame, cases: Sequence[Case]) -> list[Evidence]:
+    """Evidence, two for each price by a named approximation: is it that formula, and is it as far off as it states?
+
+    The formula is written anew, or QuantLib's; the distance is to a double integral over both prices. A stated error
+    fails that is too large as well as one that is too small.
+    """
+    known = {f"{case.contract}: {case.name}": case for case in cases}
+    out: list[Evidence] = []
+    for row in prices[prices["method"].isin(list(FORMULAS))].itertuples(index=False):
+        case = known.get(str(row.case))
+        if case is None:
+            continue
+        where, value = (case.terms, case.model, case.market), float(row.value)  # type: ignore[arg-type]
+        try:
+            exact, error = double_integral(*where)
+            twin = named_formula(str(row.method), *where)
+        except (NotPriced, MissingExtraError):
+            continue
+        floor = ROUNDING * max(abs(value), 1.0)
+        stated, room = float(row.error), error + floor  # type: ignore[arg-type]
+        name = f"{case.contract}, {case.name}, by {row.method}"
+        for test, off, claim in (
+            ("named_formula", abs(value - twin), "the formula is the one of that name"),
+            ("stated_distance", abs(stated - abs(value - exact)), "it is as far from the exact value as it states"),
+        ):
+            passed = bool(off <= room)
+            out.append(Evidence(test=test, verdict="pass" if passed else "fail", statistic=off, threshold=room, n=1,
+                                claim=f"{name}: {claim}",
+                                details={"value": value, "twin": twin, "exact": exact, "stated": stated}))  # fmt: skip
+    return out
+
+
 def agreement(prices: pd.DataFrame, cases: Sequence[Case]) -> list[Evidence]:
-    """Evidence that methods agree, one a contract and model; and that published digits are met, one a value.
+    """Evidence that approximations are what they say, that methods agree (one a contract and model), and that published
+    digits are met (one a value).
 
     `prices` as for `pairs`. A published value is allowed half a unit of its last digit besides the method's own error.
     """
-    found, out = pairs(prices), []
+    found, out = pairs(prices), approximations(prices, cases)
     for key, group in found.groupby(["contract", "model"], sort=False):
         contract, model = key  # type: ignore[misc]
         worst: Any = group.iloc[int(group["ratio"].to_numpy().argmax())]
