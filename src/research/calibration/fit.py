@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from html import escape
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -76,14 +78,20 @@ class Fit(Generic[M]):
         return 1e4 * self.rmse
 
     def __repr__(self) -> str:
+        model = re.sub(r"\d+\.\d{6,}(e[-+]?\d+)?", lambda found: f"{float(found[0]):.6g}", repr(self.model))
+        said = f"; {'; '.join(self.warnings)}" if self.warnings else ""
         return (
-            f"Fit({self.model!r}, rmse={self.rmse:.6g} {self.unit}, "
-            f"{_STATUS.get(self.status, self.status)} after {self.n_iter} iterations)"
+            f"Fit({model}, rmse={self.rmse:.6g} {self.unit}, "
+            f"{_STATUS.get(self.status, self.status)} after {self.n_iter} iterations{said})"
         )
 
     def _repr_html_(self) -> str:
-        table = self.parameters.to_html(index=False, float_format=lambda x: f"{x:.6g}")
-        return f"<p><b>{type(self.model).__name__}</b>: rmse {self.rmse:.6g} {self.unit}; {self.message}</p>{table}"
+        size = f"{self.rmse_bp:.1f} bp of vol" if self.unit == "vol" else f"{self.rmse:.6g} {self.unit}"
+        table = self.parameters.to_html(index=False, border=0, na_rep="", float_format=lambda x: f"{x:.6g}")
+        said = "".join(f"<li>{escape(text)}</li>" for text in self.warnings)
+        told = f"<p>To know before the parameters are believed:</p><ul>{said}</ul>" if said else ""
+        head = f"<b>{type(self.model).__name__}</b>: rmse {size}; {escape(self.message)}"
+        return f"<p>{head}</p>{table}{told}"
 
 
 def fit(model: type[M], data: Any, *, huber: float | None = None, **options: Any) -> Fit[M]:

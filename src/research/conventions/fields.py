@@ -143,7 +143,10 @@ def _name_terms(kind: Any) -> None:
                 where = f"terms of {kind.__name__}"
                 said = ", ".join(f"{f.name}=..." for f in fields[len(names) :])
                 raise InputError(rule(where, "be given by name", values[len(names)], f"Write {said}.")) from None
-            check_terms(kind, dict(zip(names, values)) | terms, hint="")
+            try:
+                check_terms(kind, dict(zip(names, values)) | terms, hint="")
+            except InputError as error:
+                raise error from None  # Python's own words add nothing
             raise
 
     kind.__init__ = init

@@ -110,7 +110,9 @@ def _table(name: str, item: Mapping[str, Any]) -> str:
         else _escape(c["name"])
         for c in item["columns"]
     ]
-    rows = [[_escape(_cell(value)) for value in row] for row in frame.head(_ROWS).itertuples(index=False, name=None)]
+    years = {i for i, column in enumerate(frame.columns) if str(column) == "year"}  # 2008, not 2,008
+    rows = [[_escape(str(value) if i in years else _cell(value)) for i, value in enumerate(row)]
+            for row in frame.head(_ROWS).itertuples(index=False, name=None)]  # fmt: skip
     rest = f", first {_ROWS} shown" if len(frame) > _ROWS else ""
     words = [i for i, column in enumerate(frame.columns) if not _is_number(frame[column])]
     return grid(f"{_escape(name)} ({len(frame):,} rows{rest})", head, rows, text=words)
@@ -123,14 +125,15 @@ def _is_number(column: Any) -> bool:
 def _cell(value: Any) -> str:
     if hasattr(value, "isoformat"):
         return str(value.isoformat()).removesuffix("T00:00:00")
-    return number(value.item() if hasattr(value, "item") else value)
+    value = value.item() if hasattr(value, "item") else value
+    return "" if isinstance(value, float) and math.isnan(value) else number(value)
 
 
 def grid(title: str, head: list[str], rows: list[list[str]], text: Container[int] = ()) -> str:
     """A table as HTML; cells are HTML already, columns in `text` stand left, the others right."""
 
     def align(i: int) -> str:
-        return "left" if i in text else "right"
+        return "left" if i in text else "right;white-space:nowrap"
 
     style = f"padding:2px 8px;border-bottom:1px solid {_GREY};background:transparent"
     top = "".join(f'<th style="{style};text-align:{align(i)}">{h}</th>' for i, h in enumerate(head))

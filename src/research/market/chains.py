@@ -42,6 +42,11 @@ class Chains:
     def __len__(self) -> int:
         return len(self.surfaces)
 
+    def __repr__(self) -> str:
+        used, lost = sum(surface.n_quotes for surface in self.surfaces), self.failed["expiry"].isna().sum()
+        without = f", {lost} without a surface" if lost else ""
+        return f"Chains({len(self)} days{without}; {used:,} quotes used, {len(self.dropped):,} left out)"
+
     def reasons(self) -> pd.DataFrame:
         """How many quotes were dropped, and why: reason, quotes, share."""
         used = sum(surface.n_quotes for surface in self.surfaces)

@@ -51,6 +51,11 @@ class DiscountCurve:
         object.__setattr__(self, "tau", tau)
         object.__setattr__(self, "zero_rate", rate)
 
+    def __repr__(self) -> str:
+        low, high, end = self.zero_rate.min(), self.zero_rate.max(), self.tau[-1]
+        rates = f"{low:.2%}" if low == high else f"{low:.2%} to {high:.2%}"
+        return f"DiscountCurve({self.as_of}, {self.tau.size} nodes to {end:.4g} years, zero rates {rates})"
+
     def zero_rate_at(self, tau: ArrayLike) -> Any:
         """Zero rate to `tau`, 1/year; float in, float out."""
         if type(tau) is float and 0.0 <= tau < np.inf:

@@ -27,6 +27,10 @@ class SimulatedChains:
     truth: pd.DataFrame  # as_of, expiry, tau, forward, theta, rho, eta, gamma; one row an expiry
     outages: tuple[pd.Timestamp, ...]  # days on which every quote is stale
 
+    def __repr__(self) -> str:
+        days = self.quotes["as_of"].nunique()
+        return f"SimulatedChains({len(self.quotes):,} quotes of {days} days, {len(self.outages)} without a feed)"
+
 
 def simulate_chains(
     level: pd.Series,

@@ -60,6 +60,10 @@ class Smile:
     def __len__(self) -> int:
         return int(self.strike.size)
 
+    def __repr__(self) -> str:
+        ends = f"strikes {self.strike[0]:g} to {self.strike[-1]:g}, vols {self.vol.min():.1%} to {self.vol.max():.1%}"
+        return f"Smile({365.0 * self.tau:.0f} days, forward {self.forward:.6g}, {len(self)} quotes, {ends})"
+
     @property
     def log_moneyness(self) -> Float1D:
         """log(strike / forward), shape (n,)."""
@@ -109,6 +113,11 @@ class Surface:
 
     def __len__(self) -> int:
         return len(self.smiles)
+
+    def __repr__(self) -> str:
+        days = ", ".join(f"{365.0 * smile.tau:.0f}" for smile in self.smiles)
+        head = f"Surface({self.as_of}, spot {self.spot:g}, {self.n_quotes} quotes, {len(self)} expiries"
+        return f"{head}: {days} days)"
 
     def __iter__(self) -> Iterator[Smile]:
         return iter(self.smiles)

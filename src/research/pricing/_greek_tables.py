@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from research.pricing._bumps import DAYS
+from research.pricing._tables import whole
 
 GREEKS = ("value", "delta", "gamma", "vega", "theta", "rho", "vanna", "volga", "charm", "speed")
 DERIVED = {"vega_per_vol_point": ("vega", 100.0), "theta_per_day": ("theta", DAYS), "rho_per_bp": ("rho", 1e4)}
@@ -34,18 +34,18 @@ def nothing(names: Sequence[str]) -> Table:
     return {n: {"value": [np.nan], "std_error": [np.nan], "error": [np.nan], "how": ""} for n in names}
 
 
-def long(table: Table, names: Sequence[str], method: str) -> pd.DataFrame:
-    """One contract: a row a Greek."""
+def long(table: Table, names: Sequence[str], method: str) -> Any:
+    """One contract: a row a Greek, in a DataFrame."""
     rows = [
         (n, float(table[n]["value"][0]), float(table[n]["std_error"][0]), UNITS[n], float(table[n]["error"][0]), method,
          table[n]["how"])
         for n in names
     ]  # fmt: skip
-    return pd.DataFrame(rows, columns=["greek", "value", "std_error", "unit", "error", "method", "how"])
+    return whole(rows, ["greek", "value", "std_error", "unit", "error", "method", "how"])
 
 
-def wide(items: list[Any], found: list[tuple[list[int], str, Table]], names: Sequence[str]) -> pd.DataFrame:
-    """Several contracts: a row each."""
+def wide(items: list[Any], found: list[tuple[list[int], str, Table]], names: Sequence[str]) -> Any:
+    """Several contracts: a row each, in a DataFrame."""
     n = len(items)
     columns: dict[str, Any] = {"contract": [type(i).__name__ for i in items], "method": np.full(n, "", dtype=object)}
     for name in names:
@@ -56,4 +56,4 @@ def wide(items: list[Any], found: list[tuple[list[int], str, Table]], names: Seq
                 columns[name][at], spread[at] = table[name]["value"], table[name]["std_error"]
         if spread.any():
             columns[f"{name}_std_error"] = spread
-    return pd.DataFrame(columns)
+    return whole(columns)

@@ -34,6 +34,7 @@ from research.conventions import check_fields, check_number, check_rates, named_
 from research.errors import InputError, require
 from research.market import Snapshot
 from research.pricing import _calls
+from research.pricing._tables import html, whole
 from research.pricing.price import Price, price
 
 SIDES = ("buyer", "seller")
@@ -195,7 +196,8 @@ class Quote:
             title = f"overlay: {given.name}" if isinstance(given, Overlay) else type(given).__name__
             rows.append((title, amount, ", ".join(f"{k}={_shown(v)}" for k, v in asdict(given).items())))
         rows.append(("total", self.total, f"{self.side}'s price, life {self.life:g} years"))
-        return pd.DataFrame(rows, columns=["line", "amount", "assumed"])
+        table: pd.DataFrame = whole(rows, ["line", "amount", "assumed"])
+        return table
 
     def __repr__(self) -> str:
         lines = "".join(f" {amount:+.6g}" for _, amount in self.lines)
@@ -204,7 +206,7 @@ class Quote:
         return f"Quote({self.side}'s price {self.total:.6g} = {base}{lines})"
 
     def _repr_html_(self) -> str:
-        return str(self.to_frame().to_html(index=False, float_format=lambda x: f"{x:.6g}"))
+        return html(self.to_frame())
 
     def to_json(self) -> dict[str, Any]:
         """Everything; JSON-able."""

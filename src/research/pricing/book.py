@@ -20,6 +20,7 @@ import pandas as pd
 from research.errors import InputError, require, rule
 from research.instruments import Position
 from research.pricing import _calls
+from research.pricing._tables import whole
 from research.pricing.catalogue import Engine
 from research.pricing.price import rows_of, warn_of
 
@@ -94,7 +95,8 @@ def portfolio(
     amount = {"amount": out["quantity"] * numbers["value"]}
     greeks = {name: out["quantity"] * numbers.pop(name) for name in names}
     order = {"currency": texts["currency"], "method": texts["method"]} | numbers | amount | greeks
-    return pd.DataFrame(out | order | {"why": texts["why"], "refused": texts["refused"]})
+    table: pd.DataFrame = whole(out | order | {"why": texts["why"], "refused": texts["refused"]})
+    return table
 
 
 def _add_greeks(

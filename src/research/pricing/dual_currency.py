@@ -22,6 +22,8 @@ from research.errors import require
 from research.instruments import DualCurrencyDeposit
 from research.market import Snapshot
 from research.pricing import _smile
+from research.pricing._tables import sheet as sheet_of
+from research.pricing._tables import whole
 from research.pricing.catalogue import Values
 
 _ROUNDING = 1e-15
@@ -48,7 +50,7 @@ class DepositSheet:
         )
 
     def _repr_html_(self) -> str:
-        return str(self.to_frame().to_html(index=False, float_format=lambda x: f"{x:.6g}"))
+        return sheet_of(self.to_frame())
 
     def to_frame(self) -> pd.DataFrame:
         """One row a number: name, value, std_error, unit."""
@@ -61,7 +63,8 @@ class DepositSheet:
             ("break-even exchange rate", self.break_even, "domestic for one foreign"),
             ("life", self.life, "years"),
         ]
-        return pd.DataFrame([(n, v, 0.0, u) for n, v, u in rows], columns=["name", "value", "std_error", "unit"])
+        table: pd.DataFrame = whole([(n, v, 0.0, u) for n, v, u in rows], ["name", "value", "std_error", "unit"])
+        return table
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ from research.models import black
 from research.pricing import _calls
 from research.pricing._bumps import bumped, least_vol, shifted, stuck, within
 from research.pricing._greek_tables import GREEKS
+from research.pricing._tables import whole
 from research.pricing.basket_ladders import basket_rho_buckets, book
 from research.pricing.black_greeks import spot_table, vols
 from research.pricing.price import choose, price
@@ -142,7 +143,8 @@ def _frame(
     columns |= {name: values.reshape(-1) for name, values in out.items()}
     if "value" in out:
         columns["pnl"] = (out["value"] - base).reshape(-1)
-    return pd.DataFrame(columns)
+    found: pd.DataFrame = whole(columns)
+    return found
 
 
 def _closed(item: Any, model: Any, options: dict[str, Any]) -> bool:
@@ -232,8 +234,10 @@ def vega_buckets(
                 value.append(float(units @ np.asarray(price(items, calibrate(moved), moved, **options).value)))
             strike = np.nan if j is None else float(smile.strike[j])
             rows.append((smile.tau, strike, (value[0] - value[1]) / (2.0 * bump)))
-    out = pd.DataFrame(rows, columns=["tau", "strike", "vega"])
-    return out.assign(vega_per_vol_point=out["vega"] / 100.0)
+    out: pd.DataFrame = whole(
+        [(*row, row[-1] / 100.0) for row in rows], ["tau", "strike", "vega", "vega_per_vol_point"]
+    )
+    return out
 
 
 def _with(surface: Surface, n: int, smile: Smile) -> Surface:
@@ -268,7 +272,8 @@ def rho_buckets(
             value.append(float(units @ np.asarray(price(items, model, moved, **options).value)))
         slopes.append((value[0] - value[1]) / (2.0 * bump))
     rho = np.array(slopes)
-    return pd.DataFrame({"tau": curve.tau, "zero_rate": curve.zero_rate, "rho": rho, "rho_per_bp": rho / 1e4})
+    out: pd.DataFrame = whole({"tau": curve.tau, "zero_rate": curve.zero_rate, "rho": rho, "rho_per_bp": rho / 1e4})
+    return out
 
 
 def dividend_buckets(

@@ -36,6 +36,7 @@ from research.pricing import multi_asset
 from research.pricing._bumps import DAYS, aged
 from research.pricing._lognormals import lognormals
 from research.pricing._simulation import Settings, estimate
+from research.pricing._tables import whole
 from research.pricing.catalogue import engines_for
 from research.pricing.linear import Books, terms
 from research.pricing.price import price
@@ -100,7 +101,8 @@ def basket_greeks(
     found.append(("theta", "", "", _theta(run, item, model, snapshot, base)))
     found += [("rho", name, "", _rho(run, model, snapshot, name, _RATE[noisy])) for name in currencies(snapshot, names)]
     rows = [(g, a, b, float(x.mean()), _error(x), UNITS[g]) for g, a, b, x in found]
-    return pd.DataFrame(rows, columns=["greek", "first", "second", "value", "std_error", "unit"])
+    table: pd.DataFrame = whole(rows, ["greek", "first", "second", "value", "std_error", "unit"])
+    return table
 
 
 def _is_simulated(item: Any, model: Any, snapshot: Any, method: str) -> bool:

@@ -18,6 +18,7 @@ from research.market import BasketSnapshot, Snapshot
 from research.pricing import _calls, carry
 from research.pricing._limits import within
 from research.pricing._signs import check_signs
+from research.pricing._tables import whole, with_error
 from research.pricing.catalogue import CATALOGUE, Engine, Values, abilities, engines_for, lines_of
 
 if TYPE_CHECKING:
@@ -54,12 +55,16 @@ class Price:
 
     def to_frame(self) -> pd.DataFrame:
         """One row a contract: contract, method, value, std_error, error, why, refused (why there is no price)."""
-        import pandas as pd
-
         n = np.size(self.value)
         names = {"contract": "contract", "method": "method", "value": "value", "std_error": "std_error",
                  "error": "error", "why": "reason", "refused": "refused"}  # fmt: skip
-        return pd.DataFrame({name: np.broadcast_to(getattr(self, field), n) for name, field in names.items()})
+        rows = {name: np.broadcast_to(getattr(self, field), n) for name, field in names.items()}
+        table: pd.DataFrame = whole(rows)
+        return table
+
+    def _repr_html_(self) -> str | None:
+        """Of several prices the rows; one says it in a line."""
+        return str(self.to_frame()._repr_html_()) if np.ndim(self.value) else None  # type: ignore[operator]
 
     def __repr__(self) -> str:
         if np.ndim(self.value):
@@ -71,7 +76,8 @@ class Price:
         spread = f", standard error {self.std_error:.1e}" if self.std_error else ""
         if not self.std_error or self.error > _MOSTLY_NOISE * self.std_error:  # a bias beside the noise must be seen
             spread += f", error <= {self.error:.1e}"
-        return f"Price({self.value:.10g} by {self.method} under {self.model}{spread})"
+        value = with_error(self.value, self.std_error)  # no digits that are noise
+        return f"Price({value} by {self.method} under {self.model}{spread})"
 
 
 def price(
@@ -261,8 +267,6 @@ def methods(instrument: Any, model: Any, snapshot: Snapshot | None = None) -> pd
     -------
     DataFrame with columns method, error, cost, why; it prints every word
     """
-    from research.pricing._tables import whole
-
     _calls.check_model(model)
     kind = instrument.__name__ if isinstance(instrument, type) else instrument
     kind = kind if isinstance(kind, str) else type(kind).__name__

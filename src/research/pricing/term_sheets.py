@@ -27,6 +27,7 @@ from research.market import Snapshot
 from research.pricing import dual_currency, monte_carlo, multi_asset, paths
 from research.pricing._signs import check_signs
 from research.pricing._simulation import Estimate
+from research.pricing._tables import sheet, whole, with_error
 from research.pricing.carry import takes_cash
 from research.pricing.dual_currency import DepositSheet
 from research.pricing.price import choose
@@ -75,18 +76,20 @@ class TermSheet:
             ("redeemed below the notional", self.loss, e[3], "probability"),
             ("expected life", self.life, e[4], "years"),
         ]
-        return pd.DataFrame(rows, columns=["name", "value", "std_error", "unit"])
+        table: pd.DataFrame = whole(rows, ["name", "value", "std_error", "unit"])
+        return table
 
     def __repr__(self) -> str:
+        value = with_error(self.value, self.std_error)
         return (
-            f"TermSheet(value {self.value:.6g} +- {self.std_error:.2g}, issuer margin {self.margin:.4g}, "
+            f"TermSheet(value {value} +- {self.std_error:.2g}, issuer margin {self.margin:.4g}, "
             f"knocked out {self.knocked_out:.1%}, at maturity {self.at_maturity:.1%}, "
             f"knocked in {self.knocked_in:.1%}, loss {self.loss:.1%}, "
             f"expected life {self.life:.2f} years, {self.n_paths:,} paths)"
         )
 
     def _repr_html_(self) -> str:
-        return str(self.to_frame().to_html(index=False, float_format=lambda x: f"{x:.6g}"))
+        return sheet(self.to_frame())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -99,7 +102,8 @@ class Solved:
     contract: Any  # the note with that term
 
     def __repr__(self) -> str:
-        return f"Solved({self.term} {self.value:.6g} +- {self.std_error:.2g} of {type(self.contract).__name__})"
+        value = with_error(self.value, self.std_error)
+        return f"Solved({self.term} {value} +- {self.std_error:.2g} of {type(self.contract).__name__})"
 
 
 def _check_note(item: Any) -> None:
