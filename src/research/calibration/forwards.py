@@ -258,7 +258,9 @@ def _of_cev(y: Float1D, found: CEV, vol: Float1D, quotes: _Quotes) -> Float2D:
     aside = _ASIDE if abs(y[1] - 1.0) > 2.0 * _GAP else 4.0 * _GAP
     moved = _model(CEV, y + np.array([0.0, aside]), quotes)
     by_beta = (_vols(moved, quotes) - vol) / (moved.beta - found.beta)
-    return np.stack([found.sigma * by_sigma / _vega(vol, quotes), by_beta], axis=1)
+    vega = _vega(vol, quotes)
+    by_level = np.divide(found.sigma * by_sigma, vega, out=np.full_like(vega, np.nan), where=vega > 0.0)
+    return np.stack([by_level, by_beta], axis=1)
 
 
 def _answer(

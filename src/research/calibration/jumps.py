@@ -44,6 +44,8 @@ BOUNDS: dict[type, dict[str, tuple[float, float]]] = {
 }
 _LINEAR = ("rho", "jump_mean", "theta")  # may be negative: searched as they are
 _CLIMBS = 2  # from the best of the starts
+_NEAR = 0.0005  # rms error as a share of the mean vol: above it further starts are tried
+_RATES, _LEANS = (0.3, 2.0, 10.0), (0.9, 0.3)  # of jumps that carry the variance: a year, mean over root mean square
 _SHORT, _TOLERANCE = 0.03, 1e-9  # least fall of the sum of squares, as a share, in a short climb and in the last
 _NEGLIGIBLE, _MOST_TERMS = 1e-13, 16384  # of a cosine series
 _CUT = 1e-9  # a series cut at more than this says nothing
@@ -144,14 +146,20 @@ def _fit(
     points, last = _starts(model, data, quotes, weights, where)
     points = points if start is None else [_vector(start, where), *points]
     found, n_iter = _search(surface, [where.search(p) for p in points], last, where, max_iter)
+    if model is not VarianceGamma and not _is_near(found, quotes):
+        further = [where.search(p) for p in _further(model, data, quotes, weights, where)]
+        other, more = _search(surface, further, None, where, max_iter, _CLIMBS)
+        n_iter += more
+        found = min((end for end in (found, other) if end is not None), key=lambda end: end.sse, default=None)
     if found is None or not np.isfinite(found.sse):
         raise NumericalError(f"the search must find a {model.__name__} surface; got none near these quotes.")
     return _answer(quotes, where, surface, found, n_iter, clock)
 
 
 def _search(
-    surface: _Surface, starts: list[Float1D], last: Float1D | None, where: _Coordinates, max_iter: int
-) -> tuple[Climb | None, int]:
+    surface: _Surface, starts: list[Float1D], last: Float1D | None, where: _Coordinates, max_iter: int,
+    climbs: int | None = None,
+) -> tuple[Climb | None, int]:  # fmt: skip
     """The best end, and all evaluations: short climbs from the most promising starts, the best one to its end.
 
     The last resort is climbed from only if that ends above it.
@@ -159,7 +167,7 @@ def _search(
     span = (where.search(where.lower), where.search(where.upper))
     sums = [np.inf if r is None else float(r[0] @ r[0]) for r in (surface(y) for y in starts)]
     order = [k for k in np.argsort(sums, kind="stable").tolist() if np.isfinite(sums[k])]
-    few = _CLIMBS if last is not None else len(order)
+    few = climbs or (_CLIMBS if last is not None else len(order))
     short = [climb(surface, starts[k], *span, tolerance=_SHORT, max_iter=max_iter) for k in order[:few]]
     ends = sorted((end for end in short if end is not None), key=lambda end: end.sse)
     n_iter = len(starts) + sum(end.n_iter for end in ends)
@@ -172,6 +180,14 @@ def _search(
         found = climb(surface, where.search(last), *span, tolerance=_TOLERANCE, max_iter=max_iter)
         n_iter += 0 if found is None else found.n_iter
     return found, n_iter + 1
+
+
+def _is_near(found: Climb | None, quotes: Quotes) -> bool:
+    """Whether a climb ended near the quotes and inside its bounds: what ends elsewhere may be a ditch on the way."""
+    if found is None:
+        return False
+    level = float(np.average(quotes.table[3], weights=quotes.weight))
+    return bool(np.sqrt(found.sse / quotes.weight.sum()) <= _NEAR * level and found.free.all())
 
 
 @dataclass(slots=True)
@@ -239,6 +255,31 @@ def _starts(
     calmer = base * np.array([0.8, 1.0, 0.9, 0.7, 1.0])
     none = np.array([where.lower[5], 0.0, 0.1])
     return [np.concatenate([calmer, jump]) for jump in jumps], np.concatenate([base, none])
+
+
+def _further(model: type, data: Any, quotes: Quotes, weights: Any, where: _Coordinates) -> list[Float1D]:
+    """Starts where jumps, large or many, carry most of the variance; of Bates, round the jump diffusion's own fit."""
+    short, long = quotes.at_the_money_variance()
+    fall = 1.0 if quotes.skew() <= 0.0 else -1.0
+    if model is Merton:
+        out = []
+        for rate in _RATES:
+            for lean in _LEANS:
+                size = np.sqrt(0.9 * 0.5 * (short + long) / rate)  # of a jump, root mean square
+                jump = [rate, -fall * lean * size, np.sqrt(1.0 - lean * lean) * size]
+                out.append(np.array([np.sqrt(0.05 * (short + long)), *jump]))
+        return out
+    jumps = fit_merton(data, weights=weights, allow_arbitrage=True).model
+    jump = np.array([jumps.intensity, jumps.jump_mean, jumps.jump_std])
+    calm = jumps.sigma**2
+    rise = calm * float(np.clip(long / short, 0.2, 5.0))
+    return [
+        np.array([calm, kappa, rise, spread * np.sqrt(rise), -0.5 * fall, *jump])
+        for kappa, spread in ((1.0, 1.0), (1.0, 4.0), (4.0, 2.0))
+    ] + [
+        np.array([0.8 * short, 2.0, 0.8 * long, np.sqrt(long), -0.5 * fall, rate, -fall * mean, deviation])
+        for rate, mean, deviation in ((0.5, 0.3, 0.03), (3.0, 0.05, 0.1))
+    ]
 
 
 def _answer(
