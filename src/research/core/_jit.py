@@ -26,8 +26,11 @@ from typing import Any, ClassVar, TypeVar, overload
 
 import llvmlite
 import numba
-from numba.core import caching, config
+import numpy as np
+from numba.core import caching, config, entrypoints, environment, types
 from numba.core.runtime import rtsys
+from numba.core.typing import typeof
+from numba.np import numpy_support
 
 from research.fingerprint import core_fingerprint, digest_bytes, digest_json
 
@@ -95,7 +98,7 @@ def _read_once(path: str, inode: int, size: int, changed: int) -> _Text:
 
 def _remembered(path: str) -> _Text:
     """As `_read`, once for all modules that import the file, while it is the same."""
-    seen = Path(path).stat()
+    seen = os.stat(path)  # noqa: PTH116 (a Path for each of hundreds of look-ups is a tenth of the first price)
     return _read_once(path, seen.st_ino, seen.st_size, seen.st_mtime_ns)
 
 
@@ -108,7 +111,7 @@ def _texts(module: str, root: Path, read: Callable[[str], _Text]) -> dict[str, s
         tried.add(name)
         base = "/".join((str(root), *name.split(".")[2:]))
         for path in (f"{base}/__init__.py", f"{base}.py"):
-            if path not in found and Path(path).is_file():
+            if path not in found and os.path.isfile(path):  # noqa: PTH113
                 found[path], imports = read(path)
                 waiting += [one for one in imports if one not in tried]
         above = name.rpartition(".")[0]  # importing a module runs the packages above it
@@ -188,8 +191,11 @@ class _Cache(caching.Cache):  # type: ignore[misc]
         needs, are left to the first compilation, which asks for them itself."""
         rtsys.initialize(target_context)
         with self._guard_against_spurious_io_errors():
-            return self._load_overload(sig, target_context)
-        return None  # after an error of the file system
+            found = self._load_overload(sig, target_context)
+            if found is not None:
+                return found
+        entrypoints.init_all()  # what others add to numba, before the first compilation
+        return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
         """Keep the code, unless its sources were edited since this process hashed them: then what was compiled may
@@ -197,6 +203,11 @@ class _Cache(caching.Cache):  # type: ignore[misc]
         module = self._py_func.__module__
         if module_digest(module) == _known_digest(module):
             super().save_overload(sig, data)
+
+
+def _later() -> None:
+    """numba asks all installed packages for extensions before it looks for compiled code; `_Cache` asks where none is
+    found, since ours takes plain arrays and numbers alone."""
 
 
 def _build(func: F, kind: str, statistical: str, **options: Any) -> F:
@@ -207,6 +218,7 @@ def _build(func: F, kind: str, statistical: str, **options: Any) -> F:
     if inside and kind != "inlined" and not config.DISABLE_JIT and not config.CACHE_LOCATOR_CLASSES:
         with contextlib.suppress(RuntimeError):  # nowhere to write: compile each time
             dispatcher._cache = _Cache(func)
+            dispatcher._compilation_chain_init_hook = _later
     KERNELS[name] = KernelInfo(name, kind, "statistical" if statistical else "exact", statistical, dispatcher)
     return dispatcher  # type: ignore[no-any-return]
 
@@ -258,6 +270,35 @@ def _load_tbb() -> str:
     return str(config.THREADING_LAYER)
 
 
+def _light_start() -> None:
+    """Leave out what numba imports for the first call of a cached kernel and that call has no use for.
+
+    To find the type of an array it loads numpy.ma, only to see that the array is none of those. To restore the constants
+    of compiled code it imports the module of each small function in it, half of numba; code without Python objects, all
+    of ours, looks up none of its globals.
+    """
+    full, rebuild = typeof.typeof_impl.dispatch(np.ndarray), environment._rebuild_env
+
+    def typeof_array(array: Any, context: Any) -> Any:
+        if "numpy.ma" in sys.modules or type(array) is not np.ndarray or array.dtype.kind not in "fiucb":
+            return full(array, context)
+        layout = numpy_support.map_layout(array)
+        return types.Array(numpy_support.from_dtype(array.dtype), array.ndim, layout, not array.flags.writeable)
+
+    def rebuild_environment(module: str, constants: Any, name: str) -> Any:
+        if module in sys.modules or not module.startswith("numba.") or environment.lookup_environment(name) is not None:
+            return rebuild(module, constants, name)
+        made = environment.Environment({"__name__": module})
+        made.consts[:] = constants
+        made.env_name = name
+        environment.Environment._memo[name] = made
+        return made
+
+    rebuild_environment.__module__, rebuild_environment.__qualname__ = rebuild.__module__, rebuild.__qualname__
+    typeof.typeof_impl.register(np.ndarray, typeof_array)
+    environment._rebuild_env = rebuild_environment
+
+
 def _whole_vectors() -> None:
     """Let LLVM use all of a 512-bit register, unless the user chose a processor himself.
 
@@ -273,6 +314,7 @@ def _whole_vectors() -> None:
 
 
 THREADING_LAYER = _load_tbb()
+_light_start()
 _whole_vectors()
 
 

@@ -30,6 +30,7 @@ from research.core.calibration.levenberg_marquardt import (
     solve_positive,
 )
 from research.core.math.elementary import log
+from research.core.math.linear import copy, copy_rows
 from research.core.models.sabr import sabr_geometry, sabr_vol_gradient
 
 _N = 3
@@ -136,9 +137,9 @@ def sabr_fit(
             if not moved and damping >= MAX_DAMPING:
                 return sse, STUCK, iteration
         sse = after
-        x[:] = trial
-        residual[:] = trial_residual
-        jacobian[:] = trial_jacobian
+        copy(trial, x)
+        copy(trial_residual, residual)
+        copy_rows(trial_jacobian, jacobian)
     return sse, MAX_ITERATIONS, max_iter
 
 

@@ -29,6 +29,7 @@ from research.core.calibration.levenberg_marquardt import (
     predicted_decrease,
     solve_positive,
 )
+from research.core.math.linear import copy, copy_rows
 
 _N = 5
 _INF = float("inf")
@@ -151,9 +152,9 @@ def svi_climb(
             if not moved and damping >= 1e12:
                 return sse, STUCK, iteration
         sse = after
-        x[:] = trial
-        residual[:] = trial_residual
-        jacobian[:] = trial_jacobian
+        copy(trial, x)
+        copy(trial_residual, residual)
+        copy_rows(trial_jacobian, jacobian)
     return sse, MAX_ITERATIONS, max_iter
 
 
@@ -175,12 +176,12 @@ def svi_fit(
             value = svi_start(k, vol, root_weight, tau, lower, upper, starts[s, 0], starts[s, 1], trial)
             if value < lowest:
                 lowest = value
-                chosen[:] = trial
+                copy(trial, chosen)
         if not lowest < _INF:
             continue
         sse, outcome, n_iter = svi_climb(k, vol, root_weight, tau, lower, upper, max_iter, chosen)
         total += n_iter
         if sse < best:
             best, status = sse, outcome
-            x[:] = chosen
+            copy(chosen, x)
     return best, status, total

@@ -29,6 +29,7 @@ from research.core.calibration.levenberg_marquardt import (
     next_damping,
     predicted_decrease,
 )
+from research.core.math.linear import copy, copy_rows
 
 _N = 5
 _INF = float("inf")
@@ -257,9 +258,9 @@ def svi_surface_climb(
                 return value, STUCK, iteration
         flat = flat + 1 if value - after < 1e-10 * value else 0
         value = after
-        x[:] = trial
-        matrix[:] = trial_matrix
-        gradient[:] = trial_gradient
+        copy(trial, x)
+        copy_rows(trial_matrix, matrix)
+        copy(trial_gradient, gradient)
         if flat >= 5:
             return value, CONVERGED, iteration + 1
     return value, MAX_ITERATIONS, max_iter

@@ -7,6 +7,10 @@ For the few unknowns of a calibration (n up to some tens); an inner product is o
 | cholesky | A = L L', lower triangle, in place; False where A is not positive definite | n**3 / 3 |
 | cholesky_solve | A x = b from L, in place | 2 n**2 |
 | least_squares | min |A x - b| by Householder reflections, in place; the rank | 2 m n**2 |
+| copy, copy_rows | out = source, one element after the other | |
+
+A kernel copies by `copy`, not by out[:] = source: numba takes into each such line the code that would tell, in words,
+of two shapes that differ, which costs seconds to compile.
 
 References
 ----------
@@ -19,6 +23,21 @@ from math import sqrt
 
 from research.arrays import Float1D, Float2D
 from research.core._jit import inlined
+
+
+@inlined
+def copy(source: Float1D, out: Float1D) -> None:
+    """out = source, both of shape (n,)."""
+    for i in range(out.size):
+        out[i] = source[i]
+
+
+@inlined
+def copy_rows(source: Float2D, out: Float2D) -> None:
+    """out = source, both of shape (n, m)."""
+    for i in range(out.shape[0]):
+        for j in range(out.shape[1]):
+            out[i, j] = source[i, j]
 
 
 @inlined

@@ -223,6 +223,14 @@ def _solve(f1: Float3D, f2: Float2D, h: float, known: Float3D, edges: Float1D, w
 
 
 @inlined
+def _copy(source: Float2D, out: Float2D) -> None:
+    """out = source; out[:, :] = source takes seconds more to compile."""
+    for i in range(out.shape[0]):
+        for j in range(out.shape[1]):
+            out[i, j] = source[i, j]
+
+
+@inlined
 def _combine(h: float, mixed: float, rest: float, p: Float4D, push: Float2D, u: Float2D, base: Float2D) -> None:
     """base = Y0, u and its whole change; or, where rest > 0, base plus the corrections of the second stage."""
     for i in range(u.shape[0]):
@@ -297,8 +305,8 @@ def adi_march(
             _leap(jump, span, known, part[stage, 0])
             mixed, rest = (theta, 0.5 - theta) if kind == CRAIG_SNEYD else (0.0, 0.5)
             _combine(h, mixed, 0.0 if stage == 0 else rest, part, push, u, base)
-            y[:, :] = base
+            _copy(base, y)
             _solve(f1, f2, ahead, part[1 if stage == 1 and kind >= HUNDSDORFER_VERWER else 0], edges, y)
-        u[:, :] = y
+        _copy(y, u)
         if edges[4] != 0.0:
             _exercise(h, 1.0 if edges[4] == 1.0 else 0.0, exercise, u, push)

@@ -79,7 +79,8 @@ def collocation_tables(gauss: Float1D, gauss_weight: Float1D, nodes: Float1D, po
             points[0, m], points[1, m] = nodes[i] * sine, weight * cosine * nodes[i]
             points[2, m] = weight * cosine / sine
             _basis(nodes[i] * cosine, row.size, row)
-            inner[:, m] = row
+            for j in range(row.size):
+                inner[j, m] = row[j]
 
 
 @inlined

@@ -134,7 +134,8 @@ def _cubic(x: Float1D, v: Float1D, at: float) -> float:
 @inlined
 def _pay(cash: float, held: float, x: Float1D, v: Float1D, before: Float1D) -> None:
     """v(S) = v(max(S - cash, 0)), cash in units of the scale; below the grid v is a line in S, or `held` (1) flat."""
-    before[:] = v
+    for i in range(v.size):  # not before[:] = v, which takes seconds to compile
+        before[i] = v[i]
     low = exp(x[0])
     slope = 0.0 if held > 0.0 else (before[1] - before[0]) / (exp(x[1]) - low)
     for j in range(x.size):
