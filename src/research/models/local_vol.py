@@ -93,6 +93,8 @@ class LocalVol:
 
     def mean_variance(self, times: Float1D) -> Float2D:
         """Mean local variance between neighbours of `times` (steps + 1,) at each node, shape (steps, m); exact."""
+        if self.tau.size == 1:
+            return np.tile(self.vol[0] ** 2, (times.size - 1, 1))
         a, width = self.vol**2, np.diff(self.tau)
         done = np.concatenate([[self.tau[0]], np.zeros(width.size)])[:, None] * a[0]
         done[1:] = done[0] + np.cumsum(0.5 * width[:, None] * (a[1:] + a[:-1]), axis=0)
@@ -108,10 +110,19 @@ class LocalVol:
 
     def variance_rows(self, times: Float1D, log_moneyness: Float2D) -> Float2D:
         """Mean local variance of each step between `times` (steps + 1,) at log_moneyness (steps, k)."""
+        if self.tau.size == 1:
+            return self._interpolated(log_moneyness)
         rows, out = self.mean_variance(times), np.empty(log_moneyness.shape)
         for k in range(rows.shape[0]):
             out[k] = np.interp(log_moneyness[k], self.log_moneyness, rows[k])
         return out
+
+    def _interpolated(self, log_moneyness: Float2D) -> Float2D:
+        """Local variance where it does not change in time; rows that are one row are looked up once."""
+        one = bool((log_moneyness[0] == log_moneyness[1:]).all())
+        at = log_moneyness[:1] if one else log_moneyness
+        found = np.interp(at, self.log_moneyness, self.vol[0] ** 2)
+        return np.tile(found, (log_moneyness.shape[0], 1)) if one else found
 
     def std(self, tau: float, reach: float = 0.0) -> float:
         """sqrt(integral of the local variance to `tau`), its mean over `reach` such deviations from the forward on."""

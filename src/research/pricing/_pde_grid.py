@@ -22,7 +22,7 @@ FINE = 0.25  # of a standard deviation around a point of interest: there the ste
 STARTS = 4  # implicit half-steps
 _PAID = 2e-5  # of the cash, at 200 points (measured)
 _SAME = 1e-12  # two nodes that are one
-_TABLE = 2000  # of the map from nodes to log spot
+_TABLE = 400  # of the map from nodes to log spot
 
 
 def check_dividends(dividends: Dividends) -> None:

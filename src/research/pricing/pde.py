@@ -177,10 +177,10 @@ def _at_every_moment(
     for years in np.unique(tau).tolist():
         check_model(model, years, snapshot)
     finer, carried, (of, there) = np.ones(tau.size, dtype=int), np.ones(tau.size), layout or (model, snapshot)
+    wide = np.array([spreads(of, years, there) for years in tau.tolist()])
     if dividends or type(items[0]) not in (European, Digital):  # these move with the forward
-        std = [spreads(of, years, there)[0] for years in tau.tolist()]
-        finer[:] = [refinement(s, years, there) for s, years in zip(std, tau.tolist())]
-        carried[:] = [unseen_drift(s, years, there) for s, years in zip(std, tau.tolist())]
+        finer[:] = [refinement(s, years, there) for s, years in zip(wide[:, 0].tolist(), tau.tolist())]
+        carried[:] = [unseen_drift(s, years, there) for s, years in zip(wide[:, 0].tolist(), tau.tolist())]
     early = isinstance(items[0], American)
     cuts = _cuts(early, n_space, n_time)
     grids = np.empty((len(cuts), n_rows, tau.size))
@@ -189,7 +189,7 @@ def _at_every_moment(
         these, (n, m) = [items[i] for i in at.tolist()], (n_space * times, n_time * times)
         for row, (base, level) in enumerate(cuts):
             grids[row][:, at] = _solve(these, tau[at], model, snapshot, n // base, m // base, dividends, level, n_rows,
-                                       layout)  # fmt: skip
+                                       layout, wide[at])  # fmt: skip
     if n_rows > 1:
         variance = np.array([variance_today(model, snapshot, years) for years in tau.tolist()])
         grids = np.array([with_theta(rows, variance, snapshot) for rows in grids])
@@ -198,9 +198,9 @@ def _at_every_moment(
         value, error = grids[0], 1.5 * error
     elif early:
         strike, sign = np.array([(item.strike, 1.0 if item.is_call else -1.0) for item in items]).T
-        error[0] = _left(grids[:, 0], sign * (snapshot.spot - strike), strike * np.minimum(std, 1.0))
+        error[0] = _left(grids[:, 0], sign * (snapshot.spot - strike), strike * np.minimum(wide[:, 0], 1.0))
     if early and not dividends and base_of(model) is model:  # no cash is paid
-        _widened(value, error, grids, items, tau, np.array(std), model, snapshot, (n_space, n_time), layout)
+        _widened(value, error, grids, items, tau, wide[:, 0], model, snapshot, (n_space, n_time), layout)
     error[0] = error[0] * carried + _ROUNDING * snapshot.spot
     return value, error
 
@@ -325,9 +325,12 @@ def _batch(
 
 def _solve(
     items: Sequence[Any], tau: Float1D, model: GridModel, snapshot: Snapshot, n: int, m: int,
-    dividends: Dividends, level: int, n_rows: int = 1, layout: Layout = None,
+    dividends: Dividends, level: int, n_rows: int = 1, layout: Layout = None, wide: Float2D | None = None,
 ) -> Float2D:  # fmt: skip
-    """Values on grids of n x m, each step cut into `level`, by one call of the kernel; shape (n_rows, n)."""
+    """Values on grids of n x m, each step cut into `level`, by one call of the kernel; shape (n_rows, n).
+
+    wide, shape (n, 3): `spreads` of each contract, where they are known.
+    """
     of, there = layout or (model, snapshot)
     first = np.log(there.spot)
     parts = list(problems(items, snapshot, bool(dividends)))
@@ -342,7 +345,7 @@ def _solve(
     variance = np.empty((rows, steps if hangs_on_time(model) else 1, space))
     for i, p in enumerate(parts):
         years = float(tau[p.position])
-        std = spreads(of, years, there)
+        std = spreads(of, years, there) if wide is None else wide[p.position].tolist()
         moving = p.moves and not dividends
         spot = float((np.log(there.forward(years)) if moving else first) - np.log(p.scale))
         if moving:
