@@ -29,6 +29,7 @@
 | `pde` | all of one underlying but averages, extremes, resets | lognormal, local_vol | sinh grids | Rannacher (1984) |
 | `pde` | the same without powers, logarithms | normal | grids in the price, below 0 too | see `normal_grid` |
 | `adi` | the same | stochastic_variance | alternating directions | In 't Hout & Foulon (2010) |
+| `adi` | the same | stochastic_variance_jumps | jumps an explicit part of them | In 't Hout & Toivanen (2018) |
 | `lattice` | European, American, Bermudan | deterministic_vol | tree that meets the strike | Leisen & Reimer (1996) |
 | `monte_carlo` | Asian, notes | deterministic_vol | scrambled Sobol' or Philox paths | Glasserman (2004) |
 | `margrabe`, `quadrature` | Exchange, Spread, Basket of two, ... | multi_lognormal | exact | Margrabe (1978) |

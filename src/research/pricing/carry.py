@@ -174,6 +174,8 @@ def takes_cash(engine: Engine, model: Any, snapshot: Any) -> bool:
     """Does an engine know what the market's cash does on the way?"""
     cash = getattr(snapshot, "cash_dividends", None)
     known = cash is not None and cash.model == "escrowed" and engine.module in _ESCROWED
+    if engine.needs == "stochastic_variance_jumps" and cash is not None and cash.model == "escrowed":
+        return False  # what jumps is the spot less what is still to come
     return known or engine.method in GRIDS or engine.module in ("paths.engine", "paths.exercise", "lattice")
 
 

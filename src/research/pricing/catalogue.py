@@ -251,6 +251,10 @@ CATALOGUE: tuple[Engine, ...] = (
                        "DoubleTouch", "PartialBarrier", "Lookback", "PartialLookback", "Gap", "Power", "Supershare",
                        "LogContract", "ForwardStart", "Cliquet", "VarianceSwap", "VolatilitySwap",
                        "CorridorVarianceSwap", "GammaSwap", "DualCurrencyDeposit")),
+    *(Engine("adi", contract, "stochastic_variance_jumps", "adi", "stated with each price, about 1e-5 of the notional",
+             "5 s for a note of a year watched daily", "no sampling error, to check others")
+      for contract in ("Autocallable", "Phoenix", "SharkFin", "RangeAccrual", "DoubleNoTouch", "Airbag",
+                       "StructuredDeposit")),
     *(Engine("paths", contract, "paths_any_sign", "paths.engine", "a standard error of choice",
              "0.1 to 2 s at 1 bp", "a payoff on blocks of paths, prices below 0 too")
       for contract in ("European", "Digital", "Asian", "Barrier", "Touch", "DoubleBarrier", "DoubleTouch",

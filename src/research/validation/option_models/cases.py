@@ -124,6 +124,8 @@ CASES: tuple[Case, ...] = (
           (3.2412435, 1e-5, "d'Halluin, Forsyth and Labahn (2004), in Surkov (2009), table C.5")),
     _case("four dates, Merton", "Bermudan", {"strike": 100.0, "times": _FIFTHS[1:]}, _MERTON),
     _case("two dates, Variance Gamma", "Bermudan", {"strike": 100.0, "times": (0.5, 1.0)}, _VG),
+    _case("put, Bates", "American", _YEAR, _BATES),
+    _case("down and out, Bates", "Barrier", {"strike": 100.0, "barrier": 85.0, "tau": 0.5}, _BATES),
     _case("watched monthly, Merton", "Barrier", {**_YEAR, "barrier": 85.0, "direction": "down", "knock": "out",
                                                  "n_monitoring": 12}, _MERTON),
     _case("down and out, Haug", "Barrier", {**_KNOCK, "barrier": 95.0, "direction": "down", "knock": "out"}, _bs(0.25),
