@@ -8,8 +8,9 @@ the payoff does on paths three times as wild, and an event of which there is no 
 
 References
 ----------
-Glasserman (2004), Monte Carlo Methods in Financial Engineering, section 4.6 (rare events); Karatzas, Shreve (1991),
-section 2.6 (reflection).
+Agresti, Coull (1998), "Approximate is better than 'exact' for interval estimation of binomial proportions", The
+American Statistician 52, 119-126. Glasserman (2004), Monte Carlo Methods in Financial Engineering, section 4.6 (rare
+events). Karatzas, Shreve (1991), section 2.6 (reflection).
 """
 
 from __future__ import annotations
@@ -41,6 +42,22 @@ def added(events: Float2D, n_paths: int) -> float:
 def unseen(spread: float, jump: float, variance: float, n_paths: int) -> float:
     """The same where only the size of what may be paid is known; `variance` is that of the run."""
     return (_UNSEEN * spread if variance * n_paths < spread * spread else jump) / n_paths
+
+
+def lopsided(replicates: Float1D) -> float:
+    """By how much the spread of replicates understates: the part of their mean's variance to be added, at least 0.
+
+    A run that meets N of a rare loss has a variance of N of their squares. Where it should have met more, its value is
+    too high and its error too small at once: with five to be expected, errors are 1.3 times too small in the mean
+    square. As if it had met N + 2 it is as far off as it says (Agresti and Coull 1998). The squared skewness of a mean
+    is 1 / N; a few dozen replicates show half of it.
+    """
+    away = replicates - replicates.mean()
+    variance = float((away * away).mean())
+    if variance <= 0.0:
+        return 0.0
+    third = float((away**3).mean()) / variance**1.5
+    return 2.0 * _UNSEEN * third * third / replicates.size
 
 
 def _beyond(level: Float1D, variance: Float1D) -> tuple[float, float, float]:

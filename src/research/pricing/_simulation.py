@@ -27,6 +27,7 @@ _FIRST = 64  # paths of a replicate in the first round
 _SMALL = 20_000  # path steps below which one thread is quicker
 _ASTRAY = 6.0  # standard errors by which the mean of a control may miss what is known
 MAX_PATHS = 1 << 30
+WIDEST = 1.25  # standard deviation of the last log price, up to which its exponential is a control: a few paths make it
 
 Progress = Callable[[int, float], None]  # (paths so far, standard error)
 
@@ -165,10 +166,12 @@ def _honest(found: Estimate, problem: Problem) -> Estimate:
     more = _rare.added(problem.rare, found.n_paths)
     if problem.spread > 0.0:
         more += _rare.unseen(problem.spread, problem.jump, found.variance, found.n_paths)
-    more = min(more, problem.most)
+    more, size = min(more, problem.most), found.replicates.size
     skew = problem.skew
     if skew > 1.0:  # measured: worse still with a handful of paths a scramble
-        skew *= math.sqrt(1.0 + 2.0 * found.replicates.size / found.n_paths)
+        skew *= math.sqrt(1.0 + 2.0 * size / found.n_paths)
+    elif size > 1:
+        skew = math.sqrt(1.0 + _rare.lopsided(found.replicates))
     if max(more, skew - 1.0) <= 0.0:
         return found
     return replace(found, std_error=float(np.hypot(skew * found.std_error, more)))
@@ -191,10 +194,15 @@ def summary(sums: Float2D, n: int, controls: tuple[float, float] | None) -> Esti
     first, second = (np.nan, np.nan) if controls is None else controls  # nan: the mean of this control is not known
     total = n * m.shape[0]
     base = whole[:9].tolist()
-    slopes = _slopes(base, _known(first, base[2], base[6], total), _known(second, base[3], base[8], total))
+    known = _known(first, base[2], base[6], total), _known(second, base[3], base[8], total)
+    slopes = _slopes(base, *known)
     exact = (0.0 if math.isnan(first) else first, 0.0 if math.isnan(second) else second)
-    each = m[:, 0] - slopes[0] * (m[:, 2] - exact[0]) - slopes[1] * (m[:, 3] - exact[1])
     replicates = m.shape[0]
+    each = m[:, 0] - slopes[0] * (m[:, 2] - exact[0]) - slopes[1] * (m[:, 3] - exact[1])
+    if replicates > 1 and slopes != (0.0, 0.0):  # slopes of the others: one's own would lean on its own chance
+        rest = ((whole * replicates - m) / (replicates - 1)).tolist()
+        theirs = np.array([_slopes(row, *known) for row in rest])
+        each = m[:, 0] - theirs[:, 0] * (m[:, 2] - exact[0]) - theirs[:, 1] * (m[:, 3] - exact[1])
     others, variance = whole[9:], _residual(base, slopes)
     if replicates > 1:
         spread = float(each.std(ddof=1) / np.sqrt(replicates))

@@ -16,7 +16,7 @@ from research.errors import NoEngineError
 from research.market import Snapshot
 from research.models import black
 from research.pricing import _clock, _notes
-from research.pricing._simulation import Problem, Settings, rows_of, summary, tables_of
+from research.pricing._simulation import WIDEST, Problem, Settings, rows_of, summary, tables_of
 
 _FIRST = 8.0  # the step that is integrated out is at least this part of the note's life
 
@@ -91,7 +91,8 @@ def _tables(note: _notes.Note, one: Scenario) -> _Tables:
     rows = rows[by]
     rows[:, 0] = np.minimum(v[by] / v[by][at], 1.0)
     put = float(black.price(1.0, terminal[0, 3], 1.0, float(np.sqrt(terminal[0, 1])), is_call=False))
-    return _Tables(variance=v[by], at=at, dates=rows, terminal=terminal, controls=(1.0, put))
+    mean = 1.0 if terminal[0, 1] <= WIDEST**2 else float("nan")
+    return _Tables(variance=v[by], at=at, dates=rows, terminal=terminal, controls=(mean, put))
 
 
 def problem(note: _notes.Note, sigma: Any, snapshot: Snapshot) -> Problem:

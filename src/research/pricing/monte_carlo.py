@@ -53,7 +53,7 @@ from research.pricing import _asian, _clock, _notes, _rare
 from research.pricing._calls import check_able, check_snapshot
 from research.pricing._escrow import to_come
 from research.pricing._progress import shown
-from research.pricing._simulation import Estimate, Problem, Settings, estimate, rows_of, tables_of
+from research.pricing._simulation import WIDEST, Estimate, Problem, Settings, estimate, rows_of, tables_of
 from research.pricing.carry import up_to_end
 from research.pricing.catalogue import Values
 
@@ -164,7 +164,8 @@ def note_problem(
     put = float(black.price(1.0, terminal[0, 3], 1.0, math.sqrt(terminal[0, 1]), is_call=False))
     seen = _clock.clock_of(sigma)((note.dense - age)[-dense.shape[0] :]) if dense.size else np.empty(0)
     rare = _rare.note_events(variance, coarse, dense, seen, terminal)
-    return Problem(variance=variance, run=run, n_moments=N_MOMENTS, controls=(1.0, put), rare=rare)
+    mean = 1.0 if terminal[0, 1] <= WIDEST**2 else float("nan")
+    return Problem(variance=variance, run=run, n_moments=N_MOMENTS, controls=(mean, put), rare=rare)
 
 
 def sample(

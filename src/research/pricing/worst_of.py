@@ -22,11 +22,12 @@ from research.instruments import WorstOfNote
 from research.market import Snapshot
 from research.pricing import _notes, _rare
 from research.pricing._lognormals import Lognormals, lognormals
-from research.pricing._simulation import Problem, Settings, rows_of, summary, tables_of
+from research.pricing._simulation import WIDEST, Problem, Settings, rows_of, summary, tables_of
 from research.pricing.rainbow import extreme_value
 
 _SAME = 1e-9  # years: dates closer than this are one
 _LOOKS = 256  # wild paths that show what may be paid
+_STILL = 1e-30  # variance of a price that does not move
 _CERTAIN = 15.0  # exp(-2 * 15) = 1e-13: a barrier that far is not reached
 
 
@@ -117,9 +118,29 @@ def problem(item: WorstOfNote, model: Any, snapshot: Any, settings: Settings) ->
         final = single.forward(float(times[-1]))
         forward = assets.forwards(float(times[-1])) / initials * initial / final
         put = extreme_value(forward, spent[-1], terminal[0, 3], -1.0, False)[0]
+    mean = 1.0 if float(np.diag(spent[-1]).max()) <= WIDEST**2 else float("nan")
     return Problem(
-        variance=np.arange(1.0, n * m + 1.0), run=run, n_moments=N_MOMENTS, controls=(1.0, put), spread=_spread(run)
-    )
+        variance=np.arange(1.0, n * m + 1.0), run=run, n_moments=N_MOMENTS, controls=(mean, put), spread=_spread(run),
+        rare=_rare_events(assets, note.dense, (coarse, dense, terminal), shifts, spent),
+    )  # fmt: skip
+
+
+def _rare_events(
+    assets: Lognormals, looks: Float1D, tables: tuple[Float2D, Float2D, Float2D], shifts: Float2D, spent: Any
+) -> Float2D:
+    """Rows for `_rare.added`: what each asset alone may do to the note, were it the worst; see core.pricing.note."""
+    coarse, dense, terminal = tables
+    seen, m, out = [np.diag(assets.covariance(float(t))) for t in looks], coarse.shape[0], []
+    for i in range(spent.shape[1]):
+        dates, gaps, end = coarse.copy(), dense.copy(), terminal.copy()
+        dates[:, [1, 2, 4, 5, 8, 9]] -= shifts[:m, i : i + 1]  # levels of the asset's own motion
+        gaps[:, 2:5] -= shifts[m:, i : i + 1]
+        own = spent[1:, i, i]
+        forward = terminal[0, 0] * np.exp(shifts[m - 1, i] + 0.5 * own[-1] - 0.5 * terminal[0, 1])
+        end[0, 0], end[0, 1], end[0, 3] = forward, own[-1], terminal[0, 3] * terminal[0, 0] / forward
+        between = np.array([one[i] for one in seen])
+        out.append(_rare.note_events(np.maximum(own, _STILL), dates, gaps, np.maximum(between, _STILL), end))
+    return np.vstack(out)
 
 
 def _spread(run: Any) -> float:

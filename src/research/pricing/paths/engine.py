@@ -36,11 +36,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any
 
 import numpy as np
 
-from research.arrays import Float2D, Int1D, Int2D, Int3D
+from research.arrays import Float1D, Float2D, Int1D, Int2D, Int3D
 from research.conventions import check_names, check_number
 from research.core.pricing._moments import N_BASE
 from research.core.random import sobol
@@ -50,11 +51,11 @@ from research.models import BlackScholes
 from research.pricing import _rare
 from research.pricing._calls import check_snapshot
 from research.pricing._progress import shown
-from research.pricing._simulation import Estimate, Problem, Settings, estimate
+from research.pricing._simulation import WIDEST, Estimate, Problem, Settings, estimate
 from research.pricing.carry import up_to_end
 from research.pricing.catalogue import Values
 from research.pricing.paths.between import looks_error
-from research.pricing.paths.generators import Block, Generator, Logs, Request, generator
+from research.pricing.paths.generators import Block, Generator, Logs, Request, Turn, generator
 from research.pricing.paths.payoffs import Payoff, Terms, payoff
 
 _BYTES = 1 << 22  # of motion in one block
@@ -62,7 +63,10 @@ _MOST, _LEAST = 4096, 128  # paths in one block
 N_COUNTS = 4  # of a note: life, knocked out, knocked in, redeemed below the notional
 _WILD_PATHS, _WILD_FIRST = 256, 1 << 45  # of the look at what no path may have met; none of them is met elsewhere
 _CALM = 1.0 / 3.0, 0.1
-_WIDEST = 1.75  # standard deviation of the last log price, up to which its exponential is a control
+_SEEN, _MORE = (
+    128,
+    2.0,
+)  # paths on which a rare event is looked at; times its kind's mean square from which it is another
 _SHIFT_PATHS = 1 << 11
 _SCHEME_PATHS = 1 << 11  # at least, on which a scheme is judged
 _TWIN_PATHS = 1 << 17  # of the fused engine, for the exact value of the control
@@ -227,18 +231,19 @@ def _problem(made: Generator, paid: Payoff, control: _Control, settings: Setting
         """(y, c1, c2) of one block and what the payoff counts, shape (3 + n_counts, n)."""
         total = np.zeros((3 + n_counts, n))
         halves = 2 if row[3] else 1
-        for half in range(halves):
+        for half, (share, turn) in product(range(halves), made.strata or ((1.0, None),)):
             block = made.block(
-                tables[row[4]], seed, int(row[5]), first, n, mirror=half == 1, with_twin=with_twin, shift=shift
-            )
-            weight = 1.0 if block.ratio is None else block.ratio
+                tables[row[4]], seed, int(row[5]), first, n, mirror=half == 1, with_twin=with_twin, shift=shift,
+                turn=turn,
+            )  # fmt: skip
+            weight = share if block.ratio is None else share * block.ratio
             with np.errstate(divide="ignore", invalid="ignore"):
                 total[0] += paid.value(block) * weight
             total[1] += made.control(block) * weight
             if block.ratio is not None:
-                total[2] += block.ratio  # a second control, of mean 1
+                total[2] += weight  # a second control, of mean 1
             if with_twin:
-                total[2] += paid.value(_twin_block(block, made))
+                total[2] += share * paid.value(_twin_block(block, made))
             if counted is not None:
                 total[3:] += counted(block) * weight
         if not np.isfinite(total[0]).all():
@@ -256,8 +261,10 @@ def _problem(made: Generator, paid: Payoff, control: _Control, settings: Setting
                 ]  # fmt: skip
 
     plan = (made.motion.order, made.motion.weights)
-    spread = 0.0 if shift else _spread(made, paid, settings, not np.isnan(control.spot))
+    controlled = not np.isnan(control.spot)
+    spread = 0.0 if shift else _spread(made, paid, settings, controlled)
     return Problem(
+        rare=_seldom(made, paid, settings, controlled),
         variance=paid.times, run=run, n_moments=N_BASE + n_counts, plan=plan,
         controls=(control.spot, 1.0 if shift else control.twin),
         spread=spread, jump=0.0 if shift else paid.jump,
@@ -283,7 +290,7 @@ def _wide(made: Generator) -> bool:
     block = made.block(np.zeros((0, sobol.COLUMNS), dtype=np.int64), 0, 0, _WILD_FIRST, _WILD_PATHS)
     with np.errstate(all="ignore"):
         logs = np.log(block.spot[-1])
-    return not bool(np.std(logs[np.isfinite(logs)]) < _WIDEST)
+    return not bool(np.std(logs[np.isfinite(logs)]) < WIDEST)
 
 
 def _spread(made: Generator, paid: Payoff, settings: Settings, controlled: bool) -> float:
@@ -291,20 +298,55 @@ def _spread(made: Generator, paid: Payoff, settings: Settings, controlled: bool)
 
     Where all of those end alike, small ones are looked at too: for what pays if nothing happens.
     """
+    none: Int2D = np.zeros((0, sobol.COLUMNS), dtype=np.int64)
     values, controls = [], []
     for size in (_rare.WILD, *_CALM):
         far = made.motion.weights * np.array([1.0, 1.0, size])
         wild = replace(made, motion=replace(made.motion, weights=far))
-        block = wild.block(np.zeros((0, sobol.COLUMNS), dtype=np.int64), settings.seed, 0, _WILD_FIRST, _WILD_PATHS)
-        with np.errstate(all="ignore"):
-            found = paid.value(block)
-            good = np.isfinite(found) & np.isfinite(block.spot[-1])
+        found, moved = np.zeros((2, _WILD_PATHS))
+        for share, turn in made.strata or ((1.0, None),):
+            block = wild.block(none, settings.seed, 0, _WILD_FIRST, _WILD_PATHS, turn=turn)
+            with np.errstate(all="ignore"):
+                found += share * np.where(np.isfinite(block.spot[-1]), paid.value(block), np.nan)
+                moved += share * made.control(block)
+        good = np.isfinite(found)
         values.append(found[good])
-        controls.append(made.control(block)[good])
+        controls.append(moved[good])
     if not values[0].size:
         return 0.0
     wild_only = _rare.spread_of(values[0], controls[0] if controlled else None)
     return wild_only if wild_only > 0.0 else _rare.spread_of(np.concatenate(values), None)
+
+
+def _seldom(made: Generator, paid: Payoff, settings: Settings, controlled: bool) -> Float2D:
+    """Events that hardly any path meets and that matter more than others of their kind: rows for `_rare.added`.
+
+    What one of them changes is seen on paths with and without it. Those that are met show, in the spread of the run,
+    what such an event changes in the mean of all; what one of them changes beyond that they do not.
+    """
+    if not made.seldom:
+        return np.zeros((0, 3))
+    plain, control = _seen(made, paid, settings, None)
+    away = control - control.mean()
+    square = float((away * away).sum())
+    slope = float((plain * away).sum()) / square if controlled and square > 0.0 else 0.0
+    size = np.empty(len(made.seldom))
+    for k, one in enumerate(made.seldom):
+        with_it, without = (_seen(made, paid, settings, turn) for turn in (one.met, one.missed))
+        change = with_it[0] - without[0] - slope * (with_it[1] - without[1])
+        size[k] = (change * change).mean()
+    chance, share = (np.array([getattr(one, name) for one in made.seldom]) for name in ("chance", "share"))
+    usual = float(chance @ size) / float(chance.sum())
+    more = np.where(size > _MORE * usual, size - usual, 0.0)
+    return np.column_stack((chance / share, share * np.sqrt(more), np.zeros(chance.size)))
+
+
+def _seen(made: Generator, paid: Payoff, settings: Settings, turn: Turn | None) -> tuple[Float1D, Float1D]:
+    """(paid, control) on a few paths that no run meets."""
+    none: Int2D = np.zeros((0, sobol.COLUMNS), dtype=np.int64)
+    block = made.block(none, settings.seed, 0, _WILD_FIRST, _SEEN, turn=turn)
+    with np.errstate(all="ignore"):
+        return np.nan_to_num(paid.value(block), posinf=0.0, neginf=0.0), made.control(block)
 
 
 def _table(settings: Settings, n_rows: int) -> Int2D:

@@ -76,6 +76,19 @@ class Block:
         return Block(times=self.times, spot=cut(self.spot), logs=fewer, twin=cut(self.twin), chart=self.chart)
 
 
+Turn = Callable[[Float2D], Float2D]  # motion rows -> motion rows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Seldom:
+    """An event that a path may meet once in many: its probability, and motion rows with it and without it."""
+
+    chance: float
+    share: float  # of that probability in a stratum, or 1: how often a path of the run meets it is chance / share
+    met: Turn
+    missed: Turn
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Generator:
     """A model's paths at some times."""
@@ -95,19 +108,23 @@ class Generator:
         return block.over_forward(-1) if paid else np.asarray(block.spot[-1] / self.forward[-1])
 
     chart: Chart | None = None  # of a model that is not lognormal: then `fill` gives x in it
+    strata: tuple[tuple[float, Turn], ...] = ()  # probabilities that sum to 1, each with its normals; (): not cut up
+    seldom: tuple[Seldom, ...] = ()  # what a run may not meet, looked at beside it
 
     def block(
         self, table: Int2D, seed: int, replicate: int, first_path: int, n_paths: int, *, mirror: bool = False,
-        with_twin: bool = False, shift: Float1D | float = 0.0,
+        with_twin: bool = False, shift: Float1D | float = 0.0, turn: Turn | None = None,
     ) -> Block:  # fmt: skip
         """One block; `mirror` the antithetic one: every normal with the other sign.
 
         `shift`, a number or one a path: the price's motion ends that many standard deviations further, in a straight
-        line; `ratio` is the weight of the path.
+        line; `ratio` is the weight of the path. `turn` puts other normals in the place of those drawn: a stratum.
         """
         w = self.motion.rows(table, seed, first_path, n_paths)
         if mirror:
             np.negative(w, out=w)
+        if turn is not None:
+            w = turn(w)
         ratio, clock = None, self.motion.clock
         if np.any(shift):
             root = float(np.sqrt(clock[-1]))

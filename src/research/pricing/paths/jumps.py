@@ -5,6 +5,10 @@ more normal; both are rows of the motion, so Sobol' points reach them too. When 
 watches a barrier takes them at its end. Under limits the diffusion is conditioned
 before the jump is added, which a knock-out does not allow: paths with jumps take none.
 
+Where a life holds a jump with a probability below 10%, paths come in two strata, without any jump and with at least one
+(the numbers of the gaps given that their sum is not 0): so a jump is met however rare it is. A gap that hardly any path
+jumps in may still matter more than others (a strike that is set at its end): `Generator.seldom` shows those.
+
 References
 ----------
 Glasserman (2004), Monte Carlo Methods in Financial Engineering, section 3.5.
@@ -20,14 +24,17 @@ from typing import Any
 import numpy as np
 from scipy import special, stats
 
-from research.arrays import Float2D
+from research.arrays import Float1D, Float2D
 from research.core.paths.sampled import GAMMA_CLOCK, sampled_paths
 from research.errors import NoEngineError, require
 from research.models import BlackScholes, Heston
-from research.pricing.paths.generators import GENERATORS, Generator, Logs, Request, scheme_of
+from research.pricing.paths.generators import GENERATORS, Generator, Logs, Request, Seldom, Turn, scheme_of
 from research.pricing.paths.heston import heston
 from research.pricing.paths.lognormal import black_scholes
 from research.pricing.paths.motion import Motion, motion
+
+_RARE = 0.1  # chance of a jump below which paths come in strata
+_GAPS = 32  # of which a jump is looked at beside the run
 
 
 def _appended(first: Motion, n_plain: int) -> Motion:
@@ -70,7 +77,65 @@ def with_jumps(model: Any, request: Request, diffusion: Generator) -> Generator:
         motion=_appended(diffusion.motion, 2 * n),
         fill=fill,
         twin=None if twin is None else lambda w: twin(w[:base]),
+        strata=_strata(model.intensity * gaps, base),
+        seldom=_seldom(model.intensity * gaps, base),
     )
+
+
+def _strata(means: Float1D, base: int) -> tuple[tuple[float, Turn], ...]:
+    """No jump at all, and at least one, where the latter is rare; `means` the jumps expected in each gap."""
+    left = np.append(np.cumsum(means[::-1])[::-1], 0.0)  # expected from each gap on
+    some = -np.expm1(-left)
+    if not 0.0 < some[0] < _RARE:
+        return ()
+    none = np.exp(-means)  # in the gap
+    late = np.divide(
+        none * some[1:], some[:-1], out=np.zeros_like(none), where=some[:-1] > 0.0
+    )  # the first comes later
+
+    def without(w: Float2D) -> Float2D:
+        out = w.copy()
+        out[base : base + means.size] = -np.inf
+        return out
+
+    def jumping(w: Float2D) -> Float2D:
+        out, waits = w.copy(), np.ones(w.shape[1], dtype=bool)
+        for k in range(means.size):
+            u = special.ndtr(w[base + k])
+            later = u < late[k]
+            with np.errstate(divide="ignore", invalid="ignore"):
+                zero = u / late[k] * none[k]
+                more = -special.ndtri(np.minimum((1.0 - u) / (1.0 - late[k]), 1.0) * -np.expm1(-means[k]))
+                given = np.where(later, special.ndtri(zero), more)
+            out[base + k] = np.where(waits, given, w[base + k])
+            waits &= later
+        return out
+
+    return (1.0 - float(some[0]), without), (float(some[0]), jumping)
+
+
+def _seldom(means: Float1D, base: int) -> tuple[Seldom, ...]:
+    """One jump in a gap, for the gaps of which the fewest paths know."""
+    some = float(-np.expm1(-means.sum()))
+
+    def turned(row: int, z: float) -> Turn:
+        def turn(w: Float2D) -> Float2D:
+            out = w.copy()
+            out[base : base + means.size] = -np.inf
+            out[row] = z
+            return out
+
+        return turn
+
+    out = []
+    for k in np.sort(np.argsort(means, kind="stable")[:_GAPS]):
+        chance = float(-np.expm1(-means[k]))
+        if chance > 0.0:
+            once = float(-special.ndtri(chance - 0.5 * means[k] * np.exp(-means[k])))
+            row = base + int(k)
+            out.append(Seldom(chance=chance, share=some if some < _RARE else 1.0,
+                              met=turned(row, once), missed=turned(row, -np.inf)))  # fmt: skip
+    return tuple(out)
 
 
 def merton(model: Any, request: Request) -> Generator:
