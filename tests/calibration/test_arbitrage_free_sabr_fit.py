@@ -42,6 +42,18 @@ def test_standard_errors_cover_the_truth():
         assert abs(table.loc[name, "value"] - getattr(TRUE, name)) < 4.5 * table.loc[name, "std_error"]
 
 
+def test_equal_bounds_hold_a_parameter():
+    found = fit(ArbitrageFreeSABR, lognormal(noise=1e-3), beta=0.5, bounds={"rho": (-0.3, -0.3)})
+    table = found.parameters.set_index("name")
+    assert found.model.rho == pytest.approx(-0.3) and found.status == 2 and "on its bound: rho" in found.message
+    assert np.isnan(table.loc["rho", "std_error"]) and table.loc["nu", "std_error"] > 0.0
+
+
+def test_the_gradient_reaches_the_optimum_in_a_handful_of_densities():
+    found = fit(ArbitrageFreeSABR, lognormal(n=21, noise=1e-3), beta=0.5)
+    assert found.n_iter <= 6  # by differences each step took three densities more
+
+
 def test_what_cannot_be_fitted_is_refused():
     with pytest.raises(InputError, match=r"quotes must be at least 4; got 3\. SABR has three parameters"):
         fit(ArbitrageFreeSABR, lognormal(n=3))

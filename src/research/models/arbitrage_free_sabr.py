@@ -30,14 +30,14 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from research.arrays import Float1D, marks_nan, reshape, vectors
+from research.arrays import Float1D, Float2D, marks_nan, reshape, vectors
 from research.conventions import check_fields, check_terms
+from research.core.models.sabr_density import sabr_density
 from research.errors import InputError, NumericalError, require, require_all
 from research.models import bachelier, black
 
 _REACH = 6.0  # standard deviations of z each way; what lies beyond stands at the ends of the grid
 _FARTHEST = 1e9  # times the forward, each way: beyond it rounding, not the law, would speak
-_B = 1.0 - np.sqrt(0.5)  # Lawson and Swayne's share of a step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -218,19 +218,64 @@ def _price_at(m: ArbitrageFreeSABR, f: float, y: Float1D) -> Float1D:
     return np.asarray(base ** (1.0 / one))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Grid:
+    """Cells of z and what stands in them; forwards are measured from -shift."""
+
+    z: Float1D  # edges, shape (n + 1,)
+    h: float
+    here: int  # the cell in whose middle today's forward lies
+    absorbed: bool  # the lower end is -shift itself
+    edge: Float1D
+    centre: Float1D
+    level: Float1D  # C at the centres
+    root: Float1D  # D / (alpha C)
+    gamma: Float1D
+
+    def cells(self, m: ArbitrageFreeSABR) -> Float2D:
+        """What `core.models.sabr_density` wants, shape (4, n)."""
+        gap = np.diff(self.centre)
+        left = 1.0 / np.concatenate([[self.centre[0] - self.edge[0]], gap])
+        right = 1.0 / np.concatenate([gap, [self.edge[-1] - self.centre[-1]]])
+        pace = 0.5 * m.alpha * self.root * self.level / self.h
+        return np.array([pace, m.rho * m.nu * m.alpha * self.gamma, left, right])
+
+
 @lru_cache(maxsize=64)
 def _law(m: ArbitrageFreeSABR, f: float, tau: float) -> ForwardDensity:
     """Solve the PDE; the law at tau."""
+    grid = _grid(m, f, tau)
+    out = np.empty((1, grid.centre.size + 2))
+    sabr_density(grid.cells(m), np.empty((0, 4, grid.centre.size)), tau, m.n_time, grid.here, out)
+    return _density(m, grid, out[0])
+
+
+def _density(m: ArbitrageFreeSABR, grid: _Grid, found: Float1D) -> ForwardDensity:
+    """What the kernel found, checked."""
+    mass = found[:-2]
+    if not np.isfinite(found).all():
+        raise NumericalError(f"the PDE of arbitrage-free SABR must have a solution; got none for {m!r}.")
+    if mass.min() < -1e-7:
+        raise NumericalError(f"the density must not be negative; got {mass.min():.2g}: raise n_time, {m.n_time}.")
+    return ForwardDensity(
+        edge=grid.edge - m.shift, centre=grid.centre - m.shift, mass=np.maximum(mass, 0.0),
+        at_lower=float(found[-2]), at_upper=float(found[-1]),
+    )  # fmt: skip
+
+
+def _grid(m: ArbitrageFreeSABR, f: float, tau: float) -> _Grid:
+    """Cells of equal width in z, today's forward in the middle of one."""
     low, high = _reach(m, f, tau)
     h = (high - low) / m.n_space
-    shift = np.floor(-low / h)  # today's forward in the middle of a cell
+    shift = np.floor(-low / h)
     h = -low / (shift + 0.5)
     n = int(np.ceil((high - low) / h))
     hint = "The forward lies too near to its lower end."
     require(n <= 100 * m.n_space, "cells", n, f"be at most 100 n_space, {100 * m.n_space}", hint=hint)
     z = low + h * np.arange(n + 1)
     edge = _forward(m, f, z)
-    if low == _z_of_lower(m, f):
+    absorbed = low == _z_of_lower(m, f)
+    if absorbed:
         edge[0] = 0.0
     centre = _forward(m, f, z[:-1] + 0.5 * h)
     here = int(shift)
@@ -241,13 +286,12 @@ def _law(m: ArbitrageFreeSABR, f: float, tau: float) -> ForwardDensity:
         )
     y = _y_of_z(m, z[:-1] + 0.5 * h)
     level = centre**m.beta
-    diffusion = m.alpha * np.sqrt(1.0 + 2.0 * m.rho * m.nu / m.alpha * y + (m.nu / m.alpha * y) ** 2) * level
+    root = np.sqrt(1.0 + 2.0 * m.rho * m.nu / m.alpha * y + (m.nu / m.alpha * y) ** 2)
     gap = centre - (f + m.shift)
     safe = np.where(np.arange(n) == here, 1.0, gap)
     slope = m.beta * (f + m.shift) ** (m.beta - 1.0) if m.beta > 0.0 else 0.0
     gamma = np.where(np.arange(n) == here, slope, (level - (f + m.shift) ** m.beta) / safe)
-    mass, lower, upper = _evolve(m, tau, h, edge, centre, diffusion, m.rho * m.nu * m.alpha * gamma, here)
-    return ForwardDensity(edge=edge - m.shift, centre=centre - m.shift, mass=mass, at_lower=lower, at_upper=upper)
+    return _Grid(z, h, here, absorbed, edge, centre, level, root, gamma)
 
 
 def _reach(m: ArbitrageFreeSABR, f: float, tau: float) -> tuple[float, float]:
@@ -286,41 +330,3 @@ def _z_of_lower(m: ArbitrageFreeSABR, f: float) -> float:
     root = np.sqrt(1.0 + 2.0 * m.rho * x + x * x)
     # log((root + rho + x) / (1 + rho)), written so that nothing cancels for x < 0
     return float(-np.log((root - m.rho - x) / (1.0 - m.rho)) / m.nu)
-
-
-def _evolve(
-    m: ArbitrageFreeSABR, tau: float, h: float, edge: Float1D, centre: Float1D, diffusion: Float1D, growth: Float1D,
-    here: int,
-) -> tuple[Float1D, float, float]:  # fmt: skip
-    """Mass of each cell and at both ends after tau, from all of it in cell `here`.
-
-    The flux through an edge is half the difference of G = D E theta over the difference of F on its two sides, so that
-    sum and mean telescope: both are kept exactly. At the ends G vanishes on the edge.
-    """
-    from scipy.linalg.lapack import dgtsv
-
-    gap = np.diff(centre)
-    first, last = centre[0] - edge[0], edge[-1] - centre[-1]
-    left, right = np.concatenate([[1.0 / first], 1.0 / gap]), np.concatenate([1.0 / gap, [1.0 / last]])
-    mass, lower, upper = np.zeros(centre.size), 0.0, 0.0
-    mass[here] = 1.0
-    dt = tau / m.n_time
-    share, now = _B * dt, 0.0
-    for _ in range(m.n_time):
-        states = []
-        part, low, high = mass, lower, upper
-        for inner in (1, 2):
-            with np.errstate(over="ignore"):
-                rate = 0.5 * diffusion * np.exp(growth * (now + inner * share)) / h
-            diagonal = 1.0 + share * rate * (left + right)
-            *_, part, info = dgtsv(-share * rate[:-1] * left[1:], diagonal, -share * rate[1:] * right[:-1], part)
-            if info != 0:
-                raise NumericalError(f"the PDE of arbitrage-free SABR must have a solution; got none for {m!r}.")
-            low, high = low + share * rate[0] * part[0] * left[0], high + share * rate[-1] * part[-1] * right[-1]
-            states.append((part, low, high))
-        a, b = np.sqrt(2.0) + 1.0, np.sqrt(2.0)
-        mass, lower, upper = (a * two - b * one for one, two in zip(*states))
-        now += dt
-    if not np.isfinite(mass).all() or mass.min() < -1e-7:
-        raise NumericalError(f"the density must not be negative; got {mass.min():.2g}: raise n_time, {m.n_time}.")
-    return np.maximum(mass, 0.0), float(lower), float(upper)

@@ -71,8 +71,45 @@ def _errors() -> tuple[Any, ...]:
     return rng.standard_normal((3, N)), 0.01, np.array([0.2, -0.3, 0.5]), _box(), np.zeros(3)
 
 
+def _cells(n: int = 12) -> tuple[Any, ...]:
+    """Cells of a lognormal kind, and two derivatives."""
+    rng = np.random.default_rng(4)
+    centre = np.exp(np.linspace(-0.5, 0.6, n + 1))
+    left, right = 1.0 / np.diff(centre), 1.0 / np.diff(centre)
+    cells = np.array([0.5 * 0.3 * centre[:n] / 0.1, 0.1 * centre[:n], left, right])
+    return cells, 0.2 * rng.standard_normal((2, 4, n))
+
+
+def _density() -> tuple[Any, ...]:
+    return *_cells(), 0.5, 3, 6, np.zeros((3, 14))
+
+
+def _rates() -> tuple[Any, ...]:
+    return *_cells(), 0.05, 0.3, np.zeros(12), np.zeros((2, 12))
+
+
+def _eliminate() -> tuple[Any, ...]:
+    return _cells()[0], np.linspace(0.01, 0.1, 12), np.zeros(12), np.zeros(12)
+
+
+def _solve() -> tuple[Any, ...]:
+    cells, rate = _cells()[0], np.linspace(0.01, 0.1, 12)
+    return cells, rate, np.linspace(1.0, 2.0, 12), np.linspace(-0.3, -0.1, 12), np.linspace(0.0, 1.0, 14)
+
+
+def _half_step() -> tuple[Any, ...]:
+    cells, slopes = _cells()
+    rate, by = np.linspace(0.01, 0.1, 12), np.full((2, 12), 0.02)
+    return cells, slopes, rate, by, np.zeros(12), np.zeros(12), np.linspace(0.0, 1.0, 42).reshape(3, 14)
+
+
 CASES: dict[str, Callable[[], tuple[Any, ...]]] = {
     "research.core.models.sabr.sabr_vols": _vols,
+    "research.core.models.sabr_density.sabr_density": _density,
+    "research.core.models.sabr_density._rates": _rates,
+    "research.core.models.sabr_density._eliminate": _eliminate,
+    "research.core.models.sabr_density._solve": _solve,
+    "research.core.models.sabr_density._half_step": _half_step,
     "research.core.calibration.sabr.sabr_start": _start,
     "research.core.calibration.sabr.sabr_residuals": _residuals,
     "research.core.calibration.sabr.sabr_fit": _fit,
