@@ -154,6 +154,25 @@ def least_vol(model: Any) -> float:
     return float(model.sigma) if "sigma" in names and "beta" not in names else np.inf
 
 
+def spot_vol(item: Any, model: Any, snapshot: Snapshot, tau: float) -> float:
+    """About the vol of the log price at today's spot, 1/sqrt(year); 0 where the model does not tell it."""
+    names = {f.name for f in fields(model)} if is_dataclass(model) else set()
+    spot = abs(snapshot.spot)
+    if "fx_vol" in names:  # converted at the rate of the day, the price has the vol of both
+        both = model.sigma**2 + model.fx_vol**2 + 2.0 * model.correlation * model.sigma * model.fx_vol
+        return float(model.sigma if hasattr(item, "fx") else max(both, 0.0) ** 0.5)
+    if {"v0", "theta"} <= names or {"tau", "implied"} <= names:
+        return least_vol(model)
+    if "beta" in names and spot > 0.0:
+        level = spot + float(getattr(model, "shift", 0.0))
+        return float(getattr(model, "alpha", None) or model.sigma) * level**model.beta / spot
+    if {"sigma", "shift"} <= names and spot > 0.0:
+        return float(model.sigma * abs(snapshot.spot + model.shift) / spot)
+    if "sigma" in names:
+        return float(model.sigma / spot if "normal" in model.abilities and spot > 0.0 else model.sigma)
+    return float(model.vol(0.0, tau)) if "implied_vol" in model.abilities else 0.0
+
+
 def vol_step(model: Any, step: float = 0.01) -> float:
     """`step`, or less where the vol is small: a bump must not be a large part of it; of a normal vol, 0.05 of it."""
     least = least_vol(model)
@@ -175,10 +194,9 @@ def spot_step(item: Any, model: Any, snapshot: Snapshot, step: float, given: boo
     it is more than `step`: rounding is smaller then, and their own error stays below it. The side is 1 or -1 for bumps
     away from a level so near that bumps to both sides would be lost in rounding; else 0.
     """
-    sigma = float(getattr(model, "sigma", 0.0)) if "lognormal" in model.abilities else 0.0
-    if sigma > 0.0 and not given:
+    if not given:
         tau = float(np.min(np.atleast_1d(np.asarray(item.years(snapshot.as_of), dtype=np.float64))))
-        spread = 0.05 * sigma * max(tau, 1.0 / DAYS) ** 0.5
+        spread = 0.05 * spot_vol(item, model, snapshot, tau) * max(tau, 1.0 / (24.0 * DAYS)) ** 0.5 or step
         step = min(step, spread) if width <= 2 else min(spread, 0.05)
     rooms = _rooms(item, snapshot)
     near = [r for r in rooms if 0.0 < abs(r) < (0.01 if width <= 2 else 0.03) * step]
