@@ -167,7 +167,7 @@ def test_a_bias_beside_a_standard_error_is_shown():
     assert rule.error > 10.0 * rule.std_error  # the distance to the upper bound
     assert f"standard error {rule.std_error:.1e}, error <= {rule.error:.1e}" in repr(rule)
     noise = Price(value=1.0, std_error=0.01, error=0.02, method="paths", model="Heston")
-    assert repr(noise) == "Price(1 by paths under Heston, standard error 1.0e-02)"
+    assert repr(noise) == "Price(1.000 by paths under Heston, standard error 1.0e-02)"
 
 
 def test_one_price_is_formatted_as_a_number():

@@ -108,7 +108,7 @@ def test_what_cannot_be_simulated_is_refused_by_name():
 
 def test_a_term_sheet_and_a_solved_term_can_be_read():
     found = solve(SNOWBALL, BlackScholes(sigma=0.2), MARKET, margin=1.0, n_paths=1 << 12)
-    assert repr(found).startswith(f"Solved(coupon {found.value:.6g} +- ")
+    assert repr(found).startswith(f"Solved(coupon {found.value:.4f} +- {found.std_error:.2g} of ")
     sheet = term_sheet(found.contract, BlackScholes(sigma=0.2), MARKET, n_paths=1 << 12)
     assert f"issuer margin {sheet.margin:.4g}" in repr(sheet) and f"knocked out {sheet.knocked_out:.1%}" in repr(sheet)
     assert "expected life" in sheet._repr_html_()

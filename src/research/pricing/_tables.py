@@ -40,13 +40,14 @@ def with_error(value: float, error: float) -> str:
 
     Examples
     --------
-    >>> with_error(99.64553471, 8.2e-3), with_error(4.894674659, 4.3e-14), with_error(1234.5, 20.0)
-    ('99.6455', '4.894674659', '1234')
+    >>> with_error(99.0, 8.2e-3), with_error(4.894674659, 4.3e-14), with_error(1234.5, 20.0)
+    ('99.0000', '4.894674659', '1234')
     """
-    if not (math.isfinite(value) and math.isfinite(error) and error > 0.0 and value != 0.0):
+    if not (math.isfinite(value) and math.isfinite(error) and error > 0.0):
         return f"{value:.10g}"
-    digits = math.floor(math.log10(abs(value))) - math.floor(math.log10(error)) + _ERROR_DIGITS
-    return f"{value:.{min(max(digits, 2), 10)}g}"
+    decimals = max(_ERROR_DIGITS - 1 - math.floor(math.log10(error)), 0)
+    whole_part = len(f"{abs(value):.0f}")
+    return f"{value:.{decimals}f}" if decimals + whole_part <= 10 else f"{value:.10g}"
 
 
 def sheet(frame: Any) -> str:
@@ -98,8 +99,10 @@ def _kind() -> Any:
             if self.columns.has_duplicates or self.columns.nlevels > 1:
                 return super()._repr_html_()  # type: ignore[misc]
             most, least = pd.get_option("display.max_rows"), pd.get_option("display.min_rows")
+            cut = most is not None and 0 < most < len(self)
+            rows = least if cut else None
             with pd.option_context("display.max_colwidth", None):
-                return self.to_html(formatters=_formatters(self), max_rows=most, min_rows=least, border=0)
+                return self.to_html(formatters=_formatters(self), max_rows=rows, border=0, show_dimensions=cut)
 
         def __reduce__(self) -> Any:  # kept and sent as what it is: a DataFrame
             return pd.DataFrame, (pd.DataFrame(self),)
