@@ -218,6 +218,20 @@ def signatures(tree: ast.Module) -> Found:
             yield function, f"{function.name} must be annotated"
 
 
+def _is_cut(node: ast.AST) -> bool:
+    """x[:], x[a:b], x[:, j]."""
+    return isinstance(node, ast.Subscript) and any(isinstance(part, ast.Slice) for part in ast.walk(node.slice))
+
+
+def slices_filled_from_arrays(tree: ast.Module) -> Found:
+    """Arrays are copied by `core.math.linear.copy` or a loop: out[:] = source compiles words about shapes."""
+    for function, _, _ in compiled_functions(tree):
+        for node in ast.walk(function):
+            filled = isinstance(node, ast.Assign) and any(map(_is_cut, node.targets))
+            if filled and (isinstance(node.value, ast.Name) or _is_cut(node.value)):
+                yield node, f"{ast.unparse(node)} in {function.name} is a copy: use copy(source, out)"
+
+
 def talk(tree: ast.Module) -> Found:
     """Kernels return codes; they neither raise nor print."""
     for function, _, _ in compiled_functions(tree):
@@ -237,5 +251,6 @@ RULES = (
     sums_across_threads,
     prange_outside_parallel,
     signatures,
+    slices_filled_from_arrays,
     talk,
 )

@@ -90,6 +90,11 @@ FAULTS = {
         "@kernel\ndef f(" + ", ".join(f"a{i}: float" for i in range(13)) + ") -> float: ...",
         "@kernel\ndef f(*x: float) -> float: ...",
     ],
+    "slices_filled_from_arrays": [
+        in_kernel("out[:] = row"),
+        in_kernel("out[1:] = out[:-1]"),
+        in_kernel("out[:, 0] = row"),
+    ],
     "talk": [in_kernel("raise ValueError"), in_kernel("print(x)"), in_kernel("assert x > 0.0")],
 }
 
@@ -98,6 +103,7 @@ FINE = [
     in_kernel("return math.exp(x) + x ** 0.5 + np.dot(x, x)", '@kernel(statistical="goes through BLAS")'),
     "from math import floor, sqrt\nfrom numba import prange\nimport numpy as np",
     in_prange("s = 0.0; s += x[i]; s = s * 2.0; out[i] = s; row = out[i]; row[0] = s; out[i] += 1.0"),
+    in_kernel("out[:] = 0.0; out[0] = x; row = out[1:]"),
     in_kernel("total = 0.0\n    for i in range(3): total += out[i]\n    return total"),
 ]
 

@@ -234,7 +234,8 @@ def test_a_kernel_from_the_cache_leaves_scipy_alone_and_blas_usable() -> None:
 import sys
 from research.models import black
 black.price(100.0, 100.0, 1.0, 0.2)
-assert not [name for name in sys.modules if name.startswith("scipy.linalg")], "scipy.linalg was imported"
+unwanted = ("scipy.linalg", "numpy.ma.", "numba.cpython.unicode", "numba.np.arrayobj")
+assert not [name for name in sys.modules if name.startswith(unwanted)], "a first price imports what it does not use"
 import numba, numpy as np
 dot = numba.njit(lambda a, b: np.dot(a, b))
 assert dot(np.ones((2, 2)), np.ones((2, 2)))[0, 0] == 2.0
@@ -243,3 +244,43 @@ assert hasattr(sys.modules["scipy.linalg.cython_blas"], "__pyx_capi__"), "the pl
     for _ in range(2):  # the first may compile
         done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_number_written_out_does_not_compile_the_called_function_again() -> None:
+    @_jit.kernel
+    def more(x: int) -> int:
+        return x + 1
+
+    @_jit.kernel
+    def twice(x: int) -> int:
+        return more(3) + more(4) + more(x)
+
+    assert twice(1) == 11
+    assert len(more.signatures) == 1
+    for func in (more, twice):
+        _jit.KERNELS.pop(f"{__name__}.{func.py_func.__qualname__}")
+
+
+KINDS = """
+import sys, numba, numpy as np
+import research.core._jit
+frozen = np.ones(3)
+frozen.flags.writeable = False
+arrays = (np.ones(3), np.ones((2, 2), order="F"), np.ones((4, 4))[::2, ::2], np.arange(3), frozen, np.ones(2) > 0)
+print([str(numba.typeof(array)) for array in arrays], "numpy.ma" in sys.modules)
+import numpy.ma  # from here on it is numba's own way
+print([str(numba.typeof(array)) for array in arrays], False)
+try:
+    numba.typeof(numpy.ma.masked_array([1.0]))
+except numba.core.errors.NumbaTypeError:
+    print("refused")
+"""
+
+
+def test_kinds_of_arrays_are_told_apart_as_by_numba() -> None:
+    done = subprocess.run([sys.executable, "-c", KINDS], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    ours, theirs, last = done.stdout.splitlines()
+    assert ours == theirs
+    assert last == "refused"
+    assert "readonly" in ours and "2d, F" in ours and "2d, A" in ours

@@ -16,7 +16,8 @@ import pkgutil
 import weakref
 from typing import Any
 
-from numba.core import codegen, cpu, lowering
+from llvmlite.binding import ffi
+from numba.core import codegen, cpu, errors, lowering
 
 from research.core import math, random
 from research.core._jit import KERNELS
@@ -62,6 +63,21 @@ def _finalize_final_module(self: Any) -> None:
     self._finalized = True
 
 
+def _markup(self: Any, msg: str, *_: Any, **__: Any) -> str:
+    return msg
+
+
+def _leave_out_reports() -> None:
+    """No time is kept of each call into LLVM, and no colours are put into the reasons why a type did not fit.
+
+    numba makes thousands of both for one kernel, and nobody reads them here.
+    """
+    ffi.lib._lock._cblist.clear()
+    colours = type(errors.termcolor())
+    if hasattr(colours, "_markup"):
+        colours._markup = _markup
+
+
 def _compile_shared() -> None:
     """The inlined functions of core.math and core.random, as far as their annotations say for which types."""
     for package in (math, random):
@@ -81,5 +97,6 @@ if os.environ.get("RESEARCH_COMPILE_ONLY") == "1":
     cpu.CPUContext.get_executable = _get_executable
     lowering.BaseLower.__init__ = _lower_init
     codegen.CPUCodeLibrary._finalize_final_module = _finalize_final_module
+    _leave_out_reports()
     gc.set_threshold(100_000, 50, 100)  # little of what a compiler makes is garbage
     _compile_shared()

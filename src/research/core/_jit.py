@@ -27,7 +27,8 @@ from typing import Any, ClassVar, TypeVar, overload
 import llvmlite
 import numba
 import numpy as np
-from numba.core import caching, config, entrypoints, environment, types
+from numba import types
+from numba.core import caching, config, entrypoints, environment
 from numba.core.runtime import rtsys
 from numba.core.typing import typeof
 from numba.np import numpy_support
@@ -210,9 +211,19 @@ def _later() -> None:
     found, since ours takes plain arrays and numbers alone."""
 
 
+def _call_template(dispatcher: Any, args: tuple[Any, ...], kws: dict[str, Any]) -> Any:
+    """As numba's, where a number that a caller writes out is one like any other.
+
+    Else the called function is compiled again for each such number; LLVM sees them all the same.
+    """
+    return type(dispatcher).get_call_template(dispatcher, tuple(map(types.unliteral, args)), kws)
+
+
 def _build(func: F, kind: str, statistical: str, **options: Any) -> F:
     options |= {"error_model": "numpy", "fastmath": False, "nogil": True}
     dispatcher = numba.njit(no_cfunc_wrapper=True, **options)(func)  # no C code calls these
+    if not config.DISABLE_JIT:
+        dispatcher.get_call_template = functools.partial(_call_template, dispatcher)
     name = f"{func.__module__}.{func.__qualname__}"
     inside = func.__module__.startswith("research.core.")  # the key knows the sources of the core, of nothing else
     if inside and kind != "inlined" and not config.DISABLE_JIT and not config.CACHE_LOCATOR_CLASSES:
@@ -273,9 +284,9 @@ def _load_tbb() -> str:
 def _light_start() -> None:
     """Leave out what numba imports for the first call of a cached kernel and that call has no use for.
 
-    To find the type of an array it loads numpy.ma, only to see that the array is none of those. To restore the constants
-    of compiled code it imports the module of each small function in it, half of numba; code without Python objects, all
-    of ours, looks up none of its globals.
+    To find the type of an array it loads numpy.ma, only to see that the array is none of those. To restore the
+    constants of compiled code it imports the module of each small function in it, half of numba; code without Python
+    objects, all of ours, looks up none of its globals.
     """
     full, rebuild = typeof.typeof_impl.dispatch(np.ndarray), environment._rebuild_env
 
