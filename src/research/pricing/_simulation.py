@@ -51,7 +51,7 @@ class Settings:
         most = self.n_paths if self.n_paths is not None else 1
         require(1 <= most <= MAX_PATHS, "n_paths", self.n_paths, f"lie in [1, {MAX_PATHS}]")
         error = self.std_error if self.std_error is not None else 1.0
-        require(bool(np.isfinite(error)) and error > 0.0, "std_error", error, "be finite and > 0 price units")
+        require(math.isfinite(error) and error > 0.0, "std_error", error, "be finite and > 0 price units")
         require(16 <= self.replicates <= 1024, "replicates", self.replicates, "lie in [16, 1024]")
         require(-(2**63) <= self.seed < 2**63, "seed", self.seed, "be a whole number of 64 bits")
 
