@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -108,7 +109,7 @@ def test_jumps_agree_with_the_integral_of_the_broken_line_and_stop_at_a_barrier(
         breaks = np.clip(x, x[i] + mean - 8.0 * std, x[i] + mean + 8.0 * std)
         ends = np.unique([x[i] + mean - 8.0 * std, *breaks, x[i] + mean + 8.0 * std])
         whole = sum(quad(lambda y, i=i: line(y) * norm.pdf(y - x[i], mean, std), a, b, epsabs=1e-12)[0]
-                    for a, b in zip(ends[:-1], ends[1:]))  # fmt: skip
+                    for a, b in pairwise(ends))  # fmt: skip
         assert found[i] == pytest.approx(MODEL.intensity * (whole - values[i]), abs=1e-9)
     assert found[-1] == 0.0
 

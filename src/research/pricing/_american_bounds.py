@@ -35,14 +35,13 @@ def between_bounds(x: Float1D, tau: Float1D, sigma: Float1D, r: Float1D, q: Floa
     sine = np.sin(theta)
     s = tau[:, None] * sine**2
     weight = tau[:, None] * (0.25 * np.pi * weight * 2.0 * sine * np.cos(theta))
-    x, tau, sigma, r, q = (a[:, None] for a in (x, tau, sigma, r, q))
-    top = np.where(q > r, np.log(np.maximum(r, 1e-300) / np.where(q > r, q, 1.0)), 0.0)
-    level = np.minimum(_highest(tau - s, sigma, r, q), top)
-    std = sigma * np.sqrt(s)
-    d = (np.log(x) - level + (r - q) * s) / std
-    paid = r * np.exp(-r * s) * ndtr(0.5 * std - d) - q * x * np.exp(-q * s) * ndtr(-0.5 * std - d)
-    premium = np.maximum((weight * paid).sum(axis=1), 0.0)
-    df, x, r, q, tau, sigma = np.exp(-r * tau)[:, 0], x[:, 0], r[:, 0], q[:, 0], tau[:, 0], sigma[:, 0]
+    spot, rate, paid, vol = (a[:, None] for a in (x, r, q, sigma))
+    top = np.where(paid > rate, np.log(np.maximum(rate, 1e-300) / np.where(paid > rate, paid, 1.0)), 0.0)
+    level = np.minimum(_highest(tau[:, None] - s, vol, rate, paid), top)
+    std = vol * np.sqrt(s)
+    d = (np.log(spot) - level + (rate - paid) * s) / std
+    gain = rate * np.exp(-rate * s) * ndtr(0.5 * std - d) - paid * spot * np.exp(-paid * s) * ndtr(-0.5 * std - d)
+    premium, df = np.maximum((weight * gain).sum(axis=1), 0.0), np.exp(-r * tau)
     put = np.asarray(black.price(x * np.exp((r - q) * tau), 1.0, tau, sigma, df=df, is_call=np.array(False)))
     least = np.maximum(put, 1.0 - x)
     most = np.maximum(put + (1.0 + _QUADRATURE) * premium, least)

@@ -85,7 +85,7 @@ def read_plane(
     x: Float1D, v: Float1D, values: Float2D, at: float, spot: float, model: Any, side: Side = EVERYWHERE,
     jump: Float2D | None = None,
 ) -> Float1D:  # fmt: skip
-    """Value, delta, gamma, speed at x = at and today's variance, and what theta owes to jumps and the variance's motion.
+    """Value, delta, gamma, speed at x = at and today's variance, and what theta owes to jumps and to the variance.
 
     values has shape (n_variance, n); `jump` is the matrix of `_jump_plane`.
     """

@@ -10,8 +10,8 @@ expiry. A second march at half the points and steps gives the leading error, of 
 alone tells the two errors apart, and both are taken off; what is left is less than with the multiplier of Ikonen and
 Toivanen, which `splitting` takes. The stated error is the sum of what was taken off.
 
-Bates' jumps are an explicit part of the scheme (`_jump_plane`), which takes at least 8 steps of the coarse grid for each
-jump that is expected.
+Bates' jumps are an explicit part of the scheme (`_jump_plane`), which takes at least 8 steps of the coarse grid for
+each jump that is expected.
 
 Without leverage and cash dividends the equation does not know the strike: options of one expiry and kind share a march.
 European options go by puts and parity, knock-ins through what they lack of the European option. Cash dividends shift

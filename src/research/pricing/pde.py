@@ -7,7 +7,9 @@ Crank-Nicolson with four implicit half-steps at the start (Rannacher), time step
 grid in log spot that is finest at strike and barrier, with nodes on both; early exercise by Brennan and Schwartz. Each
 step takes the mean of the local variance over its time. The error falls with the square of both steps, so a second
 grid of half the points and steps gives the leading term, which is taken off (Richardson); the stated error is that
-term, and what is left is far less (tests/pricing/test_pde.py measures both).
+term, and what is left is far less (tests/pricing/test_pde.py measures both). Of early exercise it is the distance of
+extrapolated values, three of them (`_left`): in 800 random markets never below the distance to collocation, and where
+that is over 1e-6 of the strike 13 times it at the median, about 30 times beyond 2 deviations.
 
 Where a rate or yield is negative an American option may have two exercise boundaries: there the splitting of Ikonen
 and Toivanen is taken, of order 1 in time, nothing is taken off and the stated error is the distance of the two grids.

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from tests.pricing.honesty.draws import near, world
 
 from research.instruments import American, European
 from research.market import flat_snapshot
 from research.models import BlackScholes, Heston
 from research.pricing import american, lattice, price
-from tests.pricing.honesty.draws import near, world
 
 
 def drawn(n, seed, wide):

@@ -6,10 +6,11 @@
 The last line is Bates' jumps of intensity l and log size Z, whose drift the caller takes off r - q: a matrix from nodes
 to nodes, which is part of A0 and so explicit (the first adaptation of In 't Hout and Toivanen; stable for l dt <= 1).
 
-x = log(spot / scale), t the time to expiry, L(t, x) the leverage (1 for Heston). In space A = A0 (mixed, jumps) + A1 (x) +
-A2 (v), half of -r V in each of A1 and A2; three-point differences on any grid. At the ends of x an absorbing barrier,
-or V_SS = 0; at v = 0 no second derivative and a forward difference of three points; at the largest v V_vv = 0. With the
-transposed matrix the same march carries the masses of the nodes forward in time, and keeps their sum where r = 0.
+x = log(spot / scale), t the time to expiry, L(t, x) the leverage (1 for Heston). In space A = A0 (mixed, jumps) + A1
+(x) + A2 (v), half of -r V in each of A1 and A2; three-point differences on any grid. At the ends of x an absorbing
+barrier, or V_SS = 0; at v = 0 no second derivative and a forward difference of three points; at the largest v V_vv = 0.
+With the transposed matrix the same march carries the masses of the nodes forward in time, and keeps their sum where r =
+0.
 
 The modified Craig-Sneyd scheme (1) with theta = 1/3 and Hundsdorfer and Verwer's (2) with 1/2 + sqrt(3)/6 are those of
 In 't Hout and Foulon; (0) is Douglas' with theta = 1, which damps the kinks of a pay-off;
