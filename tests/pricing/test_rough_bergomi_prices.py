@@ -38,8 +38,9 @@ def test_the_exact_scheme_has_the_covariance_of_the_volterra_motion(hurst: float
 def test_simulated_variances_have_mean_xi_and_the_covariance_of_the_model() -> None:
     times, model = np.array([0.25, 0.5, 1.0]), replace(MODEL, eta=0.5, rho=0.0)
     grid = engine.make_grid(times, model.hurst, 24, "exact")
+    n = grid.times.size
     every = engine.Grid(
-        times=grid.times, kept=np.ones(24, bool), mean=grid.mean, rest=grid.rest, variance=grid.variance
+        times=grid.times, kept=np.ones(n, bool), mean=grid.mean, rest=grid.rest, variance=grid.variance
     )
     none = np.zeros((0, 33), dtype=np.int64)
     motion = engine.make_motion(none, 5, 0, 1 << 14, engine.motion_plan(grid.times, False))
