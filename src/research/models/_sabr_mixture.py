@@ -6,7 +6,7 @@ Given the volatility at the end and V, the integral of a^2, F is a CEV process o
 
     F exp(c (a(T) - a) / nu - c^2 V / 2),    c = rho F^(beta - 1).
 
-Without correlation, and at beta = 1, that is exact; else the start is that of one step of the scheme of Choi, Hu and Kwok.
+Without correlation, and at beta = 1, that is exact; else the start is that of one step of Choi, Hu and Kwok's scheme.
 a(T) is lognormal; V given it is taken as lognormal with its true mean and variance (integrals over the bridge). Few
 nodes do: the distance to the density is wanted to a few percent of itself, not the price to many digits.
 

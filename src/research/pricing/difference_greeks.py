@@ -76,9 +76,9 @@ def width_for(method: str, values: Any, spot: float) -> int:
 def _judged(stencil: Callable[[int], Any], width: int, rounding: Any) -> tuple[Any, Any]:
     """A derivative by `width` points on each side, and its error: the distance to one point less.
 
-    Where that is no small part r of the distance before it, what more points would still change is not either: with that
-    r the sum of all of it. Where it is no small part of what the first point more has changed, the function has a kink
-    within reach (the strike of a lookback option that starts today): then twice the distance to the plain difference.
+    Where that is no small part r of the distance before it, what more points would still change is not either: with
+    that r the sum of all of it. Where it is no small part of what the first point more has changed, the function has a
+    kink within reach (the strike of a lookback option that starts today): then twice the distance to the plain one.
     """
     value, less = stencil(width), stencil(width - 1)
     error = np.abs(value - less)

@@ -63,7 +63,7 @@ def test_how_far_hagans_formulas_are_from_sabr():
         off = abs(free.value - row.value)
         assert off < abs(formula.value - row.value)
         assert off < (0.025 if row.set == 1 else 0.2) * row.value
-        assert off <= free.error < 3.0 * off, row  # of its own expansion it says so
+        assert off <= free.error < 4.0 * off, row  # of its own expansion it says so
 
 
 @pytest.mark.parametrize("method", ["fourier", "cosine"])
