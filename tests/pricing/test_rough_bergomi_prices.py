@@ -38,9 +38,8 @@ def test_the_exact_scheme_has_the_covariance_of_the_volterra_motion(hurst: float
 def test_simulated_variances_have_mean_xi_and_the_covariance_of_the_model() -> None:
     times, model = np.array([0.25, 0.5, 1.0]), replace(MODEL, eta=0.5, rho=0.0)
     grid = engine.make_grid(times, model.hurst, 24, "exact")
-    every = engine.Grid(
-        times=grid.times, kept=np.ones(24, bool), mean=grid.mean, rest=grid.rest, variance=grid.variance
-    )
+    n = grid.times.size
+    every = engine.Grid(times=grid.times, kept=np.ones(n, bool), mean=grid.mean, rest=grid.rest, variance=grid.variance)
     none = np.zeros((0, 33), dtype=np.int64)
     motion = engine.make_motion(none, 5, 0, 1 << 14, engine.motion_plan(grid.times, False))
     spent = engine.states(model, every, motion)[1::4]
@@ -139,6 +138,23 @@ def test_the_skew_at_the_money_is_a_power_of_time() -> None:
     level = -0.7 * 0.5 * np.sqrt(2 * h) / (2 * (h + 0.5) * (h + 1.5))
     assert np.polyfit(np.log(taus), np.log(np.abs(skew)), 1)[0] == pytest.approx(h - 0.5, abs=0.02)
     assert skew / taus ** (h - 0.5) == pytest.approx(np.full(3, level), rel=0.04)
+
+
+def test_several_expiries_at_once_are_priced_like_each_alone() -> None:
+    """Found: of eight expiries the nearest got 7 of 96 steps, and a far call of it 9 points of vol too many."""
+    model, market = RoughBergomi(hurst=0.07, eta=1.9, rho=-0.9, forward_variance=0.09), flat_snapshot(spot=1.0)
+    taus = np.array([13, 41, 168, 350, 720]) / 365.0
+    times = engine.time_grid(taus, 96)
+    counts = np.diff(np.searchsorted(times, np.append(0.0, taus) + 1e-12))
+    last = [float(t - times[np.searchsorted(times, t - 1e-12) - 1]) / t for t in taus]
+    assert counts[0] >= 16 and (counts % 2 == 0).all() and max(last) < 3.0 * min(last)
+    items = [European(strike=k, tau=float(t)) for t in taus for k in (1.0, float(np.exp(0.15 * np.sqrt(t))))]
+    together = price(items, model, market, n_paths=1 << 12)
+    for i in range(0, len(items), 2):
+        alone = price(items[i : i + 2], model, market, n_paths=1 << 12)
+        assert np.all(np.abs(alone.value - together.value[i : i + 2]) <= alone.error + together.error[i : i + 2])
+    vega = 0.4 * np.sqrt(taus[0])
+    assert together.error[0] < 0.02 * vega  # of the nearest, at the money: under two points of vol
 
 
 def test_the_mixed_estimator_beats_plain_simulation_by_far() -> None:

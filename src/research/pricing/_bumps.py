@@ -28,6 +28,7 @@ from research.market import CashDividends, DiscountCurve, Snapshot
 
 DAYS = 365.0
 _AT_A_LEVEL = 2.0**-12  # of spot, where the spot lies on a level: gamma jumps there, delta does not
+_OF_A_GAP, _WITHIN = 0.15, 5.0  # of the standard deviation from look to look: a step, and what is near a barrier
 _DATED = {"expiry": "tau", "dates": "times"}  # fields of dates, and those of years in their place
 _TIMES = ("tau", "times", "fixings", "observations", "start", "switch", "resets", "at", "schedule")
 
@@ -191,14 +192,20 @@ def spot_step(item: Any, model: Any, snapshot: Snapshot, step: float, given: boo
     """(fraction of spot, side): `step`, less for short and calm options unless given, `width` of it short of a barrier.
 
     Wide stencils (more than two points on each side) take a twentieth of the standard deviation up to expiry also where
-    it is more than `step`: rounding is smaller then, and their own error stays below it. The side is 1 or -1 for bumps
+    it is more than `step`: rounding is smaller then, and their own error stays below it. Near a barrier that is looked
+    at now and then a price changes over what the spot moves from look to look. The side is 1 or -1 for bumps
     away from a level so near that bumps to both sides would be lost in rounding; else 0.
     """
+    sigma = float(getattr(model, "sigma", 0.0)) if "lognormal" in model.abilities else 0.0
+    rooms = _rooms(item, snapshot)
     if not given:
         tau = float(np.min(np.atleast_1d(np.asarray(item.years(snapshot.as_of), dtype=np.float64))))
         spread = 0.05 * spot_vol(item, model, snapshot, tau) * max(tau, 1.0 / (24.0 * DAYS)) ** 0.5 or step
         step = min(step, spread) if width <= 2 else min(spread, 0.05)
-    rooms = _rooms(item, snapshot)
+        looks = getattr(item, "n_monitoring", None)
+        gap = sigma * (tau / looks) ** 0.5 if looks else 0.0
+        if any(abs(r) < _WITHIN * gap for r in rooms):
+            step = min(step, _OF_A_GAP * gap)
     near = [r for r in rooms if 0.0 < abs(r) < (0.01 if width <= 2 else 0.03) * step]
     side = (-1 if near[0] > 0.0 else 1) if near else 0
     if side:

@@ -1,8 +1,9 @@
 """Greeks by central differences of any engine's values: one batch of contracts a bump.
 
 Where the engine is a closed form, exact to `EXACT`, the stencils have four points on each side and steps of a twentieth
-of the standard deviation (`_bumps`), so that Greeks are nearly as exact as the price; elsewhere two points. The stated
-error is the distance to the stencil with a point less on each side, and what rounding and the price's error make of it.
+of the standard deviation (`_bumps`), so that Greeks are nearly as exact as the price; to `NEAR` three; elsewhere two.
+The stated error is the distance to the stencil with a point less on each side, and what rounding and the price's error
+make of it.
 """
 
 from __future__ import annotations
@@ -22,12 +23,13 @@ from research.pricing._stencils import AHEAD_GRAIN, FIRST_GRAIN, SECOND_GRAIN, T
 from research.pricing.price import rows_of
 
 GRIDS = ("pde", "lattice", "adi")
-EXACT = 1e-12  # of spot and value: what a price may be off for wide stencils to pay
+EXACT, NEAR = 1e-12, 1e-10  # of spot and value: what a price may be off for wide stencils to pay, and middling ones
 SMOOTH = ("spectral",)  # its error is no rounding: it changes as slowly as the price
-WIDE, NARROW = 4, 2  # points on each side
+WIDE, MIDDLE, NARROW = 4, 3, 2  # points on each side
 _CALM = {"spot": 0.05, "vol": 0.05, "rate": 0.005, "age": 0.005}  # a step, of the distance over which a price changes
 _PARTS = 8.0  # of the time to the first date of a contract: theta's step, where a day is more
 _NOISE = 4e-15  # rounding of a closed form, of spot and value
+_KINK = 0.02  # part of what the first point more changes from which on more points do not come nearer
 _HOW = "differences"
 
 
@@ -67,9 +69,12 @@ def differences(
     return _Differences(at, wanted, steps, width, rounding, side != 0).table()
 
 
-def takes_wide(method: str, values: Any, spot: float) -> bool:
-    """Whether prices are exact, or at least smooth, enough for wide stencils."""
-    return method in SMOOTH or bool(np.all(np.abs(values.error) <= EXACT * (abs(spot) + np.abs(values.value))))
+def width_for(method: str, values: Any, spot: float) -> int:
+    """Points on each side: prices must be exact, or at least smooth, enough for many."""
+    off = float(np.max(np.abs(values.error) / (abs(spot) + np.abs(values.value)), initial=0.0))
+    if method in SMOOTH or off <= EXACT:
+        return WIDE
+    return MIDDLE if off <= NEAR else NARROW
 
 
 def _judged(stencil: Callable[[int], Any], width: int, rounding: Any, share: float = 0.0) -> tuple[Any, Any]:
@@ -78,15 +83,19 @@ def _judged(stencil: Callable[[int], Any], width: int, rounding: Any, share: flo
     `share` is the step over the distance on which the function changes, where that is known: each point more leaves
     about its square of what the one before left, and less than that has happened by chance.
 
-    Where that is no small part of the step before it, the function has a kink within reach (the strike of a lookback
-    option that starts today) and more points do not help: then twice the distance to the plain difference.
+    Where that is no small part r of the distance before it, what more points would still change is not either: with
+    that r the sum of all of it. Where it is no small part of what the first point more has changed, the function has a
+    kink within reach (the strike of a lookback option that starts today): then twice the distance to the plain one.
     """
     value, less = stencil(width), stencil(width - 1)
     error = np.abs(value - less)
     if width > NARROW:
-        error = np.maximum(error, share**2 * np.abs(less - stencil(width - 2)))
-        slow = error > np.maximum(0.2 * np.abs(less - stencil(width - 2)), rounding)
-        error = np.where(slow, 2.0 * np.abs(value - stencil(1)), error)
+        before = np.abs(less - stencil(width - 2))
+        error = np.maximum(error, share**2 * before)
+        slow = error > np.maximum(0.2 * before, 4.0 * rounding)
+        kink, plain = error > _KINK * np.abs(stencil(2) - stencil(1)), 2.0 * np.abs(value - stencil(1))
+        tail = error / (1.0 - np.minimum(error / np.maximum(before, 1e-300), 0.9))
+        error = np.where(slow, np.where(kink, plain, np.minimum(tail, plain)), error)
     return value, error
 
 

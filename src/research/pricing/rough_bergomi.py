@@ -71,8 +71,8 @@ class Grid:
 def time_grid(maturities: Float1D, n_steps: int) -> Float1D:
     """About n_steps times that hold the maturities: equal steps to the first one, then in proportion to the time.
 
-    The bias of an option of maturity t hangs on (last step) / t, so that all of them are off alike: a step in proportion
-    to root t leaves a handful of steps to the nearest. An even number in each interval: every second time is a grid too.
+    The bias of an option of maturity t hangs on (last step) / t: all are off alike. With a step in proportion
+    to root t the nearest has a handful. An even number in each interval: every second time is a grid too.
     """
     ends = np.append(0.0, maturities)
     size = np.append(1.0, np.log(ends[2:] / ends[1:-1]))

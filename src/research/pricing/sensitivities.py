@@ -56,7 +56,7 @@ from research.pricing._grid_read import rates_today
 from research.pricing._signs import check_signs
 from research.pricing.black_greeks import closed_form
 from research.pricing.catalogue import Values
-from research.pricing.difference_greeks import GRIDS, NARROW, WIDE, differences, takes_wide
+from research.pricing.difference_greeks import GRIDS, NARROW, differences, width_for
 from research.pricing.normal import refuse_zero_spot
 from research.pricing.price import check_currencies, choose, price, rows_of, warn_of
 
@@ -308,7 +308,7 @@ def _by_differences(
     noisy = bool(np.any(first.std_error > 0.0))
     kept = noisy or used in GRIDS or bool(bumps["spot"])  # steps that do not follow the contract
     own = kept or bumps["vol"] or bumps["rate"] or bumps["days"] < 1.0
-    width = NARROW if own or not takes_wide(used, first, snapshot.spot) else WIDE
+    width = NARROW if own else width_for(used, first, snapshot.spot)
     bumps = bumps | {"vol": bumps["vol"] or (noisy_step(model) if noisy else vol_step(model) * NARROW / width)}
     start = bumps["spot"] or (0.02 if used in GRIDS else 0.004)
     steps = [spot_step(item, model, snapshot, start, kept, width) for item in items]
