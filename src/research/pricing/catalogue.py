@@ -79,6 +79,9 @@ CATALOGUE: tuple[Engine, ...] = (
     Engine("analytic", "Lookback", "lognormal", "lookback", "1e-13 of spot; n looks: 1e-12",
            "4 us an option in a batch; 10 us a look",
            "Goldman, Sosin and Gatto's and Conze and Viswanathan's closed forms"),
+    *(Engine("replication", "Lookback", needs, "lookback_touches", "stated with each price, about 1e-5 of spot",
+             "0.3 s an option", "a strip of touches on a grid, one for each level that the extreme may pass")
+      for needs in ("local_vol", "normal", "stochastic_variance")),
     Engine("analytic", "PartialLookback", "lognormal", "lookback", "1e-12 of spot",
            "1 ms an option", "one integral over the price at the switch", "partial"),
     Engine("analytic", "Digital", "deterministic_vol", "barrier", "1e-14 of the amount",

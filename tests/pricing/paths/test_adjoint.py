@@ -205,8 +205,56 @@ def test_what_jumps_is_refused_with_the_reason() -> None:
     ):  # fmt: skip
         with pytest.raises(NoEngineError, match=reason):
             adjoint(item, model, FLAT)
-    with pytest.raises(NoEngineError, match="a sweep gives delta, vega, rho; not gamma"):
-        greeks(ASIAN, HESTON, FLAT, which="gamma", estimator="pathwise")
+    with pytest.raises(NoEngineError, match="sweeps give delta, vega, rho, gamma, vanna, volga; not speed"):
+        greeks(ASIAN, HESTON, FLAT, which="speed", estimator="pathwise")
+
+
+@pytest.mark.parametrize(
+    ("item", "model", "method"),
+    [
+        (CALL, BlackScholes(sigma=0.2), "analytic"),
+        pytest.param(CALL, HESTON, "fourier", marks=pytest.mark.slow),
+        (CALL, RISING, "analytic"),
+    ],
+    ids=lambda x: type(x).__name__,
+)
+def test_second_derivatives_are_those_of_the_closed_form(item: Any, model: Any, method: str) -> None:
+    names = ("gamma", "vanna", "volga")
+    found = adjoint(item, model, FLAT, second=True, n_paths=1 << 13)
+    whole, exact = found[found.tau.isna()].set_index("greek"), greeks(item, model, FLAT, method=method, which=names)
+    for name, value in zip(exact.greek, exact.value):
+        assert abs(whole.value[name] - value) < 2.0 * whole.error[name] + 1e-12, (name, whole.value[name], value)
+    assert whole.std_error["gamma"] < 0.1 * whole.value["gamma"]
+    by_expiry = found[found.tau.notna() & (found.greek == "vanna")]
+    if type(model).__name__ == "BlackTermStructure":
+        assert by_expiry.value.sum() == pytest.approx(whole.value["vanna"], abs=4.0 * by_expiry.std_error.sum() + 1e-3)
+    if type(model).__name__ == "Heston":
+        h = 1e-3
+        up, down = (greeks(item, replace(model, v0=model.v0 + s * h), FLAT, which="delta").value[0] for s in (1, -1))
+        row = whole.loc["delta_by_v0"]
+        assert abs(row.value - (up - down) / (2.0 * h)) < 2.0 * row.error + 1e-3 and row.unit == "delta per 1.00 of v0"
+
+
+@pytest.mark.slow
+def test_second_derivatives_of_a_barrier_are_quieter_than_bumps_of_prices() -> None:
+    item, model = Barrier(**DOWN), RISING
+    ours, bumps = (greeks(item, model, FLAT, method="paths", estimator=e, which=("gamma", "volga"), n_paths=1 << 12)
+                   for e in ("pathwise", "bumps"))  # fmt: skip
+    grid = greeks(item, model, FLAT, method="pde", which=("gamma", "volga"))
+    assert set(ours.how) == {"pathwise: differences of sweeps"}
+    assert (ours.std_error < bumps.std_error).all()
+    assert (abs(ours.value - grid.value) < 2.0 * ours.error + grid.error).all()
+
+
+def test_the_error_of_a_sweep_holds_the_bias_of_its_scheme() -> None:
+    """QE's bias of Heston's vega by sigma, at a few steps a year, is many sampling errors of many paths."""
+    exact = greeks(CALL, HESTON, FLAT, which=("value", "delta", "vega", "rho"), parameters=True).set_index("greek")
+    found = adjoint(CALL, HESTON, FLAT, n_paths=1 << 16).set_index("greek")
+    names = ["value", "delta", "vega", "rho", "by_v0", "by_kappa", "by_theta", "by_sigma", "by_rho"]
+    assert (found.error > 2.0 * found.std_error)[names].all()
+    assert (abs(found.value[names] - exact.value[names]) < found.error[names]).all()
+    plain = adjoint(CALL, BlackScholes(sigma=0.2), FLAT, n_paths=1 << 10)
+    assert np.allclose(plain.error, 2.0 * plain.std_error, rtol=1e-12)
 
 
 def test_a_sweep_has_the_same_bits_on_any_number_of_threads() -> None:

@@ -2,6 +2,7 @@
 
     adjoint(asian, BlackTermStructure(...), snapshot)          # vega by expiry, delta to every forward, rho, ...
     adjoint(barrier, Heston(...), snapshot)                    # by v0, kappa, theta, sigma, rho
+    adjoint(barrier, Heston(...), snapshot, second=True)       # and gamma, vanna, volga, the delta by each of them
     greeks(asian, model, snapshot, estimator="pathwise")       # delta, vega, rho out of the same sweep
 
 The derivative of the payoff by every price that it saw comes from the payoff's own code (`traced`); the scheme hands it
@@ -17,6 +18,8 @@ back to its numbers (`reverse`). One sweep costs a few prices, whatever the numb
 It needs a payoff without jumps: an option that is watched at every moment has none, since a bridge says how likely a
 touch was. Under a local volatility the spot moves within the model, whose nodes stay at their prices.
 
+Second derivatives (`second=True`) are differences of first ones on the same paths (`curvature`).
+
 The same sweep of S / F at the end, of which every derivative is known, is the control. A standard error is that of the
 mean over replicates: scrambles of Sobol' points or, where a path has too many
 dimensions, parts of the sample.
@@ -30,6 +33,7 @@ differentiation", Risk 23(4), 79-83 (bins of paths for standard errors).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -59,9 +63,13 @@ _BRIDGED = ("Barrier", "Touch", "DoubleBarrier", "DoubleTouch", "PartialBarrier"
 _JUMPS = ("<", "<=", ">", ">=", "and", "or", "not", "where")
 FIRST = ("value", "delta", "vega", "rho")  # of a sweep that `greeks` shows
 _FEW = 64  # paths on which it is seen whether a payoff asks for today's spot
+SCHEME_PATHS = 1 << 11  # at least, on which a scheme is judged
+Row = tuple[str, float, Float1D]  # name, expiry (nan: none), each replicate
 _RATE, _SPOT, _PARAMETER = 1e-6, 1e-6, 1e-5  # steps of differences that meet no path's kink but by chance
 _UNITS = {"value": "price", "delta": "price per unit of spot", "rho": "price per 1.00 of rate",
-          "forward": "price per unit of that forward", "vega": "price per 1.00 of vol"}  # fmt: skip
+          "forward": "price per unit of that forward", "vega": "price per 1.00 of vol",
+          "gamma": "delta per unit of spot", "vanna": "delta per 1.00 of vol", "volga": "vega per 1.00 of vol",
+          }  # fmt: skip
 
 
 def _jumps(node: Any) -> bool:
@@ -103,6 +111,8 @@ class Sums:
     last_numbers: Float2D  # its derivative by the numbers of the scheme, of mean 0
     times: Float1D  # of the forwards, years
     back: Reverse
+    bias_factor: float  # of the scheme, see `Generator`
+    again: Callable[[Settings], Sums]  # the same sweep by other settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -138,13 +148,13 @@ class _Sweep:
         return np.concatenate((head, by_forward, numbers, known))
 
 
-def sweep(item: Any, model: Any, snapshot: Snapshot, settings: Settings, scheme: Any = None) -> Sums:
-    """One sweep; `settings` has a number of paths and of replicates."""
+def sweep(item: Any, model: Any, snapshot: Snapshot, settings: Settings, coarse: bool = False) -> Sums:
+    """One sweep; `settings` has a number of paths and of replicates; `coarse`: by half as many steps."""
     terms = Terms(snapshot=snapshot, model=model)
     higher = replace(snapshot, spot=snapshot.spot * (1.0 + _SPOT)), bumped(snapshot, rate=_RATE)
     paid = payoff(item, terms)
     moved = tuple(payoff(item, Terms(snapshot=there, model=model)) for there in higher)
-    ask = Request(snapshot=snapshot, times=paid.times, scheme=scheme)
+    ask = Request(snapshot=snapshot, times=paid.times, coarse=coarse)
     made = generator(model, ask)
     quasi = made.motion.n_rows <= sobol.MAX_DIMS
     if not quasi:
@@ -154,12 +164,17 @@ def sweep(item: Any, model: Any, snapshot: Snapshot, settings: Settings, scheme:
     few = made.block(np.zeros((0, sobol.COLUMNS), dtype=np.int64), settings.seed, 0, 0, _FEW)
     asks = bool(np.any(moved[0].value(few) != paid.value(few)))
     one = _Sweep(made=made, paid=paid, moved=(moved[0] if asks else None, moved[1]), back=back, forward=made.forward)
+    return _swept(one, settings, quasi)
+
+
+def _swept(one: _Sweep, settings: Settings, quasi: bool) -> Sums:
+    """The paths of a sweep, forwards and backwards."""
     assert settings.n_paths is not None
     n_rep = settings.replicates
     n = 1 << (-(-settings.n_paths // n_rep) - 1).bit_length()
-    size = min(n, engine.block_size(made.motion.n_rows, n))
+    size = min(n, engine.block_size(one.made.motion.n_rows, n))
     jobs = [(r, start) for r in range(n_rep) for start in range(0, n, size)]
-    tables = tables_of(replace(settings, sampler="sobol" if quasi else "philox"), made.motion.n_rows)
+    tables = tables_of(replace(settings, sampler="sobol" if quasi else "philox"), one.made.motion.n_rows)
     rows: list[Any] = [None] * len(jobs)
 
     def work(part: slice) -> None:
@@ -170,12 +185,13 @@ def sweep(item: Any, model: Any, snapshot: Snapshot, settings: Settings, scheme:
 
     share(len(jobs), work)
     total = np.stack(rows).reshape(n_rep, -1, rows[0].size).sum(axis=1) / n
-    m = 4 + paid.times.size
+    m = 4 + one.paid.times.size
     numbers, known = np.split(total[:, m:], 2, axis=1)
     last = total[:, 3] - 1.0
     value, spot, rate = (controlled(total[:, k], last) for k in range(3))
     return Sums(value=value, spot=spot, rate=rate, forward=total[:, 4:m], numbers=numbers, last=last,
-                last_numbers=known, times=paid.times, back=back)  # fmt: skip
+                last_numbers=known, times=one.paid.times, back=one.back, bias_factor=one.made.bias_factor,
+                again=lambda other: _swept(one, other, quasi))  # fmt: skip
 
 
 def controlled(each: Float1D, control: Float1D) -> Float1D:
@@ -202,9 +218,22 @@ def vega(sums: Sums, model: Any, snapshot: Snapshot) -> Float1D:
     return slope_of(sums, shifted(model, h, snapshot), shifted(model, -h, snapshot), 2.0 * h)
 
 
-def _parameters(sums: Sums, model: Any) -> list[tuple[str, float, Float1D]]:
+def biases(
+    rows: Callable[[Sums], list[Row]], sums: Sums, item: Any, model: Any, snapshot: Snapshot, settings: Settings
+) -> list[float]:
+    """How far the scheme may be off in each row: by half as many steps on a part of the paths, as `engine` does it."""
+    if sums.bias_factor == 0.0:
+        return [0.0] * len(rows(sums))
+    assert settings.n_paths is not None
+    few = replace(settings, n_paths=max(SCHEME_PATHS, settings.n_paths // 32))
+    fine, rough = rows(sums.again(few)), rows(sweep(item, model, snapshot, few, coarse=True))
+    gaps = [a[2] - b[2] for a, b in zip(fine, rough)]
+    return [sums.bias_factor * (abs(float(g.mean())) + 2.0 * float(g.std(ddof=1) / np.sqrt(g.size))) for g in gaps]
+
+
+def parameters(sums: Sums, model: Any) -> list[Row]:
     """(name, expiry, derivative of each replicate) of every parameter that moves the scheme's numbers."""
-    out: list[tuple[str, float, Float1D]] = []
+    out: list[Row] = []
     for one in fields(model):
         at = getattr(model, one.name)
         if one.name == "implied":
@@ -224,10 +253,14 @@ def _parameters(sums: Sums, model: Any) -> list[tuple[str, float, Float1D]]:
 
 def pathwise(item: Any, model: Any, snapshot: Snapshot, which: Any, settings: Settings) -> dict[str, dict[str, Any]]:
     """Value, delta, vega and rho as `greeks` shows them, out of one sweep."""
+
+    def rows(sums: Sums) -> list[Row]:
+        made = {"value": lambda: sums.value, "delta": lambda: sums.spot / snapshot.spot, "rho": lambda: sums.rate,
+                "vega": lambda: vega(sums, model, snapshot)}  # fmt: skip
+        return [(name, np.nan, made[name]()) for name in which]
+
     sums = sweep(item, model, snapshot, settings)
-    made = {"value": lambda: sums.value, "delta": lambda: sums.spot / snapshot.spot, "rho": lambda: sums.rate,
-            "vega": lambda: vega(sums, model, snapshot)}  # fmt: skip
-    out = {name: entry(made[name](), HOW["adjoint"]) for name in which}
+    out = _entries(rows, sums, item, model, snapshot, settings)
     size = float(np.abs(sums.value).max())
     for name, unit in (("delta", size / snapshot.spot), ("rho", size)):
         if name in out:  # of the small steps by which a payoff's own use of spot and discount factors is differenced
@@ -235,19 +268,44 @@ def pathwise(item: Any, model: Any, snapshot: Snapshot, which: Any, settings: Se
     return out
 
 
+def _entries(
+    rows: Callable[[Sums], list[Row]], sums: Sums, item: Any, model: Any, snapshot: Snapshot, settings: Settings
+) -> dict[str, dict[str, Any]]:
+    """Each row as `greeks` shows it, the scheme's bias in its error."""
+    out, off = {}, biases(rows, sums, item, model, snapshot, settings)
+    for (name, _, each), bias in zip(rows(sums), off):
+        out[name] = entry(each, HOW["adjoint"])
+        out[name]["error"] = out[name]["error"] + bias
+    return out
+
+
 def by_parameter(item: Any, model: Any, snapshot: Snapshot, settings: Settings) -> dict[str, dict[str, Any]]:
     """The derivative by each parameter of the model ("by_v0", ...; "by_implied_0" of a term structure)."""
-    found = _parameters(sweep(item, model, snapshot, settings), model)
     places = {tau: n for n, tau in enumerate(getattr(model, "tau", ()))} if hasattr(model, "implied") else {}
-    return {
-        name if name != "vega" else f"by_implied_{places[tau]}": entry(each, HOW["adjoint"])
-        for name, tau, each in found
-    }
+
+    def rows(sums: Sums) -> list[Row]:
+        return [(name if name != "vega" else f"by_implied_{places[tau]}", tau, each)
+                for name, tau, each in parameters(sums, model)]  # fmt: skip
+
+    return _entries(rows, sweep(item, model, snapshot, settings), item, model, snapshot, settings)
+
+
+def _rows(sums: Sums, model: Any, snapshot: Snapshot) -> list[Row]:
+    """All of a sweep, as `adjoint` shows it."""
+    found: list[Row] = [("value", np.nan, sums.value), ("delta", np.nan, sums.spot / snapshot.spot),
+                        ("rho", np.nan, sums.rate), ("vega", np.nan, vega(sums, model, snapshot))]  # fmt: skip
+    forward = np.asarray(snapshot.forward(sums.times))
+    found += [("forward", float(t), sums.forward[:, k] / forward[k]) for k, t in enumerate(sums.times)]
+    if type(model).__name__ == "LocalVol" and sums.numbers.shape[1] == sums.times.size:
+        each = [controlled(sums.numbers[:, k], sums.last_numbers[:, k]) for k in range(sums.times.size)]
+        found += [("vega", float(t), one) for t, one in zip(sums.times, each)]
+    return found + parameters(sums, model)
 
 
 def adjoint(
-    item: Any, model: Any, snapshot: Snapshot, *, n_paths: int = 1 << 15, seed: int = 1, replicates: int = 32
-) -> pd.DataFrame:
+    item: Any, model: Any, snapshot: Snapshot, *, n_paths: int = 1 << 15, seed: int = 1, replicates: int = 32,
+    second: bool = False,
+) -> pd.DataFrame:  # fmt: skip
     """Value, delta, rho, vega, and the derivatives by every forward, expiry and parameter, of one contract.
 
     Parameters
@@ -255,11 +313,15 @@ def adjoint(
     item : a contract without jumps (`NoEngineError` says why not)
     model : BlackScholes, BlackTermStructure, LocalVol, Heston, LocalStochasticVol, Merton or Bates
     n_paths : int, rounded up to a power of two a replicate
+    second : bool, default False
+        Also gamma, vanna, volga, and the delta's derivative by each parameter ("delta_by_v0", ...) and expiry ("vanna"
+        with a tau): differences of eight sweeps on the same paths (`curvature`).
 
     Returns
     -------
     DataFrame
-        Columns greek, tau (years; nan where there is none), value, std_error, unit.
+        Columns greek, tau (years; nan where there is none), value, std_error, error (twice the standard error, and
+        what the scheme's steps, or the width of a difference, may cost), unit.
 
     Examples
     --------
@@ -277,21 +339,39 @@ def adjoint(
     reason = why_not(item, model)
     if reason:
         raise NoEngineError(f"adjoint cannot be used: {reason}. greeks(..., estimator='bumps') can.")
-    sums = sweep(item, model, snapshot, Settings(n_paths=n_paths, seed=seed, replicates=replicates))
-    found = [("value", np.nan, sums.value), ("delta", np.nan, sums.spot / snapshot.spot), ("rho", np.nan, sums.rate),
-             ("vega", np.nan, vega(sums, model, snapshot))]  # fmt: skip
-    forward = np.asarray(snapshot.forward(sums.times))
-    found += [("forward", float(t), sums.forward[:, k] / forward[k]) for k, t in enumerate(sums.times)]
-    if type(model).__name__ == "LocalVol" and sums.numbers.shape[1] == sums.times.size:
-        each = [controlled(sums.numbers[:, k], sums.last_numbers[:, k]) for k in range(sums.times.size)]
-        found += [("vega", float(t), one) for t, one in zip(sums.times, each)]
-    found += _parameters(sums, model)
-    rows = [
-        (name, tau, each.mean(), each.std(ddof=1) / np.sqrt(each.size),
-         _UNITS.get(name, f"price per 1.00 of {name.removeprefix('by_')}"))
-        for name, tau, each in found
-    ]  # fmt: skip
-    return pd.DataFrame(rows, columns=["greek", "tau", "value", "std_error", "unit"])
+    settings = Settings(n_paths=n_paths, seed=seed, replicates=replicates)
+    sums = sweep(item, model, snapshot, settings)
+
+    def every(one: Sums) -> list[Row]:
+        return _rows(one, model, snapshot)
+
+    off = biases(every, sums, item, model, snapshot, settings)
+    found = [(*row, bias) for row, bias in zip(every(sums), off)]
+    if second:
+        from research.pricing.paths.curvature import curvature
+
+        found += curvature(item, model, snapshot, settings, sums.bias_factor)
+    rows = [(name, tau, each.mean(), spread := float(each.std(ddof=1) / np.sqrt(each.size)), 2.0 * spread + bias,
+             _unit(name)) for name, tau, each, bias in found]  # fmt: skip
+    return pd.DataFrame(rows, columns=["greek", "tau", "value", "std_error", "error", "unit"])
 
 
-__all__ = ["FIRST", "adjoint", "by_parameter", "pathwise", "sweep", "vega", "why_not"]
+def _unit(name: str) -> str:
+    if name.startswith("delta_by_"):
+        return f"delta per 1.00 of {name.removeprefix('delta_by_')}"
+    return _UNITS.get(name, f"price per 1.00 of {name.removeprefix('by_')}")
+
+
+__all__ = [
+    "FIRST",
+    "SCHEME_PATHS",
+    "Row",
+    "Sums",
+    "adjoint",
+    "by_parameter",
+    "parameters",
+    "pathwise",
+    "sweep",
+    "vega",
+    "why_not",
+]

@@ -1,6 +1,6 @@
 """Greeks by paths of any model: one sweep backwards, bumps on common paths, the likelihood ratio of the first step.
 
-**pathwise.** Delta, vega, rho and the parameters of payoffs without jumps: `adjoint`.
+**pathwise.** Delta, vega, rho and the parameters of payoffs without jumps: `adjoint`; gamma, vanna, volga: `curvature`.
 
 **likelihood_ratio.** Given the path of the variance, the logarithm of spot at t* is normal with a variance V that the
 path met. A start that lies d higher reaches the same price at t* by a normal part that is d smaller, along a bridge
@@ -44,6 +44,7 @@ from research.market import Snapshot
 from research.pricing._bumps import DAYS, aged, bumped, noisy_step, shifted, within
 from research.pricing._simulation import Settings, tables_of
 from research.pricing.paths import adjoint, engine
+from research.pricing.paths.curvature import SECOND, second
 from research.pricing.paths.generators import STREAM, Block, Generator, Logs, Request, generator
 from research.pricing.paths.heston import LEAST_SIGMA, QE_STEPS
 from research.pricing.paths.merging import MERGED, Merged, merged
@@ -292,13 +293,17 @@ def _replicates(item: Any, model: Any, snapshot: Snapshot, seed: int, n_seeds: i
 def _pathwise(
     item: Any, model: Any, snapshot: Snapshot, which: Sequence[str], settings: Settings
 ) -> dict[str, dict[str, Any]]:
-    """First derivatives out of one sweep, or why there is none."""
-    other = [name for name in which if name not in adjoint.FIRST]
-    reason = f"a sweep gives {', '.join(adjoint.FIRST[1:])}; not {other[0]}" if other else ""
+    """First derivatives out of one sweep, second ones as differences of eight, or why there are none."""
+    known = (*adjoint.FIRST, *SECOND)
+    other = [name for name in which if name not in known]
+    reason = f"sweeps give {', '.join(known[1:])}; not {other[0]}" if other else ""
     reason = adjoint.why_not(item, model) or reason
     if reason:
         raise NoEngineError(f"estimator 'pathwise' cannot be used: {reason}. Can: bumps.")
-    return adjoint.pathwise(item, model, snapshot, which, settings)
+    out = adjoint.pathwise(item, model, snapshot, [name for name in which if name in adjoint.FIRST], settings)
+    if any(name in SECOND for name in which):
+        out |= second(item, model, snapshot, settings)
+    return {name: out[name] for name in which}
 
 
 def _bumps(
