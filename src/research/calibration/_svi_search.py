@@ -147,11 +147,8 @@ def _alone(p: _Problem, warm: Float1D | None, max_iter: int) -> tuple[Float1D, i
             max_iter,
             x[own],
         )
-        begun = [] if warm is None else [warm[own]]
-        if not np.isfinite(sse):  # quotes of which no bend can be read off
-            begun.append(_flat(p)[own])
-        for begin in begun:
-            other = begin.copy()
+        if warm is not None:
+            other = warm[own].copy()
             value, how, more = svi_climb(
                 k, p.vol[lo:hi], p.root_weight[lo:hi], tau, p.lower[own], p.upper[own], max_iter, other
             )

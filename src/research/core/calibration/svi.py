@@ -142,7 +142,7 @@ def svi_climb(
                 after = svi_residuals(trial, k, vol, root_weight, tau, trial_residual, trial_jacobian)
                 expected = predicted_decrease(matrix, gradient, step)
                 gain = (sse - after) / expected if expected > 0.0 and after < _INF else -1.0
-                if longest < 1e-12 or abs(expected) <= 1e-15 * sse:  # a step cut at a bound may promise a rise
+                if longest < 1e-12 or expected <= 1e-15 * sse:
                     return sse, CONVERGED, iteration
                 moved = gain > 0.0
             else:
