@@ -302,6 +302,19 @@ def test_a_frame_of_prices_is_fitted_with_its_forwards_implied() -> None:
         fit(SVI, frame)
 
 
+def test_standard_errors_of_huber_do_not_grow_with_the_size_of_an_outlier() -> None:
+    errors = []
+    for far in (0.05, 0.5):
+
+        def spoil(one: Smile, i: int, far: float = far) -> Smile:
+            noise = 3e-4 * np.random.default_rng(i).standard_normal(K.size)
+            return replace(one, vol=one.vol + noise + far * (np.arange(K.size) == 5))
+
+        found = fit(Heston, changed(quotes(CASES["Heston"]), spoil), huber=4.5e-4, allow_arbitrage=True)
+        errors.append(found.parameters["std_error"].to_numpy())
+    assert errors[1] == pytest.approx(errors[0], rel=0.05)
+
+
 def test_a_flat_smile_does_not_tell_the_correlation_and_the_fit_says_so() -> None:
     flat = changed(quotes(CASES["Heston"]), lambda s, i: replace(s, vol=np.full(s.vol.size, 0.2)))
     found = fit(Heston, flat)

@@ -194,6 +194,27 @@ def test_one_expiry_does_not_tell_mean_reversion_and_heston_says_so() -> None:
     assert fit(Heston, replace(SURFACE, smiles=tuple(noisy)), allow_arbitrage=True).warnings == ()
 
 
+@pytest.mark.parametrize(
+    "truth",
+    [
+        Heston(v0=1e-4, kappa=0.3, theta=0.09, sigma=2.0, rho=0.0),  # exact to rounding: it was refused as stuck
+        Merton(sigma=0.01, intensity=5.0, jump_mean=-0.05, jump_std=0.05),  # jumps carry the variance: 59 bp before
+    ],
+    ids=["Heston", "Merton"],
+)
+def test_hard_models_come_back_from_their_own_quotes(truth: Any) -> None:
+    found = fit(type(truth), quotes(truth), allow_arbitrage=True)
+    assert found.rmse_bp < 0.05 and found.converged
+
+
+def test_exactly_flat_smiles_are_no_failure_of_sabr() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(10):
+        strike = 100.0 * np.exp(np.sort(rng.uniform(-0.5, 0.5, 12)))
+        found = fit(SABR, Smile(tau=0.5, forward=100.0, df=1.0, strike=strike, vol=np.full(12, 0.2)))
+        assert found.rmse_bp < 1e-6 and found.warnings
+
+
 def test_quotes_that_are_no_quotes_do_not_become_a_smile() -> None:
     base = {"tau": 0.5, "forward": 100.0, "df": 1.0}
     with pytest.raises(InputError, match="strike must increase"):

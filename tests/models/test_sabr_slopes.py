@@ -32,8 +32,6 @@ def test_slopes_are_those_of_the_prices(terms: dict[str, float], forward: float,
     assert law.mass == pytest.approx(model.law(forward, tau).mass, abs=1e-16)
     for j, name in enumerate(("alpha", "rho", "nu")):
         h = 1e-5 * max(abs(getattr(model, name)), 0.1)
-        up, down = (
-            replace(model, **{name: getattr(model, name) + e}).price(forward, strike, tau) for e in (h, -h)
-        )
+        up, down = (replace(model, **{name: getattr(model, name) + e}).price(forward, strike, tau) for e in (h, -h))
         scale = np.abs(slope[j]).max()
         assert slope[j] == pytest.approx((up - down) / (2.0 * h), rel=2e-6, abs=2e-6 * scale)

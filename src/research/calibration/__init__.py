@@ -16,7 +16,7 @@
 | `SVI`, `SVISurface` | `Smile`, `Surface` | `svi` | raw SVI, free of arbitrage; `svi_slices.fit_slices` for many |
 | `SABR` | `Smile` | `sabr` | Levenberg-Marquardt, analytic gradient; `fit_slices` for many |
 | any of a surface | a history of chains | `history` | day after day, warm: `fit_history` |
-| `ArbitrageFreeSABR` | `Smile`, `NormalSmile` | `arbitrage_free_sabr` | from the fit of `SABR`, exact gradient of the density |
+| `ArbitrageFreeSABR` | `Smile`, `NormalSmile` | `arbitrage_free_sabr` | exact gradient of the density |
 | `GARCH` | returns | `garch` | Gaussian quasi maximum likelihood |
 
 Those of quotes share their options: `weights` ("vega", "bid_ask", an array; None takes the quotes' own), `bounds`,

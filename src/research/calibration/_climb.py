@@ -83,7 +83,7 @@ def climb(
         trial = evaluate(y + step)
         n_iter += 1
         after = np.inf if trial is None else float(trial[0] @ trial[0])
-        settled = expected <= tolerance * sse and abs(sse - after) <= tolerance * sse
+        settled = abs(expected) <= tolerance * sse and abs(sse - after) <= tolerance * sse
         damping, growth = next_damping(damping, growth, (sse - after) / expected if expected > 0.0 else -1.0)
         if trial is not None and after < sse:
             bend = _bend(bend, step, (residual, jacobian), trial) if curved else bend

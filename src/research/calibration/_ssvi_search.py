@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from research.arrays import Float1D, Float2D, Int1D
+from research.calibration._robust import beyond, huber_noise
 from research.errors import require
 from research.models.ssvi import ESSVI, SSVI, HestonLike, PowerLaw, largest_psi
 
@@ -187,6 +188,8 @@ class Search:
     y: Float1D
     jacobian: Float2D  # of the weighted residuals in y
     sse: float
+    noise: float  # what stands for it in the standard errors: the same, or Huber's
+    far: str  # what is said of quotes beyond `huber`
     evaluations: int
     settled: bool
 
@@ -227,7 +230,14 @@ def search(
         found = end if found is None or end.cost < found.cost else found
     assert found is not None
     y = np.clip(found.x, where.lower, where.upper)
-    return Search(y, jacobian(y), float(np.sum(residual(y) ** 2)), evaluations, found.status > 0)
+    miss = residual(y)
+    sse, noise, far = float(np.sum(miss**2)), float(np.sum(miss**2)), ""
+    if huber is not None:
+        here = weight > 0.0
+        inside = float(np.mean(np.abs(miss[here]) <= huber))
+        noise = huber_noise(np.clip(miss[here], -huber, huber), inside, y.size) if inside > 0.0 else sse
+        far = beyond(np.abs(miss[here]), huber)
+    return Search(y, jacobian(y), sse, noise, far, evaluations, found.status > 0)
 
 
 def better(one: Search, other: Search) -> Search:

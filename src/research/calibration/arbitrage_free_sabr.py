@@ -138,9 +138,7 @@ def _fit(
     begin = _start(smile, terms["beta"], terms["shift"], start)
     lower, upper = (np.array([begin[0] + far, np.arctanh(rho), np.log(nu)]) for far, (rho, nu) in zip((-4.0, 4.0), box))
     margin = np.where(upper > lower, 1e-3 * (upper - lower), 0.0)
-    end = climb(
-        at, np.clip(begin, lower + margin, upper - margin), lower, upper, tolerance=1e-9, max_iter=max_iter
-    )
+    end = climb(at, np.clip(begin, lower + margin, upper - margin), lower, upper, tolerance=1e-9, max_iter=max_iter)
     if end is None:
         raise NumericalError(f"the search must find a density near these quotes; got none from {at.model(begin)!r}.")
     vol, _, law = at.vols(end.y)

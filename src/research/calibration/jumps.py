@@ -266,12 +266,12 @@ def _further(model: type, data: Any, quotes: Quotes, weights: Any, where: _Coord
         for rate in _RATES:
             for lean in _LEANS:
                 size = np.sqrt(0.9 * 0.5 * (short + long) / rate)  # of a jump, root mean square
-                jump = [rate, -fall * lean * size, np.sqrt(1.0 - lean * lean) * size]
-                out.append(np.array([np.sqrt(0.05 * (short + long)), *jump]))
+                leaning = (-fall * lean * size, np.sqrt(1.0 - lean * lean) * size)
+                out.append(np.array([np.sqrt(0.05 * (short + long)), rate, *leaning]))
         return out
-    jumps = fit_merton(data, weights=weights, allow_arbitrage=True).model
-    jump = np.array([jumps.intensity, jumps.jump_mean, jumps.jump_std])
-    calm = jumps.sigma**2
+    plain = fit_merton(data, weights=weights, allow_arbitrage=True).model
+    jump = np.array([plain.intensity, plain.jump_mean, plain.jump_std])
+    calm = plain.sigma**2
     rise = calm * float(np.clip(long / short, 0.2, 5.0))
     return [
         np.array([calm, kappa, rise, spread * np.sqrt(rise), -0.5 * fall, *jump])

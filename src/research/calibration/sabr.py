@@ -30,6 +30,8 @@ _RHO_MAX = 0.9999
 BOUNDS = {"alpha": (0.0, np.inf), "rho": (-_RHO_MAX, _RHO_MAX), "nu": (0.0, np.inf)}
 _LIMITS = {"alpha": (-1e-300, np.inf), "rho": (-1.0, 1.0), "nu": (-1e-300, np.inf)}
 _STUCK = 2  # of the kernel
+_FLAT = 1e-6  # vol of vol over the life that no smile shows
+_EXACT = 1e-12  # rms vol error that is rounding
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,7 +102,9 @@ def fit_sabr(
     fitted = np.asarray(model.vol_at(smile.forward, smile.strike, smile.tau))
     quotes = smile.to_frame()[["expiry", "tau", "strike", "log_moneyness", "vol"]].rename(columns={"vol": "market"})
     residuals = quotes.assign(model=fitted, residual=fitted - smile.vol, weight=weight)
-    value, error = np.array([alpha, rho, nu]), found.std_error.iloc[0].to_numpy()
+    value, error = np.array([alpha, rho, nu]), found.std_error.iloc[0].to_numpy(copy=True)
+    if nu * np.sqrt(smile.tau) < _FLAT:
+        error[1] = np.nan  # without vol of vol the correlation leaves no trace
     on_bound = (value <= lower) | (value >= upper)
     settled = bool(found.converged[0])
     status, message = verdict(NAMES, value, error, on_bound, settled, int(found.n_iter[0]), np.nan)
@@ -194,6 +198,8 @@ def fit_slices(
             sabr_fits(slices.start, slices.stop, forwards, t, first, quotes, beta, hagan, box, max_iter, out)
 
         share(t.size, work, small=t.size <= 16)
+        exact = out[:, 3] <= _EXACT**2 * np.add.reduceat(w[here], first[:-1])
+        out[exact & (out[:, 4] == _STUCK), 4] = CONVERGED  # rounding hides what a step gains: a flat smile, say
         return out
 
     out = search(np.zeros((f.size, 9)))

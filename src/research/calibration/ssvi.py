@@ -214,7 +214,7 @@ def _answer(
 ) -> Fit[Any]:  # fmt: skip
     """The Fit; `own` maps points to the parameters named by `labels`."""
     on_bound = where.on_bound(found.y)
-    spread, condition = covariance(found.jacobian, ~on_bound, found.sse, quotes.n_active)
+    spread, condition = covariance(found.jacobian, ~on_bound, found.noise, quotes.n_active)
     change = where.jacobian(found.y, own)
     error = np.sqrt(np.maximum(np.einsum("ij,jk,ik->i", change, spread, change), 0.0))
     error = np.where(error > 0.0, error, np.nan)
@@ -252,6 +252,7 @@ def _label(name: str, tau: float) -> str:
 def _message(found: searching.Search, binding: list[str], vague: list[str], condition: float) -> str:
     how = "settled" if found.settled else "stopped by max_iter"
     out = f"{how} after {found.evaluations} evaluations; free of static arbitrage by construction"
+    out += f"; {found.far}" if found.far else ""
     if binding:
         out += f"; a bound holds {', '.join(dict.fromkeys(binding))}"
     if vague:

@@ -59,8 +59,14 @@ def _moves(m: ArbitrageFreeSABR, f: float, grid: _Grid) -> tuple[Float2D, Float2
     growth = scale * bend + np.array([m.rho * m.nu, m.nu * m.alpha, m.rho * m.alpha])[:, None] * grid.gamma
     between, first, last = np.diff(centre), centre[:, :1] - edge[:, :1], edge[:, -1:] - centre[:, -1:]
     _, _, left, right = grid.cells(m)
-    return edge, centre, np.ascontiguousarray(
-        np.stack([pace, growth, -np.hstack([first, between]) * left**2, -np.hstack([between, last]) * right**2], axis=1)
+    return (
+        edge,
+        centre,
+        np.ascontiguousarray(
+            np.stack(
+                [pace, growth, -np.hstack([first, between]) * left**2, -np.hstack([between, last]) * right**2], axis=1
+            )
+        ),
     )
 
 
@@ -107,5 +113,11 @@ def _calls(law: ForwardDensity, strike: Float1D, edge: Float2D, centre: Float2D,
     out = first[:, at + 1] - strike * tail[:, at + 1] + 0.5 * by_piece[:, at] * inside**2 / gap[at]
     out += piece[at] * inside / gap[at] * (by_knots[:, at + 1] - 0.5 * inside / gap[at] * by_gap[:, at])
     out += high * np.maximum(law.edge[-1] - strike, 0.0) + law.at_upper * edge[:, -1:] * (strike < law.edge[-1])
-    whole = first[:, :1] + low * law.edge[0] + law.at_lower * edge[:, :1] + high * law.edge[-1] + law.at_upper * edge[:, -1:]
+    whole = (
+        first[:, :1]
+        + low * law.edge[0]
+        + law.at_lower * edge[:, :1]
+        + high * law.edge[-1]
+        + law.at_upper * edge[:, -1:]
+    )
     return np.where(strike <= law.edge[0], whole, np.where(strike >= law.edge[-1], 0.0, out))

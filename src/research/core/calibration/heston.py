@@ -226,7 +226,7 @@ def heston_fit(
             normal_equations(jacobian, model[1], matrix, gradient)
         free_parameters(y, gradient, lower, upper, free)
         damping = _step_within_reach(y, matrix, gradient, damping, free, lower, upper, work, step)
-        near = predicted_decrease(matrix, gradient, step) <= tolerance * total and damping <= 1.0
+        near = abs(predicted_decrease(matrix, gradient, step)) <= tolerance * total and damping <= 1.0
         settled = near or total <= _NOTHING_LEFT * n
         if settled or damping >= MAX_DAMPING:
             if gap <= _RULES_AGREE or h < _FINEST:

@@ -128,10 +128,10 @@ def sabr_fit(
                     trial[j] = x[j] + step[j]
                     longest = max(longest, abs(step[j]) / (abs(x[j]) + 1e-8))
                 expected = predicted_decrease(matrix, gradient, step)
-                if longest < _SMALL_STEP or expected <= _SMALL_GAIN * sse:
+                if longest < _SMALL_STEP or abs(expected) <= _SMALL_GAIN * sse:  # cut at a bound it may be < 0
                     return sse, CONVERGED, iteration
                 after = sabr_residuals(trial, geometry, vol, weight, tau, beta, trial_residual, trial_jacobian)
-                gain = (sse - after) / expected if after < np.inf else -1.0
+                gain = (sse - after) / expected if expected > 0.0 and after < np.inf else -1.0
                 moved = gain > 0.0
             damping, growth = next_damping(damping, growth, gain)
             if not moved and damping >= MAX_DAMPING:
