@@ -91,16 +91,17 @@ SPREAD = {"type": "Spread", "long": "A", "short": "B", "strike": 5.0, "tau": 1.0
 
 
 def test_the_double_integral_knows_margrabe_and_that_best_and_worst_make_both():
-    exchange, error = benchmarks.double_integral({"type": "Exchange", "receive": "A", "give": "B", "tau": 1.0}, PAIR, TWO)
-    std = np.sqrt(0.04 + 0.09 - 2 * 0.5 * 0.06)
-    a, b = 100.0 * np.exp(-0.01), 95.0 * np.exp(-0.02)
-    d1 = np.log(a / b) / std + 0.5 * std
-    assert abs(exchange - (a * norm.cdf(d1) - b * norm.cdf(d1 - std))) < error < 1e-9
+    def black(a, b, std):
+        d1 = np.log(a / b) / std + 0.5 * std
+        return a * norm.cdf(d1) - b * norm.cdf(d1 - std)
+
+    a, b, strike = 100.0 * np.exp(-0.01), 95.0 * np.exp(-0.02), 98.0 * np.exp(-0.03)
+    terms = {"type": "Exchange", "receive": "A", "give": "B", "tau": 1.0}
+    exchange, error = benchmarks.double_integral(terms, PAIR, TWO)
+    assert abs(exchange - black(a, b, np.sqrt(0.04 + 0.09 - 2 * 0.5 * 0.06))) < error < 1e-9
     ranked = {"underlyings": ["A", "B"], "strike": 98.0, "tau": 1.0}
     both = [benchmarks.double_integral({"type": t, **ranked}, PAIR, TWO)[0] for t in ("BestOf", "WorstOf")]
-    singles = [a * norm.cdf(x) - 98.0 * np.exp(-0.03) * norm.cdf(x - s) for a, s, x in (
-        (a, 0.2, np.log(a / (98.0 * np.exp(-0.03))) / 0.2 + 0.1), (b, 0.3, np.log(b / (98.0 * np.exp(-0.03))) / 0.3 + 0.15))]  # fmt: skip
-    assert sum(both) == pytest.approx(sum(singles), abs=1e-9)
+    assert sum(both) == pytest.approx(black(a, strike, 0.2) + black(b, strike, 0.3), abs=1e-9)
     with pytest.raises(benchmarks.NotPriced, match="3 prices"):
         benchmarks.double_integral({**ranked, "type": "BestOf", "underlyings": ["A", "B", "A"]}, PAIR, TWO)
 

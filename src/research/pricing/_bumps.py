@@ -171,12 +171,32 @@ def spot_vol(item: Any, model: Any, snapshot: Snapshot, tau: float) -> float:
         return float(model.sigma * abs(snapshot.spot + model.shift) / spot)
     if "sigma" in names:
         return float(model.sigma / spot if "normal" in model.abilities and spot > 0.0 else model.sigma)
+    if {"log_moneyness", "vol"} <= names:
+        return float(np.median(model.vol))
+    if {"heston", "leverage"} <= names:
+        return least_vol(model.heston)
+    if "forward_variance" in names:
+        return least_vol(model)
     return float(model.vol(0.0, tau)) if "implied_vol" in model.abilities else 0.0
 
 
-def vol_step(model: Any, step: float = 0.01) -> float:
-    """`step`, or less where the vol is small: a bump must not be a large part of it; of a normal vol, 0.05 of it."""
+def calm_step(item: Any, model: Any, snapshot: Snapshot, step: float) -> float:
+    """`step`, a fraction of spot, or a tenth of the standard deviation up to expiry: for what has noise of its own."""
+    if not hasattr(item, "years"):  # a payoff that was written down
+        return step
+    tau = float(np.max(np.atleast_1d(np.asarray(item.years(snapshot.as_of), dtype=np.float64))))
+    return min(step, 0.1 * spot_vol(item, model, snapshot, tau) * tau**0.5 or step)
+
+
+def vol_step(model: Any, step: float = 0.01, spot: float = 0.0) -> float:
+    """`step`, or less where the vol is small: a bump must not be a large part of it; of a normal vol, 0.05 of it.
+
+    Where the vol depends on the price (CEV, SABR), that at `spot` counts, if it is given.
+    """
     least = least_vol(model)
+    if least == np.inf and spot > 0.0 and hasattr(model, "beta"):
+        level = spot + float(getattr(model, "shift", 0.0))
+        least = float(getattr(model, "alpha", None) or model.sigma) * level**model.beta / spot
     if "normal" in model.abilities and 0.0 < least < np.inf:
         return 0.05 * least
     return min(step, 0.05 * least) if least > 0.0 else step

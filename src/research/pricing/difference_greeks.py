@@ -77,11 +77,8 @@ def width_for(method: str, values: Any, spot: float) -> int:
     return MIDDLE if off <= NEAR else NARROW
 
 
-def _judged(stencil: Callable[[int], Any], width: int, rounding: Any, share: float = 0.0) -> tuple[Any, Any]:
+def _judged(stencil: Callable[[int], Any], width: int, rounding: Any) -> tuple[Any, Any]:
     """A derivative by `width` points on each side, and its error: the distance to one point less.
-
-    `share` is the step over the distance on which the function changes, where that is known: each point more leaves
-    about its square of what the one before left, and less than that has happened by chance.
 
     Where that is no small part r of the distance before it, what more points would still change is not either: with
     that r the sum of all of it. Where it is no small part of what the first point more has changed, the function has a
@@ -91,7 +88,6 @@ def _judged(stencil: Callable[[int], Any], width: int, rounding: Any, share: flo
     error = np.abs(value - less)
     if width > NARROW:
         before = np.abs(less - stencil(width - 2))
-        error = np.maximum(error, share**2 * before)
         slow = error > np.maximum(0.2 * before, 4.0 * rounding)
         kink, plain = error > _KINK * np.abs(stencil(2) - stencil(1)), 2.0 * np.abs(value - stencil(1))
         tail = error / (1.0 - np.minimum(error / np.maximum(before, 1e-300), 0.9))
@@ -159,12 +155,21 @@ class _Differences:
 
         return ahead(values, self.step.spot, 1, width - 1) if self.aside else first(values, self.step.spot, width)
 
-    def _mixed(self, bump: str, h: float, width: int, share: float = 0.0) -> dict[str, Any]:
+    def _in_time(self, stencil: Callable[[int], Any], width: int, rounding: Any) -> tuple[Any, Any]:
+        """`_judged`, where the step is known in parts of the time left: each point more leaves about the square of that
+        part of what the one before left, and less than that has happened by chance."""
+        value, error = _judged(stencil, width, rounding)
+        if width > NARROW:
+            error = np.maximum(error, self.step.share**2 * np.abs(stencil(width - 1) - stencil(width - 2)))
+        return value, error
+
+    def _mixed(self, bump: str, h: float, width: int) -> dict[str, Any]:
         """d delta / d bump; the errors of the two directions add."""
         grain = (AHEAD_GRAIN[1] if self.aside else FIRST_GRAIN[width]) * FIRST_GRAIN[width]
         rounding = self.noise("spot", bump) * grain / (abs(self.step.spot) * h)
         value, error = _judged(lambda n: first(lambda m: self._slope(n, **{bump: m}), h, width), width, rounding)
-        _, other = _judged(lambda n: first(lambda m: self._slope(width, **{bump: m}), h, n), width, rounding, share)
+        judged = self._in_time if bump == "age" else _judged
+        _, other = judged(lambda n: first(lambda m: self._slope(width, **{bump: m}), h, n), width, rounding)
         return entry(value, error + other + rounding, _HOW)
 
     def _of_time(self) -> Table:
@@ -182,10 +187,10 @@ class _Differences:
         out, days, h = Table(), self._along("age"), self.step.time
         if "theta" in self.wanted:
             rounding = self.noise("age") * FIRST_GRAIN[width] / h
-            value, error = _judged(lambda n: first(days, h, n), width, rounding, self.step.share)
+            value, error = self._in_time(lambda n: first(days, h, n), width, rounding)
             out["theta"] = entry(value, error + rounding, _HOW)
         if "charm" in self.wanted:
-            out["charm"] = self._mixed("age", h, width, self.step.share)
+            out["charm"] = self._mixed("age", h, width)
         return out
 
     def _ahead(self) -> Table:

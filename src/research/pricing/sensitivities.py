@@ -50,7 +50,7 @@ from research.instruments import Barrier, European, Lookback, Touch
 from research.market import Snapshot
 from research.models import BlackScholes
 from research.pricing import _calls, carry
-from research.pricing._bumps import DAYS, Shifted, in_years, noisy_step, soonest, spot_step, vol_step
+from research.pricing._bumps import DAYS, Shifted, calm_step, in_years, noisy_step, soonest, spot_step, vol_step
 from research.pricing._greek_tables import DERIVED, GREEKS, UNITS, Table, entry, long, nothing, wide
 from research.pricing._grid_read import rates_today
 from research.pricing._signs import check_signs
@@ -309,7 +309,10 @@ def _by_differences(
     kept = noisy or used in GRIDS or bool(bumps["spot"])  # steps that do not follow the contract
     own = kept or bumps["vol"] or bumps["rate"] or bumps["days"] < 1.0
     width = NARROW if own else width_for(used, first, snapshot.spot)
-    bumps = bumps | {"vol": bumps["vol"] or (noisy_step(model) if noisy else vol_step(model) * NARROW / width)}
+    calm = vol_step(model, spot=snapshot.spot) * NARROW / width
+    bumps = bumps | {"vol": bumps["vol"] or (noisy_step(model) if noisy else calm)}
+    if used == "lattice" and not bumps["spot"]:
+        bumps = bumps | {"spot": min(2.0 * calm_step(item, model, snapshot, 0.01) for item in items)}
     start = bumps["spot"] or (0.02 if used in GRIDS else 0.004)
     steps = [spot_step(item, model, snapshot, start, kept, width) for item in items]
     if used == "analytic" and any(getattr(item, "n_monitoring", None) for item in items):
@@ -395,6 +398,9 @@ def _simulated(
     """Common paths; the engine's own replicates where it has them, else runs of several seeds."""
     if bumps["days"] < 1.0:  # of first order in the step, which is a large part of what is left
         bumps = bumps | {"days": bumps["days"] / _PARTS}
+    elif (near := soonest(item, snapshot.as_of) * DAYS) < _PARTS * bumps["days"]:
+        item, bumps = in_years(item, snapshot.as_of), bumps | {"days": near / _PARTS**2}
+    bumps = bumps | {"spot": bumps["spot"] or calm_step(item, model, snapshot, 0.01)}
     cash = snapshot.cash_dividends is not None
     if method == "monte_carlo" and "deterministic_vol" in model.abilities and not cash:
         from research.pricing.simulated_greeks import simulated

@@ -41,7 +41,7 @@ from research.core._tasks import share
 from research.core.random import sobol
 from research.errors import NoEngineError, require
 from research.market import Snapshot
-from research.pricing._bumps import DAYS, aged, bumped, noisy_step, shifted, within
+from research.pricing._bumps import DAYS, aged, bumped, in_years, noisy_step, shifted, within
 from research.pricing._simulation import Settings, tables_of
 from research.pricing.paths import adjoint, engine
 from research.pricing.paths.curvature import SECOND, second
@@ -325,7 +325,9 @@ def common_paths(
     which: Sequence[str], bumps: dict[str, Any],
 ) -> dict[str, dict[str, Any]]:  # fmt: skip
     """Central differences of `replicates(contract, model, market)`, estimates on paths that do not change."""
-    size, dr, days = bumps["spot"] or 0.01, bumps["rate"] or 0.01, bumps["days"]
+    size, dr, days = bumps["spot"] or 0.01, bumps["rate"] or 0.01, 0.5 * bumps["days"]  # two steps of time
+    if {"theta", "charm"} & set(which):
+        item = in_years(item, snapshot.as_of)
     dv = bumps["vol"] or noisy_step(model)
 
     def run(keys: list[Key]) -> dict[Key, Float1D]:
