@@ -187,7 +187,7 @@ def test_a_wrong_kind_or_unit_is_named_with_what_was_meant(make: Any, words: str
         (lambda: European(tau=1.0), r"terms of European must have strike; got tau\."),
         (lambda: European(), r"terms of European must have strike; got none\."),
         (lambda: European(100.0, 1.0), r"terms of European must be given by name; got 100\. Write strike=\.\.\."),
-        (lambda: BlackScholes(vol=0.2), r"terms of BlackScholes must be among sigma; got 'vol'\.$"),
+        (lambda: BlackScholes(vol=0.2), r"terms of BlackScholes must be among sigma; got 'vol'\. Here it is sigma\.$"),
         (lambda: BlackScholes(), r"terms of BlackScholes must have sigma; got none\."),
     ],
 )

@@ -21,6 +21,7 @@ from datetime import date, datetime
 from typing import Any
 
 from research.conventions.described import described
+from research.conventions.synonyms import known_as
 from research.errors import InputError, did_you_mean, require, require_all, rule
 
 _WORDS = {float: "a number", int: "a whole number", bool: "True or False", str: "text", date: "a date"}
@@ -103,9 +104,8 @@ def check_terms(kind: type, values: Any, hint: str = "Was it written by a newer 
     require(values.get("type", kind.__name__) == kind.__name__, "type", values.get("type"), f"be {kind.__name__} here")
     given = {name: value for name, value in values.items() if name != "type"}
     if unknown := [name for name in given if name not in fields]:
-        raise InputError(
-            rule(of, f"be among {', '.join(fields)}", unknown[0], did_you_mean(unknown[0], fields) or hint)
-        )
+        said = known_as(unknown[0], fields) or did_you_mean(unknown[0], fields) or hint
+        raise InputError(rule(of, f"be among {', '.join(fields)}", unknown[0], said))
     missing = dataclasses.MISSING
     must = [n for n, f in fields.items() if f.default is missing and f.default_factory is missing]
     if lacking := [name for name in must if name not in given]:
@@ -121,7 +121,7 @@ def named_terms(kinds: Iterable[Any]) -> None:
     >>> from research.models import BlackScholes
     >>> BlackScholes(vol=0.2)
     Traceback (most recent call last):
-    research.errors.InputError: terms of BlackScholes must be among sigma; got 'vol'.
+    research.errors.InputError: terms of BlackScholes must be among sigma; got 'vol'. Here it is sigma.
     """
     for kind in kinds:
         if isinstance(kind, type) and dataclasses.is_dataclass(kind):
