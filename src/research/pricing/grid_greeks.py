@@ -41,7 +41,7 @@ def grid_table(
     options: dict[str, Any],
 ) -> Table:  # fmt: skip
     """Value, std_error, error and how of each Greek that is wanted."""
-    dv, dr, days = bumps["vol"] or vol_step(model), bumps["rate"] or _RATE, bumps["days"]
+    dv, dr, days = bumps["vol"] or vol_step(model, spot=snapshot.spot), bumps["rate"] or _RATE, bumps["days"]
     known: dict[tuple[int, int, int], tuple[Float2D, Float2D]] = {}
     layout = (on_grid(model, snapshot), on_grids(snapshot)[0])
 
