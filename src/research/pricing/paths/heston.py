@@ -28,7 +28,7 @@ from research.arrays import Float1D, Float2D
 from research.core.paths.diffusion import diffusion_paths
 from research.core.paths.sampled import HESTON, sampled_paths
 from research.errors import require
-from research.pricing.paths.generators import GENERATORS, Generator, Grid, Logs, Request, grid, scheme_of
+from research.pricing.paths.generators import GENERATORS, Generator, Grid, Logs, Request, scheme_of
 from research.pricing.paths.lognormal import ROUGH, surface_on
 from research.pricing.paths.motion import motion
 
@@ -90,7 +90,7 @@ def qe_tables(model: Any, request: Request, at: Grid, leverage: Any = None) -> t
 
 
 def _qe(model: Any, request: Request, leverage: Any = None) -> Generator:
-    at = grid(request.times, request.steps_per_year or QE_STEPS, request.coarse)
+    at = request.grid(QE_STEPS)
     n, n_times = at.dt.size, request.times.size
     terms, steps, rows = qe_tables(model, request, at, leverage)
     limits = request.log_limits(at)
@@ -115,6 +115,7 @@ def _qe(model: Any, request: Request, leverage: Any = None) -> Generator:
     return Generator(
         times=request.times, forward=request.forward, motion=motion([at.times, at.times], request.bridge), fill=fill,
         twin=twin, twin_vol=vol, bias_factor=1.0 if leverage is None else ROUGH,
+        single=at.single,
     )  # fmt: skip
 
 

@@ -117,7 +117,7 @@ def local_vol(model: Any, request: Request) -> Generator:
     known = ("euler",) if request.limits is not None else ("transition", "euler") if few else ("euler", "transition")
     if scheme_of(request, known) == "transition":
         return transition(model, request, step_variance)
-    at = grid(request.times, request.steps_per_year or LOCAL_STEPS, request.coarse)
+    at = request.grid(LOCAL_STEPS)
     rows, where = surface_on(model, at, request.origin)
     return local_euler(at, rows, where, request)
 
@@ -126,7 +126,7 @@ def local_euler(at: Grid, rows: Float2D, where: tuple[float, float], request: Re
     """Euler's steps with the volatilities of `surface_on`."""
     middle = min(max(round(-where[0] * where[1]), 0), rows.shape[1] - 1)
     typical = float(np.sqrt(np.average(rows[:, middle] ** 2, weights=at.dt)))
-    return replace(_euler(at, rows, where, request, typical), bias_factor=ROUGH)
+    return replace(_euler(at, rows, where, request, typical), bias_factor=ROUGH, single=at.single)
 
 
 def spots(

@@ -28,7 +28,7 @@ from research.core.random import brownian
 from research.models import BlackScholes, Heston
 from research.pricing.paths import heston as qe
 from research.pricing.paths import lognormal
-from research.pricing.paths.generators import Request, grid, scheme_of
+from research.pricing.paths.generators import Request, scheme_of
 from research.pricing.paths.transition import fits, tables
 
 _LEVEL = 1e-4  # of a volatility: half the step over which tables are differenced
@@ -63,7 +63,7 @@ def _lognormal(model: Any, request: Request) -> Reverse:
 
 
 def _qe(model: Any, request: Request) -> Reverse:
-    at = grid(request.times, request.steps_per_year or qe.QE_STEPS, request.coarse)
+    at = request.grid(qe.QE_STEPS)
 
     def parts(one: Any) -> tuple[Float1D, Float2D, Float2D, float]:
         base = getattr(one, "heston", one)
@@ -116,7 +116,7 @@ def _local(model: Any, request: Request) -> Reverse:
 
 
 def _local_euler(model: Any, request: Request) -> Reverse:
-    at = grid(request.times, request.steps_per_year or lognormal.LOCAL_STEPS, request.coarse)
+    at = request.grid(lognormal.LOCAL_STEPS)
     rows, where = lognormal.surface_on(model, at, request.origin)
     steps, terms = np.zeros((at.dt.size, 8)), np.array([0.0, 0.0, 0.0, 0.0, *where])
     steps[:, 0], steps[:, 4], steps[:, 7] = 1.0 / np.sqrt(at.dt), 0.5 * at.dt, at.observed + 1

@@ -25,7 +25,7 @@ from research.errors import NoEngineError, require
 from research.models import ArbitrageFreeSABR
 from research.pricing.paths.cev import table
 from research.pricing.paths.charts import TINY, Chart, chart_of
-from research.pricing.paths.generators import Generator, Logs, Request, grid, scheme_of
+from research.pricing.paths.generators import Generator, Logs, Request, scheme_of
 from research.pricing.paths.motion import motion
 
 _STEPS = 32.0  # a year
@@ -74,7 +74,7 @@ def sabr(model: ArbitrageFreeSABR, request: Request) -> Generator:
     scheme_of(request, ("cev",))
     require(model.beta == 1.0 or 1.0 - model.beta >= _NEAR_ONE, "beta", model.beta,
             f"be 1 or differ from it by {_NEAR_ONE:g} for paths", error=NoEngineError)  # fmt: skip
-    chart, at = _chart(model, request), grid(request.times, request.steps_per_year or _STEPS, request.coarse)
+    chart, at = _chart(model, request), request.grid(_STEPS)
     rows, edges, first = _tables(model.beta, request.coarse)
     terms = np.concatenate((first, [model.beta, model.rho, max(model.nu, _LEAST_NU)]))
     steps = np.column_stack((at.dt, np.sqrt(at.dt), at.observed + 1.0))
