@@ -4,7 +4,7 @@
 |---|---|
 | delta, gamma, speed | read from the solution at the spot (`_grid_read`), extrapolated as the price is |
 | theta | from the equation the grid solves, where one day less to go is one day later; else by difference |
-| vega, volga, rho | central differences of prices |
+| vega, volga, rho | central differences of prices, rho of early exercise over wider steps |
 | vanna, charm | central differences of the grid's delta |
 
 The spot moves within the model: a local vol or a leverage stays where it is, at its prices, while a bump of the
@@ -21,18 +21,22 @@ import numpy as np
 
 from research.arrays import Float1D, Float2D
 from research.errors import InputError
-from research.instruments import American
+from research.instruments import American, Bermudan
 from research.market import Snapshot
+from research.models import BlackScholes
 from research.pricing import adi, pde
 from research.pricing._bumps import DAYS, aged, bumped, shifted, vol_step
 from research.pricing._escrow import on_grid
-from research.pricing._grid_read import NAMES, steady
+from research.pricing._grid_read import NAMES, rates_today, steady
 from research.pricing.carry import on_grids
 
 ON_GRID, DIFFERENCES = "on the grid", "differences on one grid"
 _SOLVE: dict[str, Callable[..., tuple[Float2D, Float2D]]] = {"pde": pde.solve, "adi": adi.solve}
 _EXERCISED = 1e-7  # of the strike: an American option that is worth no more than it pays
 _RATE = 1e-4
+_EARLY_RATE, _EARLY_VOL = 5e-3, 16.0  # wider where early exercise makes a price jump a little as its boundary passes
+# nodes, and the part of the value's error that is still seen from step to step
+_EARLY_LEFT = 0.25
 Table = dict[str, dict[str, Any]]
 
 
@@ -41,7 +45,8 @@ def grid_table(
     options: dict[str, Any],
 ) -> Table:  # fmt: skip
     """Value, std_error, error and how of each Greek that is wanted."""
-    dv, dr, days = bumps["vol"] or vol_step(model, spot=snapshot.spot), bumps["rate"] or _RATE, bumps["days"]
+    early = isinstance(items[0], (American, Bermudan))
+    dv, dr, days = *_steps(model, snapshot, bumps, early), bumps["days"]
     known: dict[tuple[int, int, int], tuple[Float2D, Float2D]] = {}
     layout = (on_grid(model, snapshot), on_grids(snapshot)[0])
 
@@ -75,8 +80,21 @@ def grid_table(
                 return out
 
             width = {"vol": dv, "rate": dr, "age": days / DAYS}[which]
-            out[name] = _entry(*_difference(name, value, width), DIFFERENCES)
+            out[name] = _entry(*_difference(name, value, width, early), DIFFERENCES)
+            if early and name in ("rho", "volga"):
+                out[name]["error"] += _EARLY_LEFT * error[0] / (dr if name == "rho" else dv**2)
+            elif early and which == "vol" and isinstance(model, BlackScholes):
+                out[name]["error"] += error[of] / model.sigma
     return out
+
+
+def _steps(model: Any, snapshot: Snapshot, bumps: dict[str, Any], early: bool) -> tuple[float, float]:
+    """Of a vol and of a rate; the latter not over a rate of 0, where other boundaries begin."""
+    dv, dr = vol_step(model, spot=snapshot.spot), _RATE
+    if early:
+        dr = max(_RATE, min(_EARLY_RATE, abs(rates_today(snapshot)[0]) / 3.0))
+        dv = model.sigma / _EARLY_VOL if isinstance(model, BlackScholes) else dv
+    return bumps["vol"] or dv, bumps["rate"] or dr
 
 
 def _end(item: Any, snapshot: Snapshot) -> float:
@@ -94,7 +112,7 @@ def _stop_clock(items: list[Any], value: Float1D, snapshot: Snapshot, theta: dic
                 theta["value"][i] = 0.0
 
 
-def _difference(name: str, value: Callable[[int], Float1D], step: float) -> tuple[Float1D, Float1D]:
+def _difference(name: str, value: Callable[[int], Float1D], step: float, early: bool) -> tuple[Float1D, Float1D]:
     """The derivative, and its distance to the stencil of lower order."""
     if name in ("theta", "charm"):  # as time passes: one side, unless a date is the day after tomorrow
         near = (value(1) - value(0)) / step
@@ -107,7 +125,7 @@ def _difference(name: str, value: Callable[[int], Float1D], step: float) -> tupl
     if name == "volga":
         low = (up - 2.0 * value(0) + down) / step**2
         found = (16.0 * (up + down) - value(2) - value(-2) - 30.0 * value(0)) / (12.0 * step**2)
-    elif name == "rho":
+    elif name == "rho" and not early:
         low, found = (up - value(0)) / step, (up - down) / (2.0 * step)
     else:
         low, found = (up - down) / (2.0 * step), (8.0 * (up - down) - value(2) + value(-2)) / (12.0 * step)

@@ -114,6 +114,7 @@ def test_paths_that_never_pay_do_not_claim_to_be_exact(model: Any) -> None:
     assert 1e-5 < found.std_error < 1e-2  # two events that were missed, at most
 
 
-def test_common_payoffs_of_paths_are_stated_as_before() -> None:
+def test_common_payoffs_of_paths_state_the_scatter_of_their_replicates_and_how_lopsided_it_is() -> None:
     found = simulate(European(strike=105.0, tau=1.0), BlackScholes(sigma=0.3), MARKET, n_paths=1 << 14)
-    assert found.std_error == pytest.approx(found.replicates.std(ddof=1) / math.sqrt(found.replicates.size), rel=1e-12)
+    scatter = found.replicates.std(ddof=1) / math.sqrt(found.replicates.size)
+    assert scatter * (1.0 - 1e-12) <= found.std_error < 1.5 * scatter
