@@ -58,10 +58,10 @@ def mixed(
     c, moved = rho * forward ** (beta - 1.0), alpha * np.expm1(nu * z - 0.5 * nu**2 * tau) / nu
     start: Float2D = np.exp(c * moved[:, None] - 0.5 * c * c * clock)
     weight = (p[:, None] * q).ravel()
-    start = np.maximum(forward * start / float(weight @ start.ravel()), _TINY * forward).ravel()
+    ends: Float1D = np.maximum(forward * start / float(weight @ start.ravel()), _TINY * forward).ravel()
     inside = CEV(sigma=1.0, beta=beta)
     shape = (strikes.size, weight.size)
-    f, t = (np.ascontiguousarray(np.broadcast_to(v, shape)).ravel() for v in (start, (1.0 - rho**2) * clock.ravel()))
+    f, t = (np.ascontiguousarray(np.broadcast_to(v, shape)).ravel() for v in (ends, (1.0 - rho**2) * clock.ravel()))
     k = np.repeat(strikes, weight.size)
     found: Float1D = np.asarray(getattr(inside, quantity)(f, k, t)).reshape(shape) @ weight
     return found
