@@ -81,7 +81,7 @@ def test_a_large_output_is_a_file_named_by_its_content(bare):
     assert lineage.verify_run(run.run_id) == []
 
 
-def test_what_follows_a_run_can_wait_and_is_made_up_for(bare):
+def test_what_follows_a_run_can_wait_and_is_made_up_for(bare, monkeypatch):
     run = run_notebook(bare.notebook, deliver="never").capsule
     page = run.folder / "notebook.html"
     assert not page.exists()
@@ -89,11 +89,9 @@ def test_what_follows_a_run_can_wait_and_is_made_up_for(bare):
     waiting = bare.store / ".courier" / run.run_id
     waiting.parent.mkdir()
     waiting.touch()
-    courier.IDLE_S, before = 0.3, courier.IDLE_S
-    try:
-        courier.serve(project)
-    finally:
-        courier.IDLE_S = before
+    monkeypatch.setattr(courier, "IDLE_S", 0.3)
+    monkeypatch.setattr(courier.os, "nice", lambda more: more)  # the tests after this one are no couriers
+    courier.serve(project)
     assert not waiting.exists()
     assert "Tiny study" in page.read_text()
     assert lineage.verify_run(run.run_id) == []
