@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from tests.pricing.honesty.draws import autocallable, range_accrual, world
 
-from research.instruments import Asian, European, ForwardStart, WorstOfNote
+from research.instruments import European, ForwardStart, WorstOfNote
 from research.market import flat_basket, flat_snapshot
 from research.models import Bates, BlackScholes, Heston, Merton, MultiAssetBlackScholes
 from research.pricing import _rare, price
@@ -124,12 +124,3 @@ def test_a_life_of_days_under_heston_is_more_than_one_step(tau: float, rho: floa
         exact = price(item, model, market, method="fourier")
         found = price(item, model, market, method="paths", n_paths=1 << 14)
         assert abs(found.value - exact.value) < found.error < 0.01
-
-
-def test_looks_a_step_apart_are_judged_by_twice_the_steps() -> None:
-    model = Heston(v0=0.04, kappa=1.5, theta=0.05, sigma=1.2, rho=-0.9)
-    market, looks = flat_snapshot(spot=100.0), tuple((np.arange(12) + 1) / 52.0)
-    found = engine.simulate(Asian(fixings=looks, strike=100.0), model, market, n_paths=1 << 12)
-    finer = engine.simulate(Asian(fixings=looks, strike=100.0), model, market, n_paths=1 << 16, steps_per_year=1000.0)
-    assert found.bias > 0.0
-    assert abs(found.value - finer.value) < found.bias + 3.0 * (found.std_error + finer.std_error)

@@ -165,33 +165,25 @@ def _scheme_bias(
 ) -> float:  # fmt: skip
     """How far the scheme may be off: its value less that of the coarser one on the same motion, as far as it is seen.
 
-    Where there is none, the distance to the one with twice as many steps: with a factor of 1 / (2^p - 1) for order p,
-    the bias is that and one times it. Both on a part of the paths; twice the standard error of the difference is added,
-    since the sign is not known.
+    Both on a part of the paths; twice the standard error of the difference is added, since the sign is not known.
     """
     few = replace(settings, n_paths=max(_SCHEME_PATHS, found.n_paths // 32), std_error=None, progress=None)
-    rough = _made(model, snapshot, paid, chosen, settings.sampler, coarse=not made.single, fine=made.single)
+    rough = _made(model, snapshot, paid, chosen, settings.sampler, coarse=True)
     each = [estimate(_problem(one, paid, control, few, shift), few) for one in (rough, made)]
     gap = each[0].replicates - each[1].replicates
     noise = float(np.hypot(each[0].std_error, each[1].std_error))
     if gap.size > 1:
         noise = float(gap.std(ddof=1) / np.sqrt(gap.size))
-    return (made.bias_factor + made.single) * (abs(float(gap.mean())) + 2.0 * noise)
+    return made.bias_factor * (abs(float(gap.mean())) + 2.0 * noise)
 
 
 def _made(
-    model: Any,
-    snapshot: Snapshot,
-    paid: Payoff,
-    chosen: Options,
-    sampler: str,
-    coarse: bool = False,
-    fine: bool = False,
+    model: Any, snapshot: Snapshot, paid: Payoff, chosen: Options, sampler: str, coarse: bool = False
 ) -> Generator:
     """The model's paths at the payoff's times."""
     request = Request(
         snapshot=snapshot, times=paid.times, bridge=sampler == "sobol", scheme=chosen.scheme,
-        steps_per_year=chosen.steps_per_year, limits=paid.limits, coarse=coarse, fine=fine,
+        steps_per_year=chosen.steps_per_year, limits=paid.limits, coarse=coarse,
     )  # fmt: skip
     return generator(model, request)
 

@@ -100,7 +100,6 @@ class Generator:
     fill: Callable[[Float2D, int, int, int], Logs]  # (motion rows, seed, stream, first path)
     twin: Callable[[Float2D], Float2D] | None = None  # log(spot / forward) at `twin_vol` on the same motion
     twin_vol: float = float("nan")  # 1/sqrt(year)
-    single: bool = False  # one step from observation to observation: there is no coarser grid
     bias_factor: float = 0.0  # times (value with the coarser scheme less this value): the bias; 0: the scheme is exact
     lift: Float1D | None = None  # added to what the forward carries: escrowed cash still to come, shape (n,)
 
@@ -157,17 +156,12 @@ class Grid:
     dt: Float1D  # shape (n,)
     observed: Any  # int, shape (n,)
 
-    @property
-    def single(self) -> bool:
-        """Does every step end at an observation?"""
-        return bool(np.all(self.observed >= 0))
 
-
-def grid(times: Float1D, steps_per_year: float, coarse: bool = False, fine: bool = False) -> Grid:
-    """Every gap between observations in equal steps of at most 1 / steps_per_year; half as many, or twice."""
+def grid(times: Float1D, steps_per_year: float, coarse: bool = False) -> Grid:
+    """Every gap between observations in equal steps of at most 1 / steps_per_year; `coarse`: half as many."""
     gaps = np.diff(times, prepend=0.0)
     n = np.maximum(1, np.ceil(gaps * steps_per_year - 1e-9)).astype(np.int64)
-    n = np.maximum(1, n // 2) if coarse else 2 * n if fine else n
+    n = np.maximum(1, n // 2) if coarse else n
     dt = np.repeat(gaps / n, n)
     ends = np.cumsum(n) - 1
     observed = np.full(dt.size, -1, dtype=np.int64)
@@ -189,7 +183,6 @@ class Request:
     limits: Float2D | None = None  # (n, 2) low and high of the spot, inside which paths are kept
     start: Callable[[int, int], Float2D] | None = None  # (first path, n paths) -> log(S / F) and v, shape (2, n paths)
     coarse: bool = False  # the scheme with half as many steps (or nodes), to judge the one with all of them
-    fine: bool = False  # with twice as many
     origin: float = 0.0  # years from the snapshot's day at which paths start; `times` count from there
     end: float | None = None  # years from the snapshot's day, whose forward a chart speaks of; None: the last time
 
@@ -206,7 +199,7 @@ class Request:
     def grid(self, per_year: float) -> Grid:
         """The steps asked for; else `per_year` of them and at least eight: a step is judged by those beside it."""
         default = max(per_year, _LEAST_STEPS / float(self.times[-1]))
-        return grid(self.times, self.steps_per_year or default, self.coarse, self.fine)
+        return grid(self.times, self.steps_per_year or default, self.coarse)
 
     def log_limits(self, at: Grid) -> Float2D:
         """Limits of log(S / F) at the steps of a grid, shape (n, 2); no rows where there are none."""

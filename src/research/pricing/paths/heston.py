@@ -115,7 +115,6 @@ def _qe(model: Any, request: Request, leverage: Any = None) -> Generator:
     return Generator(
         times=request.times, forward=request.forward, motion=motion([at.times, at.times], request.bridge), fill=fill,
         twin=twin, twin_vol=vol, bias_factor=1.0 if leverage is None else ROUGH,
-        single=at.single,
     )  # fmt: skip
 
 

@@ -126,7 +126,7 @@ def local_euler(at: Grid, rows: Float2D, where: tuple[float, float], request: Re
     """Euler's steps with the volatilities of `surface_on`."""
     middle = min(max(round(-where[0] * where[1]), 0), rows.shape[1] - 1)
     typical = float(np.sqrt(np.average(rows[:, middle] ** 2, weights=at.dt)))
-    return replace(_euler(at, rows, where, request, typical), bias_factor=ROUGH, single=at.single)
+    return replace(_euler(at, rows, where, request, typical), bias_factor=ROUGH)
 
 
 def spots(
