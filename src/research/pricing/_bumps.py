@@ -24,6 +24,7 @@ import numpy as np
 
 from research.conventions import year_fraction
 from research.errors import InputError, require
+from research.instruments.expressions import Expression
 from research.market import CashDividends, DiscountCurve, Snapshot
 
 DAYS = 365.0
@@ -285,16 +286,36 @@ def in_years(item: Any, as_of: date) -> Any:
     change: dict[str, Any] = {}
     for name in (f.name for f in fields(item)):
         value = getattr(item, name)
-        if is_dataclass(value) and not isinstance(value, type):
-            change[name] = in_years(value, as_of)
-        elif isinstance(value, date) and value >= as_of:
-            change[name] = year_fraction(as_of, value)
-        elif isinstance(value, tuple) and value and all(isinstance(one, date) for one in value):
-            change[name] = tuple(year_fraction(as_of, one) for one in value)
+        new = _in_years(value, as_of, past=not isinstance(item, Expression))
+        if new is not value:
+            change[name] = new
     for dated, timed in _DATED.items():
         if dated in change:
             change[timed], change[dated] = change[dated], None
     return replace(item, **change) if change else item
+
+
+def _in_years(value: Any, as_of: date, past: bool) -> Any:
+    """Of a term; days before `as_of` in a list of dates only with `past`: expressions look them up by their date."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return in_years(value, as_of)
+    if isinstance(value, date) and value >= as_of:
+        return year_fraction(as_of, value)
+    if isinstance(value, tuple) and value:
+        if all(isinstance(one, date) for one in value):
+            return tuple(year_fraction(as_of, one) for one in value) if past or min(value) >= as_of else value
+        new = tuple(_in_years(one, as_of, past) for one in value)
+        return value if all(a is b for a, b in zip(new, value)) else new
+    return value
+
+
+def still_dated(value: Any, as_of: date) -> bool:
+    """Does a contract name dates still to come? It ages by whole days then."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return any(still_dated(getattr(value, f.name), as_of) for f in fields(value))
+    if isinstance(value, tuple):
+        return any(still_dated(one, as_of) for one in value)
+    return isinstance(value, date) and value >= as_of
 
 
 @functools.cache

@@ -41,7 +41,7 @@ from research.core._tasks import share
 from research.core.random import sobol
 from research.errors import NoEngineError, require
 from research.market import Snapshot
-from research.pricing._bumps import DAYS, aged, bumped, in_years, noisy_step, shifted, within
+from research.pricing._bumps import DAYS, aged, bumped, in_years, noisy_step, shifted, still_dated, within
 from research.pricing._simulation import Settings, tables_of
 from research.pricing.paths import adjoint, engine
 from research.pricing.paths.curvature import SECOND, second
@@ -328,6 +328,7 @@ def common_paths(
     size, dr, days = bumps["spot"] or 0.01, bumps["rate"] or 0.01, 0.5 * bumps["days"]  # two steps of time
     if {"theta", "charm"} & set(which):
         item = in_years(item, snapshot.as_of)
+        days = max(1.0, bumps["days"]) if still_dated(item, snapshot.as_of) else days
     dv = bumps["vol"] or noisy_step(model)
 
     def run(keys: list[Key]) -> dict[Key, Float1D]:
