@@ -51,7 +51,7 @@ from research.models import BlackScholes
 from research.pricing import _rare
 from research.pricing._calls import check_snapshot
 from research.pricing._progress import shown
-from research.pricing._simulation import WIDEST, Estimate, Problem, Settings, estimate
+from research.pricing._simulation import Estimate, Problem, Settings, estimate
 from research.pricing.carry import up_to_end
 from research.pricing.catalogue import Values
 from research.pricing.paths.between import looks_error
@@ -63,10 +63,10 @@ _MOST, _LEAST = 4096, 128  # paths in one block
 N_COUNTS = 4  # of a note: life, knocked out, knocked in, redeemed below the notional
 _WILD_PATHS, _WILD_FIRST = 256, 1 << 45  # of the look at what no path may have met; none of them is met elsewhere
 _CALM = 1.0 / 3.0, 0.1
-_SEEN, _MORE = (
-    128,
-    2.0,
-)  # paths on which a rare event is looked at; times its kind's mean square from which it is another
+# standard deviation of the last log price up to which the price is a control: wider than in the fused simulations, as
+# what no path met is judged by the payoff less the spot's part, which is without bound for a call
+_WIDEST = 1.75
+_SEEN, _MORE = 128, 2.0  # paths on which a rare event is seen; times its kind's mean square from which it is another
 _SHIFT_PATHS = 1 << 11
 _SCHEME_PATHS = 1 << 11  # at least, on which a scheme is judged
 _TWIN_PATHS = 1 << 17  # of the fused engine, for the exact value of the control
@@ -290,7 +290,7 @@ def _wide(made: Generator) -> bool:
     block = made.block(np.zeros((0, sobol.COLUMNS), dtype=np.int64), 0, 0, _WILD_FIRST, _WILD_PATHS)
     with np.errstate(all="ignore"):
         logs = np.log(block.spot[-1])
-    return not bool(np.std(logs[np.isfinite(logs)]) < WIDEST)
+    return not bool(np.std(logs[np.isfinite(logs)]) < _WIDEST)
 
 
 def _spread(made: Generator, paid: Payoff, settings: Settings, controlled: bool) -> float:
