@@ -32,7 +32,6 @@ REPLICATES = 16
 _ASIDE = 1e-5  # of H and eta
 _TOGETHER = 1024  # pairs walked in one call
 _NO_VARIANCE = 1e-14
-_LEAST = 4  # steps of an interval of maturities
 _SPREAD = 4.5  # standard deviations of log Q to the budget
 
 
@@ -130,7 +129,7 @@ class RoughVols:
         return sums.reshape(REPLICATES, engine.N_SUMS, n), by_y.sum(axis=0)
 
     def _grid(self, hurst: float) -> engine.Grid:
-        times = time_grid(self.quotes.tau, self.n_steps)
+        times = engine.time_grid(self.quotes.tau, self.n_steps, even=False)
         mean, rest = engine.volterra_weights(times, hurst, self.scheme)
         variance = (mean**2) @ np.diff(times, prepend=0.0) + (rest**2).sum(axis=1)
         kept = np.isin(times, self.quotes.tau)
@@ -190,21 +189,6 @@ class RoughVols:
         return np.asarray(vega * np.sqrt(b) * np.sign(rho))
 
 
-def time_grid(maturities: Float1D, n_steps: int) -> Float1D:
-    """About n_steps times that hold the maturities: equal steps to the first one, then in proportion to the time.
-
-    A step h loses the correlation of spot and variance over lags below h, a share (h / t)^(H + 1/2) of the skew of an
-    option of maturity t: a step in proportion to t makes all expiries lose alike, where one in proportion to root t
-    leaves a handful of steps to the nearest.
-    """
-    ends = np.append(0.0, maturities)
-    size = np.append(1.0, np.log(ends[2:] / ends[1:-1]))
-    number = np.maximum(np.round(n_steps * size / size.sum()), _LEAST).astype(int)
-    parts = [np.linspace(0.0, ends[1], number[0] + 1)[1:]]
-    parts += [np.append(np.geomspace(a, b, n + 1)[1:-1], b) for a, b, n in zip(ends[1:-1], ends[2:], number[1:])]
-    return np.concatenate(parts)
-
-
 def rough_vols(quotes: Quotes, n_paths: int, n_steps: int, scheme: str, seed: int) -> RoughVols:
     """The shared normals: n_paths pairs in all, a power of two a replicate."""
     x, forward, strike = quotes.table[0], quotes.table[1], quotes.table[2]
@@ -212,7 +196,7 @@ def rough_vols(quotes: Quotes, n_paths: int, n_steps: int, scheme: str, seed: in
     options = engine.Options(at=at, forward=forward, strike=strike, sign=np.where(x <= 0.0, 1.0, -1.0))
     settings = Settings(n_paths=n_paths, seed=seed, replicates=REPLICATES)
     each = 1 << max(4, (n_paths // REPLICATES - 1).bit_length())
-    times = time_grid(quotes.tau, n_steps)
+    times = engine.time_grid(quotes.tau, n_steps, even=False)
     plan, tables = engine.motion_plan(times, True), tables_of(settings, 2 * times.size)
     single = [engine.make_motion(table, seed, 0, each, plan) for table in tables]
     together = max(1, min(REPLICATES // 2, _TOGETHER // each))

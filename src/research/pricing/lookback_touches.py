@@ -15,6 +15,7 @@ Carr, Ellis, Gupta (1998), "Static hedging of exotic options", J. Finance 53, se
 from __future__ import annotations
 
 import importlib
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
@@ -29,6 +30,7 @@ from research.pricing._agreed_looks import DAYS, age_of
 from research.pricing._bumps import aged
 from research.pricing.catalogue import Values, abilities
 
+# Piessens and others (1983), QUADPACK, routine qk15: nodes, their weights, and those of Gauss' seven among them
 _KRONROD = np.array([
     0.991455371120812639206854697526329, 0.949107912342758524526189684047851, 0.864864423359769072789712788640926,
     0.741531185599394439863864773280788, 0.586087235467691130294144691693013, 0.405845151377397166906606412076961,
@@ -68,7 +70,7 @@ def _spread(tau: float, model: Any, snapshot: Snapshot) -> float:
     forward = float(snapshot.forward(tau))
     item = European(strike=forward, tau=tau)
     found = importlib.import_module(f"research.pricing.{module}").value([item], model, snapshot)
-    return float(found.value[0]) * 2.5066 / float(snapshot.discount.df(tau)) / forward
+    return float(found.value[0]) * math.sqrt(2.0 * math.pi) / float(snapshot.discount.df(tau)) / forward
 
 
 def _beyond(level: float, item: Lookback, model: Any, snapshot: Snapshot) -> tuple[float, float]:

@@ -68,15 +68,17 @@ class Grid:
     variance: Float1D  # of the simulated motion, shape (n,)
 
 
-def time_grid(maturities: Float1D, n_steps: int) -> Float1D:
+def time_grid(maturities: Float1D, n_steps: int, *, even: bool = True) -> Float1D:
     """About n_steps times that hold the maturities: equal steps to the first one, then in proportion to the time.
 
-    The bias of an option of maturity t hangs on (last step) / t: all are off alike. With a step in proportion
-    to root t the nearest has a handful. An even number in each interval: every second time is a grid too.
+    A step h loses the correlation of spot and variance over lags below h, a share (h / t)^(H + 1/2) of the skew of an
+    option of maturity t: in proportion to t all are off alike, where in proportion to root t the nearest has a handful.
+    `even`: an even number in each interval, so that every second time is a grid too.
     """
     ends = np.append(0.0, maturities)
     size = np.append(1.0, np.log(ends[2:] / ends[1:-1]))
-    number = 2 * np.maximum(np.round(0.5 * n_steps * size / size.sum()), 2.0).astype(int)
+    by = 2 if even else 1
+    number = by * np.maximum(np.round(n_steps * size / size.sum() / by), 4 // by).astype(int)
     parts = [np.linspace(0.0, ends[1], number[0] + 1)[1:]]
     parts += [np.append(np.geomspace(a, b, n + 1)[1:-1], b) for a, b, n in zip(ends[1:-1], ends[2:], number[1:])]
     return np.concatenate(parts)
