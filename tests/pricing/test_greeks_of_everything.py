@@ -70,7 +70,7 @@ def _shares() -> list[Any]:
     return [(c, m, turn[i % len(turn)]) for i, (c, m) in enumerate(pairs())]
 
 
-LONG = ("Bates", "CEV", "LocalVol", "LocalStochasticVol", "Merton", "RoughBergomi")  # minutes to an hour each
+LONG = ("Bates", "LocalVol", "LocalStochasticVol", "RoughBergomi")  # minutes to an hour each
 
 
 @pytest.mark.parametrize(
